@@ -1,0 +1,344 @@
+// The source of truth: requests, queue, head, lease, artifacts, roles.
+//
+// Every method is one transaction, durable when it resolves (a power cut keeps it),
+// serialisable against every other. What several facts must become true together is
+// one method. Methods that take a `Lease` first check, in the same transaction, that
+// this publisher still holds it (protocol rule 2), and throw `lease-lost` otherwise.
+//
+// What is derived is never stored: a task's state follows from its result, the batch
+// that carries it, and `visible` (rule 16). There is no finish step to lose.
+//
+// A commit whose outcome is unknown is reported as `unclear`: the caller does nothing
+// more and recovers by reading (rule 13). Retrying is the driver's affair for reads and
+// for `accept`; nobody repeats a publisher's transaction.
+
+import { AppError } from "../lib/app-error.ts";
+
+// ---------------------------------------------------------------- requests
+
+/** The contract's names of what a task does. */
+export type TaskKind =
+  | "bootstrap"
+  | "add_artifacts"
+  | "remove_artifacts"
+  | "publish_artifacts"
+  | "update_settings"
+  | "force_online_metadata_update"
+  | "metadata_update"
+  | "metadata_delegation"
+  | "sign_metadata"
+  | "delete_sign_metadata";
+
+export type ChangeKind = "add" | "remove" | "refresh";
+
+/** One pending effect on one path of one role, or (refresh) on one role as a whole. */
+export interface NewChange {
+  readonly kind: ChangeKind;
+  /** The role the door chose; resolved again when the batch is cut (rule 9). */
+  readonly role: string;
+  /** The target path; empty for `refresh`. */
+  readonly path: string;
+  /** Canonical JSON of the target (length, hashes, custom); empty unless `add`. */
+  readonly fragment: string;
+}
+
+export interface NewTask {
+  /** 32 lower-case hex digits. */
+  readonly id: string;
+  readonly kind: TaskKind;
+  readonly createdMs: number;
+  /** What the result needs beside the changes, as the operation and the publisher agree. At most 64 MiB. */
+  readonly request: TaskRequest;
+}
+
+/** Paths and roles as the door saw them, in request order. */
+export interface TaskRequest {
+  /** add, remove: the paths whose changes ride on this task, in request order. */
+  readonly paths?: readonly string[];
+  /** Roles those changes touch, in order of first use. */
+  readonly roles?: readonly string[];
+  /** add: paths no delegated role takes. */
+  readonly invalidPaths?: readonly string[];
+  /** publish_artifacts: the task whose changes it publishes, when it is a sub-task. */
+  readonly parent?: string;
+}
+
+export interface AcceptRequest {
+  readonly task: NewTask;
+  readonly changes: readonly NewChange[];
+  /** Held changes wait for a publish request (`publish_artifacts: false`). */
+  readonly held: boolean;
+  /** Also releases every held change accepted before, of all tasks. */
+  readonly releaseHeld?: boolean;
+  /** The task is already at its end; it has no changes. */
+  readonly result?: TaskResult;
+  /** Settings that change together with it. */
+  readonly settings?: Readonly<Record<string, SettingValue>>;
+  /** Refused with `busy-bootstrap` unless setting `bootstrap` still is this (undefined: absent). */
+  readonly expectBootstrap?: { readonly was: SettingValue | undefined };
+  readonly idempotency?: { readonly principal: string; readonly key: string; readonly bodySha256: string };
+  /** Bounds of the backlog (open and held changes of all tasks, this request included); over it `backlog-full`. */
+  readonly limits: { readonly changes: number; readonly bytes: number };
+}
+
+export type Accepted =
+  | { readonly outcome: "accepted" }
+  /** The same Idempotency-Key with the same body came before; this is its task. */
+  | { readonly outcome: "replayed"; readonly taskId: string };
+
+export interface TaskResult {
+  /** SUCCESS, ERRORED or FAILURE once it counts. */
+  readonly state: "SUCCESS" | "ERRORED" | "FAILURE";
+  readonly message: string;
+  readonly error?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+  /** Milliseconds. */
+  readonly lastUpdateMs: number;
+}
+
+export interface TaskRow {
+  readonly id: string;
+  readonly kind: TaskKind;
+  readonly createdMs: number;
+  readonly request: TaskRequest;
+  /** Present once it counts: set without a batch, or with one that is committed and visible. */
+  readonly result?: TaskResult;
+  /** True while all of its changes that are still open are held. False when it has none. */
+  readonly held: boolean;
+}
+
+export type SettingValue = string | number | boolean | null | readonly SettingValue[] | { readonly [key: string]: SettingValue };
+
+// ---------------------------------------------------------------- publishing
+
+export interface Lease {
+  /** Grows with every take-over. */
+  readonly number: number;
+  /** Random, one per process start. */
+  readonly holder: string;
+}
+
+/** The publisher row (rule 1): one per repository. */
+export interface PublisherState {
+  readonly lease: { readonly number: number; readonly holder: string; readonly untilMs: number };
+  /** The number of the last commit; 0 before bootstrap. */
+  readonly seq: number;
+  /** sha256 (hex) of the committed timestamp's bytes; empty before bootstrap. */
+  readonly head: string;
+  /** The last seq whose timestamp is known to be in storage; <= seq. */
+  readonly visible: number;
+  /** The last version number allocated (rule 4); floors all that come. */
+  readonly counter: number;
+  /** When the head's roles were pressed, milliseconds; never falls. */
+  readonly pressedAtMs: number;
+  /** Why publishing is halted, or absent. */
+  readonly halted?: { readonly code: string; readonly reason: string };
+}
+
+export interface CommittedHead {
+  readonly seq: number;
+  readonly sha256: string;
+  readonly timestampVersion: number;
+  readonly snapshotVersion: number;
+  readonly timestamp: Buffer;
+  /** When that timestamp expires, milliseconds. */
+  readonly expiresMs: number;
+}
+
+export interface OpenChange extends NewChange {
+  readonly id: number;
+  readonly task: string;
+  /** How many batches with this change died before they were committed. */
+  readonly attempts: number;
+}
+
+/** What becomes of a change in its batch. */
+export type ChangeOutcome = "apply" | "absorbed" | "not-found" | "set-aside";
+
+export interface CutChange {
+  readonly id: number;
+  readonly outcome: ChangeOutcome;
+  /** The role it is applied to now; differs from the door's when delegations changed. */
+  readonly role: string;
+}
+
+export interface NewBatch {
+  /** Random, 32 hex digits; never reused. */
+  readonly id: string;
+  /** `PublisherState.head` it was planned on; `stale-base` when that moved. */
+  readonly base: string;
+  readonly changes: readonly CutChange[];
+  /** Roles to press, sorted; each gets the next version in this order, then snapshot, then timestamp. */
+  readonly roles: readonly string[];
+}
+
+export interface RoleResult {
+  readonly role: string;
+  readonly version: number;
+  /** Bytes of the file; length and hash as snapshot may state them. */
+  readonly length: number;
+  readonly sha256: string;
+  readonly expiresMs: number;
+}
+
+export interface RoleRow extends RoleResult {
+  readonly kind: "root" | "targets" | "delegated" | "bins" | "snapshot" | "timestamp";
+  /** The role that delegates to it; empty for top-level roles. */
+  readonly parent: string;
+  /** Retired roles stay in snapshot for ever (promise 9) and are never pressed again. */
+  readonly retired: boolean;
+}
+
+export interface Target {
+  readonly path: string;
+  readonly fragment: string;
+}
+
+export interface Commit {
+  readonly batch: string;
+  /** As in `NewBatch`; `stale-base` when the head is another. */
+  readonly base: string;
+  readonly pressedAtMs: number;
+  readonly timestamp: RoleResult & { readonly bytes: Uint8Array };
+  readonly snapshot: RoleResult;
+  /** Whole envelopes to keep: a new root, targets. */
+  readonly envelopes: readonly { readonly role: string; readonly version: number; readonly bytes: Uint8Array }[];
+  /** Roles that exist from this head on (bootstrap, delegations). Their versions come from staged results. */
+  readonly newRoles?: readonly { readonly name: string; readonly kind: RoleRow["kind"]; readonly parent: string }[];
+  readonly settings?: Readonly<Record<string, SettingValue>>;
+  /** From when the files this head leaves behind may be deleted, milliseconds (rule 26). */
+  readonly garbageNotBeforeMs: number;
+}
+
+/** A batch that was cut and neither committed nor dropped. */
+export interface OpenBatch {
+  readonly id: string;
+  readonly base: string;
+  readonly changes: number;
+}
+
+export interface Garbage {
+  readonly name: string;
+  readonly role: string;
+  readonly version: number;
+}
+
+/** `work`: something was accepted or released; `visible`: the visible head moved, or a task ended. Hints: they may be late, doubled or lost. */
+export type Topic = "work" | "visible";
+
+export interface Database {
+  // ---- requests
+
+  /**
+   * Task, changes and settings, all or nothing. Concurrent calls share one commit.
+   * Changes of one path keep the order in which their requests were accepted.
+   * @throws DatabaseError `backlog-full` | `idempotency-key-reused` | `busy-bootstrap` | `unavailable`
+   */
+  accept(request: AcceptRequest): Promise<Accepted>;
+  getTask(id: string): Promise<TaskRow | undefined>;
+  backlog(): Promise<{ readonly changes: number; readonly bytes: number }>;
+  setting(name: string): Promise<SettingValue | undefined>;
+  settings(): Promise<Readonly<Record<string, SettingValue>>>;
+  /** The envelope of `role`: root of that version, or the current one of root, targets. */
+  envelope(role: string, version?: number): Promise<{ readonly version: number; readonly bytes: Buffer } | undefined>;
+  /** Of `paths`, those that `role` lists in the folded state (all roles when undefined). */
+  listed(role: string | undefined, paths: readonly string[]): Promise<ReadonlySet<string>>;
+
+  // ---- lease and head
+
+  publisher(): Promise<PublisherState>;
+  /** Takes the lease if it ran out or `holder` holds it: number + 1, until = database time + `ttlMs`. Undefined while another holds it. */
+  takeLease(holder: string, ttlMs: number): Promise<Lease | undefined>;
+  renewLease(lease: Lease, ttlMs: number): Promise<void>;
+  /** Ends the lease now, so that the next publisher need not wait. */
+  releaseLease(lease: Lease): Promise<void>;
+  head(): Promise<CommittedHead | undefined>;
+  /** The committed head with this timestamp hash, or undefined: then it is not of this history. */
+  committed(sha256: string): Promise<{ readonly seq: number } | undefined>;
+  halt(lease: Lease, halted: { readonly code: string; readonly reason: string } | undefined): Promise<void>;
+
+  // ---- a batch, in order
+
+  /** Publishable changes in order of acceptance, oldest first, at most so many and so many bytes (at least one). */
+  openChanges(limit: { readonly changes: number; readonly bytes: number }): Promise<readonly OpenChange[]>;
+  /**
+   * Binds the changes to a new batch and allocates its versions: answers the first one;
+   * role i gets first + i, snapshot first + n, timestamp first + n + 1.
+   * @throws DatabaseError `stale-base` when the head moved or a change is no longer open
+   */
+  cut(lease: Lease, batch: NewBatch): Promise<{ readonly firstVersion: number }>;
+  /** More versions for an open batch, all above `above`: after a name was taken (rule 11). Answers the first. */
+  allocate(lease: Lease, count: number, above: number): Promise<number>;
+  /** The targets of each role, sorted by UTF-8 bytes of the path, read in one moment in which `base` is the head and all commits are folded. */
+  readTargets(base: string, roles: readonly string[]): Promise<ReadonlyMap<string, readonly Target[]>>;
+  /** Keeps pressed roles, once each; nobody reads them before the commit. */
+  stageResults(lease: Lease, batch: string, results: readonly RoleResult[]): Promise<void>;
+  /** The results of tasks that end with this batch; they count once it is visible. */
+  stageTaskResults(lease: Lease, batch: string, results: readonly { readonly task: string; readonly result: TaskResult }[]): Promise<void>;
+  /**
+   * Moves the head: the batch and everything staged for it become true, in one small transaction.
+   * Answers the new seq. @throws DatabaseError `stale-base` | `lease-lost` | `unclear`
+   */
+  commit(lease: Lease, commit: Commit): Promise<{ readonly seq: number }>;
+  markVisible(lease: Lease, seq: number): Promise<void>;
+  /**
+   * Brings the rows of artifacts, roles and garbage up to the committed batches, in slices of at
+   * most `limit` rows, oldest batch first, and forgets the changes of ended tasks.
+   * Answers whether more remains. Repeating it changes nothing.
+   */
+  fold(lease: Lease, limit: number): Promise<{ readonly remaining: boolean }>;
+  openBatches(): Promise<readonly OpenBatch[]>;
+  /** Gives a dead batch's changes back (attempts + 1) and makes garbage of the names it planned. */
+  dropBatch(lease: Lease, batch: string): Promise<void>;
+  /** All changes of a task that are not forgotten yet, in order, with what became of them (undefined: still open). */
+  taskChanges(task: string): Promise<readonly (OpenChange & { readonly outcome?: ChangeOutcome })[]>;
+  /** Ends tasks without a batch, and takes those of their changes that are still open out of the queue. Counts at once. */
+  endTasks(lease: Lease, results: readonly { readonly task: string; readonly result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>): Promise<void>;
+
+  // ---- roles
+
+  /** Every role in snapshot, with its version; retired ones too. In no order. */
+  roles(): Promise<readonly RoleRow[]>;
+  role(name: string): Promise<RoleRow | undefined>;
+  /** Live roles that expire before `beforeMs`, soonest first. */
+  rolesExpiringBefore(beforeMs: number, limit: number): Promise<readonly RoleRow[]>;
+  /** Of each kind the first moment at which a live role of it expires. */
+  firstExpiry(): Promise<ReadonlyMap<RoleRow["kind"], number>>;
+
+  // ---- retention
+
+  /** Names that may go: not before passed, and below the head's version of that role. */
+  dueGarbage(nowMs: number, limit: number): Promise<readonly Garbage[]>;
+  forgetGarbage(lease: Lease, names: readonly string[]): Promise<void>;
+  /** Forgets tasks that ended before, committed heads that expired before, idempotency keys older than. */
+  forgetBefore(lease: Lease, limits: { readonly tasksMs: number; readonly committedMs: number; readonly idempotencyMs: number }, limit: number): Promise<void>;
+
+  /** Milliseconds by the database's own clock. */
+  now(): Promise<number>;
+  /** Calls back after something happened, in this process or another; returns how to stop. */
+  subscribe(topic: Topic, listener: () => void): () => void;
+  close(): Promise<void>;
+}
+
+/**
+ * - `lease-lost`      another publisher took over: drop everything, start nothing
+ * - `stale-base`      the plan was made on a head, or on changes, that moved
+ * - `backlog-full`    too many pending changes; later
+ * - `idempotency-key-reused` same key, another body
+ * - `busy-bootstrap`  somebody else is bootstrapping, or did
+ * - `unclear`         the commit may or may not have happened
+ * - `unavailable`     could not be reached, busy for too long, or full
+ * - `damaged`         the file is not this database, or is corrupt
+ * - `newer-schema`    written by a newer release
+ */
+export class DatabaseError extends AppError<
+  | "lease-lost"
+  | "stale-base"
+  | "backlog-full"
+  | "idempotency-key-reused"
+  | "busy-bootstrap"
+  | "unclear"
+  | "unavailable"
+  | "damaged"
+  | "newer-schema"
+> {}
