@@ -150,6 +150,10 @@ export interface OpenChange extends NewChange {
   readonly task: string;
   /** How many batches with this change died before they were committed. */
   readonly attempts: number;
+  /** How many of those held this change and no other. */
+  readonly attemptsAlone: number;
+  /** A held change that a publishable one of the same path, accepted later, absorbs. */
+  readonly held: boolean;
 }
 
 /** What becomes of a change in its batch. */
@@ -259,7 +263,11 @@ export interface Database {
 
   // ---- a batch, in order
 
-  /** Publishable changes in order of acceptance, oldest first, at most so many and so many bytes (at least one). */
+  /**
+   * Publishable changes in order of acceptance, oldest first, at most so many and so many bytes (at
+   * least one). Among them, in their place and marked `held`, the held changes of the same path that
+   * were accepted before one of them; they do not count towards the limit.
+   */
   openChanges(limit: { readonly changes: number; readonly bytes: number }): Promise<readonly OpenChange[]>;
   /**
    * Binds the changes to a new batch and allocates its versions: answers the first one;
@@ -288,8 +296,12 @@ export interface Database {
    */
   fold(lease: Lease, limit: number): Promise<{ readonly remaining: boolean }>;
   openBatches(): Promise<readonly OpenBatch[]>;
-  /** Gives a dead batch's changes back (attempts + 1) and makes garbage of the names it planned. */
-  dropBatch(lease: Lease, batch: string): Promise<void>;
+  /**
+   * Gives the changes of an open batch back, those that were held as held, and makes garbage of the
+   * names it planned. `died`: counts an attempt against its changes (and one alone, if it is only
+   * one); false when it was given up for a reason that does not lie in them.
+   */
+  dropBatch(lease: Lease, batch: string, died: boolean): Promise<void>;
   /** All changes of a task that are not forgotten yet, in order, with what became of them (undefined: still open). */
   taskChanges(task: string): Promise<readonly (OpenChange & { readonly outcome?: ChangeOutcome })[]>;
   /** Ends tasks without a batch, and takes those of their changes that are still open out of the queue. Counts at once. */
