@@ -302,7 +302,10 @@ export interface Database {
    * one); false when it was given up for a reason that does not lie in them.
    */
   dropBatch(lease: Lease, batch: string, died: boolean): Promise<void>;
-  /** All changes of a task that are not forgotten yet, in order, with what became of them (undefined: still open). */
+  /**
+   * All changes of a task that are not forgotten yet, in order, with what became of them (undefined: still
+   * open). What an open batch makes of them is told too, and untold when that batch is dropped.
+   */
   taskChanges(task: string): Promise<readonly (OpenChange & { readonly outcome?: ChangeOutcome })[]>;
   /** Ends tasks without a batch, and takes those of their changes that are still open out of the queue. Counts at once. */
   endTasks(lease: Lease, results: readonly { readonly task: string; readonly result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>): Promise<void>;

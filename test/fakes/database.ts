@@ -1,0 +1,618 @@
+// A Database in memory that keeps the port's contract, for tests of other rooms.
+//
+// All state sits in one object; every method changes it in one synchronous step, so
+// each is a transaction. `connect()` gives another user of the same state (a second
+// publisher, an API replica) whose `close` leaves the others alone.
+
+import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+
+import { DatabaseError } from "../../src/ports/database.ts";
+import type {
+  Accepted, AcceptRequest, ChangeKind, ChangeOutcome, Commit, CommittedHead, Database, Garbage, Lease, NewBatch,
+  OpenBatch, OpenChange, PublisherState, RoleResult, RoleRow, SettingValue, Target, TaskKind, TaskRequest, TaskResult,
+  TaskRow, Topic,
+} from "../../src/ports/database.ts";
+
+export interface MemoryDatabase extends Database {
+  /** Another user of the same state. */
+  connect(): MemoryDatabase;
+}
+
+/** `now` is the database's own clock, milliseconds. */
+export function createMemoryDatabase(options: { readonly now?: () => number } = {}): MemoryDatabase {
+  return new Memory(new State(options.now ?? (() => Date.now())));
+}
+
+interface Change {
+  readonly id: number;
+  readonly task: Task;
+  readonly kind: ChangeKind;
+  readonly role: string;
+  readonly path: string;
+  readonly fragment: string;
+  readonly bytes: number;
+  attempts: number;
+  attemptsAlone: number;
+  /** The live batch it is bound to. */
+  batch: Batch | undefined;
+  /** Set when it is bound, or taken out of the queue. */
+  outcome: ChangeOutcome | undefined;
+  cutRole: string;
+}
+
+interface Task {
+  readonly id: string;
+  readonly kind: TaskKind;
+  readonly createdMs: number;
+  readonly request: TaskRequest;
+  held: boolean;
+  changes: readonly Change[];
+  result: TaskResult | undefined;
+  /** The batch that carries the result; undefined: it counts at once. */
+  resultBatch: Batch | undefined;
+}
+
+interface Batch {
+  readonly id: string;
+  readonly base: string;
+  readonly changes: readonly Change[];
+  /** Names allocated at the cut. */
+  readonly plan: readonly { readonly role: string; readonly version: number }[];
+  readonly results: Map<string, RoleResult>;
+  state: "open" | "committed" | "dropped";
+  seq: number;
+}
+
+interface GarbageRow extends Garbage {
+  readonly notBeforeMs: number;
+}
+
+class State {
+  readonly now: () => number;
+  readonly settings = new Map<string, SettingValue>();
+  readonly tasks = new Map<string, Task>();
+  readonly idempotency = new Map<string, { readonly bodySha256: string; readonly taskId: string; readonly createdMs: number }>();
+  readonly committed: CommittedHead[] = [];
+  readonly batches = new Map<string, Batch>();
+  readonly roles = new Map<string, RoleRow>();
+  readonly artifacts = new Map<string, Map<string, string>>();
+  readonly envelopes = new Map<string, Map<number, Buffer>>();
+  readonly garbage = new Map<string, GarbageRow>();
+  readonly listeners = new Set<{ readonly topic: Topic; readonly call: () => void }>();
+  /** What fold has still to do, oldest first; one entry is one row. */
+  unfolded: (() => void)[] = [];
+  /** Tasks whose changes fold may forget. */
+  ended: Task[] = [];
+  nextChange = 1;
+  ttlMs = 0;
+  publisher: PublisherState = {
+    lease: { number: 0, holder: "", untilMs: 0 },
+    seq: 0, head: "", visible: 0, counter: 0, pressedAtMs: 0,
+  };
+
+  constructor(now: () => number) {
+    this.now = now;
+  }
+
+  /** Rule 2: checks the lease and renews it (rule 3). */
+  fence(lease: Lease): void {
+    const mine = this.publisher.lease;
+    if (mine.number !== lease.number || mine.holder !== lease.holder) {
+      throw new DatabaseError("lease-lost", `lease ${String(lease.number)} was taken over by lease ${String(mine.number)}`);
+    }
+    this.publisher = { ...this.publisher, lease: { ...mine, untilMs: this.now() + this.ttlMs } };
+  }
+
+  openBatch(id: string): Batch {
+    const batch = this.batches.get(id);
+    if (batch?.state !== "open") throw new DatabaseError("stale-base", `batch ${id} is not open`);
+    return batch;
+  }
+
+  addGarbage(role: string, version: number, notBeforeMs: number): void {
+    if (role === "root" || role === "timestamp") return;
+    const name = `${String(version)}.${role}.json`;
+    this.garbage.set(name, { name, role, version, notBeforeMs });
+  }
+
+  hint(topic: Topic): void {
+    for (const listener of this.listeners) {
+      if (listener.topic === topic) setImmediate(() => { if (this.listeners.has(listener)) listener.call(); });
+    }
+  }
+}
+
+/** Still waiting for a batch. */
+const isOpen = (change: Change): boolean => change.batch === undefined && change.outcome === undefined;
+/** Counts for the backlog: waiting, or in a batch that is not committed. */
+const isPending = (change: Change): boolean => isOpen(change) || change.batch?.state === "open";
+
+class Memory implements MemoryDatabase {
+  readonly #state: State;
+  readonly #listeners = new Set<{ readonly topic: Topic; readonly call: () => void }>();
+  #closed = false;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  connect(): MemoryDatabase {
+    return new Memory(this.#state);
+  }
+
+  /** Runs one transaction. */
+  #run<T>(work: (state: State) => T): Promise<T> {
+    return new Promise((resolve) => {
+      if (this.#closed) throw new DatabaseError("unavailable", "the database is closed");
+      resolve(work(this.#state));
+    });
+  }
+
+  // ---- requests
+
+  accept(request: AcceptRequest): Promise<Accepted> {
+    return this.#run((state) => {
+      const { task, idempotency } = request;
+      const key = idempotency && JSON.stringify([idempotency.principal, idempotency.key]);
+      const earlier = key === undefined ? undefined : state.idempotency.get(key);
+      if (earlier) {
+        if (earlier.bodySha256 !== idempotency?.bodySha256) {
+          throw new DatabaseError("idempotency-key-reused", "this Idempotency-Key came before with another body");
+        }
+        return { outcome: "replayed", taskId: earlier.taskId };
+      }
+      if (request.expectBootstrap && !isDeepStrictEqual(state.settings.get("bootstrap"), request.expectBootstrap.was)) {
+        throw new DatabaseError("busy-bootstrap", "the bootstrap state is another by now");
+      }
+      assert(!state.tasks.has(task.id), `task ${task.id} exists`);
+      assert(!request.result || request.changes.length === 0, "a task at its end has no changes");
+      for (const change of request.changes) {
+        assert([change.path, change.fragment, change.role].every((text) => text.isWellFormed()), "text is not well-formed");
+      }
+      const bytes = request.changes.map((change) => Buffer.byteLength(change.path) + Buffer.byteLength(change.fragment));
+      const backlog = backlogOf(state);
+      if (bytes.length > 0
+        && (backlog.changes + bytes.length > request.limits.changes
+          || bytes.reduce((sum, n) => sum + n, backlog.bytes) > request.limits.bytes)) {
+        throw new DatabaseError("backlog-full", `${String(backlog.changes)} changes are pending`);
+      }
+
+      if (request.releaseHeld) for (const earlierTask of state.tasks.values()) earlierTask.held = false;
+      const row: Task = {
+        id: task.id, kind: task.kind, createdMs: task.createdMs, request: structuredClone(task.request),
+        held: request.held, changes: [], result: structuredClone(request.result), resultBatch: undefined,
+      };
+      row.changes = request.changes.map(({ kind, role, path, fragment }, i) => ({
+        id: state.nextChange++, task: row, kind, role, path, fragment, bytes: bytes[i] ?? 0,
+        attempts: 0, attemptsAlone: 0, batch: undefined, outcome: undefined, cutRole: role,
+      }));
+      state.tasks.set(row.id, row);
+      setAll(state, request.settings);
+      if (key !== undefined && idempotency) {
+        state.idempotency.set(key, { bodySha256: idempotency.bodySha256, taskId: row.id, createdMs: state.now() });
+      }
+      if (request.changes.length > 0 || request.releaseHeld || !request.result) state.hint("work");
+      if (request.result) state.hint("visible");
+      return { outcome: "accepted" };
+    });
+  }
+
+  getTask(id: string): Promise<TaskRow | undefined> {
+    return this.#run((state) => {
+      const task = state.tasks.get(id);
+      if (!task) return undefined;
+      return {
+        id: task.id, kind: task.kind, createdMs: task.createdMs, request: structuredClone(task.request),
+        ...(task.result && counts(state, task) ? { result: structuredClone(task.result) } : {}),
+        held: task.held && task.changes.some(isOpen),
+      };
+    });
+  }
+
+  backlog(): Promise<{ changes: number; bytes: number }> {
+    return this.#run(backlogOf);
+  }
+
+  setting(name: string): Promise<SettingValue | undefined> {
+    return this.#run((state) => structuredClone(state.settings.get(name)));
+  }
+
+  settings(): Promise<Readonly<Record<string, SettingValue>>> {
+    return this.#run((state) => structuredClone(Object.fromEntries(state.settings)));
+  }
+
+  envelope(role: string, version?: number): Promise<{ version: number; bytes: Buffer } | undefined> {
+    return this.#run((state) => {
+      const versions = state.envelopes.get(role) ?? new Map<number, Buffer>();
+      const wanted = version ?? Math.max(...versions.keys());
+      const bytes = versions.get(wanted);
+      return bytes && { version: wanted, bytes: Buffer.from(bytes) };
+    });
+  }
+
+  listed(role: string | undefined, paths: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#run((state) => {
+      const roles = role === undefined ? [...state.artifacts.values()] : [state.artifacts.get(role)];
+      return new Set(paths.filter((path) => roles.some((artifacts) => artifacts?.has(path))));
+    });
+  }
+
+  // ---- lease and head
+
+  publisher(): Promise<PublisherState> {
+    return this.#run((state) => structuredClone(state.publisher));
+  }
+
+  takeLease(holder: string, ttlMs: number): Promise<Lease | undefined> {
+    return this.#run((state) => {
+      const { lease } = state.publisher;
+      if (lease.holder !== holder && lease.untilMs >= state.now()) return undefined;
+      const number = lease.number + 1;
+      state.ttlMs = ttlMs;
+      state.publisher = { ...state.publisher, lease: { number, holder, untilMs: state.now() + ttlMs } };
+      return { number, holder };
+    });
+  }
+
+  renewLease(lease: Lease, ttlMs: number): Promise<void> {
+    return this.#run((state) => {
+      const before = state.ttlMs;
+      state.ttlMs = ttlMs;
+      try {
+        state.fence(lease);
+      } catch (error) {
+        state.ttlMs = before;
+        throw error;
+      }
+    });
+  }
+
+  releaseLease(lease: Lease): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      state.publisher = { ...state.publisher, lease: { number: lease.number, holder: "", untilMs: 0 } };
+    });
+  }
+
+  head(): Promise<CommittedHead | undefined> {
+    return this.#run((state) => {
+      const head = state.committed.at(-1);
+      return head && { ...head, timestamp: Buffer.from(head.timestamp) };
+    });
+  }
+
+  committed(sha256: string): Promise<{ seq: number } | undefined> {
+    return this.#run((state) => {
+      const found = state.committed.find((head) => head.sha256 === sha256);
+      return found && { seq: found.seq };
+    });
+  }
+
+  halt(lease: Lease, halted: { code: string; reason: string } | undefined): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const { halted: _, ...rest } = state.publisher;
+      state.publisher = halted ? { ...rest, halted } : rest;
+    });
+  }
+
+  // ---- a batch, in order
+
+  openChanges(limit: { changes: number; bytes: number }): Promise<readonly OpenChange[]> {
+    return this.#run((state) => {
+      // Tasks, and the changes of each, stand in order of acceptance.
+      const open = [...state.tasks.values()].flatMap((task) => task.changes).filter(isOpen);
+      const taken = new Set<Change>();
+      const lastOf = new Map<string, Change>();
+      let bytes = 0;
+      for (const change of open.filter(({ task }) => !task.held)) {
+        bytes += change.bytes;
+        if (taken.size > 0 && (taken.size >= limit.changes || bytes > limit.bytes)) break;
+        taken.add(change);
+        if (change.kind !== "refresh") lastOf.set(change.path, change);
+      }
+      return open
+        .filter((change) => taken.has(change)
+          || (change.task.held && change.kind !== "refresh" && (lastOf.get(change.path)?.id ?? 0) > change.id))
+        .map(openChange);
+    });
+  }
+
+  cut(lease: Lease, batch: NewBatch): Promise<{ firstVersion: number }> {
+    return this.#run((state) => {
+      state.fence(lease);
+      if (state.publisher.head !== batch.base) throw new DatabaseError("stale-base", "the head moved");
+      assert(!state.batches.has(batch.id), `batch ${batch.id} exists`);
+      const all = new Map([...state.tasks.values()].flatMap((task) => task.changes).map((change) => [change.id, change]));
+      const cuts = batch.changes.map((cut) => {
+        const change = all.get(cut.id);
+        if (!change || !isOpen(change)) throw new DatabaseError("stale-base", `change ${String(cut.id)} is no longer open`);
+        all.delete(cut.id);
+        return { cut, change };
+      });
+      const firstVersion = state.publisher.counter + 1;
+      const plan = [...batch.roles, "snapshot", "timestamp"].map((role, i) => ({ role, version: firstVersion + i }));
+      state.publisher = { ...state.publisher, counter: state.publisher.counter + plan.length };
+      const row: Batch = {
+        id: batch.id, base: batch.base, changes: cuts.map(({ change }) => change), plan, results: new Map(), state: "open", seq: 0,
+      };
+      state.batches.set(row.id, row);
+      for (const { cut, change } of cuts) {
+        change.batch = row;
+        change.outcome = cut.outcome;
+        change.cutRole = cut.role;
+      }
+      return { firstVersion };
+    });
+  }
+
+  allocate(lease: Lease, count: number, above: number): Promise<number> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const first = Math.max(state.publisher.counter, above) + 1;
+      state.publisher = { ...state.publisher, counter: first + count - 1 };
+      return first;
+    });
+  }
+
+  readTargets(base: string, roles: readonly string[]): Promise<ReadonlyMap<string, readonly Target[]>> {
+    return this.#run((state) => {
+      if (state.publisher.head !== base) throw new DatabaseError("stale-base", "the head moved");
+      if (state.unfolded.length > 0) throw new DatabaseError("stale-base", "the head is not folded yet");
+      return new Map(roles.map((role) => [role, [...(state.artifacts.get(role) ?? [])]
+        .map(([path, fragment]) => ({ path, fragment }))
+        .sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))]));
+    });
+  }
+
+  stageResults(lease: Lease, batch: string, results: readonly RoleResult[]): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const staged = state.openBatch(batch).results;
+      for (const { role, version, length, sha256, expiresMs } of results) {
+        const row = { role, version, length, sha256, expiresMs };
+        const earlier = staged.get(role);
+        if (earlier && !isDeepStrictEqual(earlier, row)) throw new DatabaseError("stale-base", `${role} was staged already, differently`);
+      }
+      for (const { role, version, length, sha256, expiresMs } of results) staged.set(role, { role, version, length, sha256, expiresMs });
+    });
+  }
+
+  stageTaskResults(lease: Lease, batch: string, results: readonly { task: string; result: TaskResult }[]): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const carrier = state.openBatch(batch);
+      for (const { task: id, result } of results) {
+        const task = state.tasks.get(id);
+        if (!task || (task.result && (task.resultBatch === undefined || task.resultBatch.state === "committed"))) continue;
+        task.result = structuredClone(result);
+        task.resultBatch = carrier;
+      }
+    });
+  }
+
+  commit(lease: Lease, commit: Commit): Promise<{ seq: number }> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const { publisher } = state;
+      const batch = state.openBatch(commit.batch);
+      if (publisher.head !== commit.base || batch.base !== commit.base) throw new DatabaseError("stale-base", "the head moved");
+      const kinds = new Map(commit.newRoles?.map((role) => [role.name, role]));
+      for (const role of kinds.keys()) assert(batch.results.has(role), `no result is staged for the new role ${role}`);
+
+      const seq = publisher.seq + 1;
+      batch.state = "committed";
+      batch.seq = seq;
+      state.publisher = {
+        ...publisher, seq, head: commit.timestamp.sha256, pressedAtMs: Math.max(publisher.pressedAtMs, commit.pressedAtMs),
+      };
+      state.committed.push({
+        seq, sha256: commit.timestamp.sha256, timestampVersion: commit.timestamp.version, snapshotVersion: commit.snapshot.version,
+        timestamp: Buffer.from(commit.timestamp.bytes), expiresMs: commit.timestamp.expiresMs,
+      });
+      setAll(state, commit.settings);
+      for (const { role, version, bytes } of commit.envelopes) {
+        const versions = role === "root" ? state.envelopes.get(role) : undefined;
+        state.envelopes.set(role, new Map([...(versions ?? []), [version, Buffer.from(bytes)]]));
+      }
+      const set = (result: RoleResult, kind: RoleRow["kind"] | undefined, parent: string | undefined): void => {
+        const old = state.roles.get(result.role);
+        if (old && old.version !== result.version) state.addGarbage(result.role, old.version, commit.garbageNotBeforeMs);
+        const { role, version, length, sha256, expiresMs } = result;
+        state.roles.set(role, {
+          role, version, length, sha256, expiresMs,
+          kind: kind ?? old?.kind ?? kindByName(role), parent: parent ?? old?.parent ?? "", retired: old?.retired ?? false,
+        });
+      };
+      set(commit.snapshot, "snapshot", "");
+      set(commit.timestamp, "timestamp", "");
+
+      for (const change of batch.changes) if (change.outcome === "apply") state.unfolded.push(() => { apply(state, change); });
+      for (const result of batch.results.values()) {
+        const kind = kinds.get(result.role);
+        state.unfolded.push(() => { set(result, kind?.kind, kind?.parent); });
+      }
+      for (const { role, version } of batch.plan) {
+        const used = role === "snapshot" ? commit.snapshot.version : batch.results.get(role)?.version;
+        if (used !== version) state.unfolded.push(() => { state.addGarbage(role, version, commit.garbageNotBeforeMs); });
+      }
+      state.unfolded.push(() => { state.ended.push(...new Set(batch.changes.map((change) => change.task))); });
+      return { seq };
+    });
+  }
+
+  markVisible(lease: Lease, seq: number): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      assert(seq <= state.publisher.seq, "what is not committed cannot be visible");
+      if (seq <= state.publisher.visible) return;
+      state.publisher = { ...state.publisher, visible: seq };
+      state.hint("visible");
+    });
+  }
+
+  fold(lease: Lease, limit: number): Promise<{ remaining: boolean }> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const rows = state.unfolded.splice(0, limit);
+      for (const row of rows) row();
+      for (const task of state.ended.splice(0, limit - rows.length)) {
+        if (!task.changes.some(isPending) && task.result) task.changes = [];
+      }
+      return { remaining: state.unfolded.length > 0 || state.ended.length > 0 };
+    });
+  }
+
+  openBatches(): Promise<readonly OpenBatch[]> {
+    return this.#run((state) => [...state.batches.values()].filter((batch) => batch.state === "open")
+      .map((batch) => ({ id: batch.id, base: batch.base, changes: batch.changes.length })));
+  }
+
+  dropBatch(lease: Lease, id: string, died: boolean): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const batch = state.openBatch(id);
+      batch.state = "dropped";
+      for (const change of batch.changes) {
+        change.batch = undefined;
+        change.outcome = undefined;
+        change.cutRole = change.role;
+        if (died) change.attempts += 1;
+        if (died && batch.changes.length === 1) change.attemptsAlone += 1;
+      }
+      for (const { role, version } of [...batch.plan, ...batch.results.values()]) state.addGarbage(role, version, 0);
+      state.hint("work");
+    });
+  }
+
+  taskChanges(id: string): Promise<readonly (OpenChange & { outcome?: ChangeOutcome })[]> {
+    return this.#run((state) => (state.tasks.get(id)?.changes ?? [])
+      .map((change) => ({ ...openChange(change), ...(change.outcome ? { outcome: change.outcome } : {}) })));
+  }
+
+  endTasks(
+    lease: Lease, results: readonly { task: string; result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>,
+  ): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      setAll(state, settings);
+      for (const { task: id, result } of results) {
+        const task = state.tasks.get(id);
+        if (!task || (task.result && (task.resultBatch === undefined || task.resultBatch.state === "committed"))) continue;
+        task.result = structuredClone(result);
+        task.resultBatch = undefined;
+        for (const change of task.changes) if (isOpen(change)) change.outcome = "set-aside";
+        state.ended.push(task);
+      }
+      state.hint("visible");
+    });
+  }
+
+  // ---- roles
+
+  roles(): Promise<readonly RoleRow[]> {
+    return this.#run((state) => [...state.roles.values()].filter(({ kind }) => !["root", "snapshot", "timestamp"].includes(kind)));
+  }
+
+  role(name: string): Promise<RoleRow | undefined> {
+    return this.#run((state) => state.roles.get(name));
+  }
+
+  rolesExpiringBefore(beforeMs: number, limit: number): Promise<readonly RoleRow[]> {
+    return this.#run((state) => [...state.roles.values()]
+      .filter((role) => !role.retired && role.expiresMs < beforeMs)
+      .sort((a, b) => a.expiresMs - b.expiresMs)
+      .slice(0, limit));
+  }
+
+  firstExpiry(): Promise<ReadonlyMap<RoleRow["kind"], number>> {
+    return this.#run((state) => {
+      const first = new Map<RoleRow["kind"], number>();
+      for (const { kind, expiresMs, retired } of state.roles.values()) {
+        if (!retired) first.set(kind, Math.min(first.get(kind) ?? Infinity, expiresMs));
+      }
+      return first;
+    });
+  }
+
+  // ---- retention
+
+  dueGarbage(nowMs: number, limit: number): Promise<readonly Garbage[]> {
+    return this.#run((state) => [...state.garbage.values()]
+      .filter(({ role, version, notBeforeMs }) => notBeforeMs <= nowMs && version < (state.roles.get(role)?.version ?? 0))
+      .slice(0, limit)
+      .map(({ name, role, version }) => ({ name, role, version })));
+  }
+
+  forgetGarbage(lease: Lease, names: readonly string[]): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      for (const name of names) state.garbage.delete(name);
+    });
+  }
+
+  forgetBefore(lease: Lease, limits: { tasksMs: number; committedMs: number; idempotencyMs: number }, limit: number): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const tasks = [...state.tasks.values()].filter((task) =>
+        task.result && counts(state, task) && task.changes.length === 0 && task.result.lastUpdateMs < limits.tasksMs);
+      for (const task of tasks.slice(0, limit)) state.tasks.delete(task.id);
+      const heads = state.committed.filter((head) => head.expiresMs < limits.committedMs && head.seq < state.publisher.visible);
+      for (const head of heads.slice(0, limit)) state.committed.splice(state.committed.indexOf(head), 1);
+      const keys = [...state.idempotency].filter(([, row]) => row.createdMs < limits.idempotencyMs);
+      for (const [key] of keys.slice(0, limit)) state.idempotency.delete(key);
+    });
+  }
+
+  now(): Promise<number> {
+    return this.#run((state) => state.now());
+  }
+
+  subscribe(topic: Topic, call: () => void): () => void {
+    const listener = { topic, call };
+    this.#listeners.add(listener);
+    this.#state.listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+      this.#state.listeners.delete(listener);
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    for (const listener of this.#listeners) this.#state.listeners.delete(listener);
+    return Promise.resolve();
+  }
+}
+
+function setAll(state: State, settings: Readonly<Record<string, SettingValue>> | undefined): void {
+  for (const [name, value] of Object.entries(settings ?? {})) state.settings.set(name, structuredClone(value));
+}
+
+/** Rule 16. */
+function counts(state: State, task: Task): boolean {
+  const batch = task.resultBatch;
+  return batch === undefined || (batch.state === "committed" && batch.seq <= state.publisher.visible);
+}
+
+function backlogOf(state: State): { changes: number; bytes: number } {
+  const pending = [...state.tasks.values()].flatMap((task) => task.changes).filter(isPending);
+  return { changes: pending.length, bytes: pending.reduce((sum, change) => sum + change.bytes, 0) };
+}
+
+function openChange(change: Change): OpenChange {
+  const { id, kind, role, path, fragment, attempts, attemptsAlone, task } = change;
+  return { id, task: task.id, kind, role, path, fragment, attempts, attemptsAlone, held: task.held };
+}
+
+function apply(state: State, change: Change): void {
+  const artifacts = state.artifacts.get(change.cutRole) ?? new Map<string, string>();
+  if (change.kind === "add") artifacts.set(change.path, change.fragment);
+  if (change.kind === "remove") artifacts.delete(change.path);
+  state.artifacts.set(change.cutRole, artifacts);
+}
+
+function kindByName(role: string): RoleRow["kind"] {
+  return role === "root" || role === "targets" ? role : "delegated";
+}
