@@ -23,4 +23,12 @@ export type TufErrorCode =
   | "targets-version" | "targets-expired" | "targets-length" | "targets-hash" | "targets-not-in-snapshot"
   | "trusted-set-order";
 
-export class TufError extends AppError<TufErrorCode> {}
+export class TufError extends AppError<TufErrorCode> {
+  /** Where in the document: member names and list indexes from the top; absent when the whole is meant. */
+  readonly at: readonly (string | number)[] | undefined;
+
+  constructor(code: TufErrorCode, message: string, options?: { cause?: unknown; at?: readonly (string | number)[] }) {
+    super(code, message, options);
+    this.at = options?.at;
+  }
+}
