@@ -1,0 +1,120 @@
+// The system calls the folder storage makes, each as one function, so that a test can
+// record their order, make one fail, or cut the power between two of them.
+
+import { spawn } from "node:child_process";
+import fs from "node:fs";
+import { promisify } from "node:util";
+
+export interface FileFacts {
+  readonly isFile: boolean;
+  readonly size: number;
+  /** Device and inode: two paths with the same are one file. */
+  readonly identity: string;
+  /** Permission bits. */
+  readonly mode: number;
+}
+
+export interface PosixCalls {
+  open(path: string, flags: number, mode?: number): Promise<number>;
+  facts(fd: number): Promise<FileFacts>;
+  chmod(fd: number, mode: number): Promise<void>;
+  /** Writes all of `bytes`. */
+  write(fd: number, bytes: Uint8Array): Promise<void>;
+  /** Reads from the start until the end of the file or `maxBytes`, whichever comes first. */
+  read(fd: number, maxBytes: number): Promise<Buffer>;
+  fsync(fd: number): Promise<void>;
+  close(fd: number): Promise<void>;
+  link(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  list(directory: string): Promise<readonly string[]>;
+  /** Creates the directory and its missing parents; the first one created, if any. */
+  makeDirectory(path: string, mode: number): Promise<string | undefined>;
+  /** `statfs`' number of the file system's type. */
+  fileSystemType(directory: string): Promise<number>;
+  /**
+   * Flushes the whole file system that holds `directory`. `unsupported`: nothing was flushed.
+   * Rejects when the flush was tried and failed.
+   */
+  flushFileSystem(directory: string): Promise<"flushed" | "unsupported">;
+
+  // The synchronous block of `replace`.
+  openNow(path: string, flags: number): number;
+  factsNow(fd: number): FileFacts;
+  readNow(fd: number, maxBytes: number): Buffer;
+  closeNow(fd: number): void;
+  linkNow(from: string, to: string): void;
+  renameNow(from: string, to: string): void;
+}
+
+const open = promisify(fs.open);
+const fstat = promisify(fs.fstat);
+const writeSome = promisify(fs.write);
+const readSome = promisify(fs.read);
+const mkdir = promisify(fs.mkdir);
+const statfs = promisify(fs.statfs);
+
+export const systemCalls: PosixCalls = {
+  open: (path, flags, mode) => open(path, flags, mode),
+  facts: async (fd) => factsOf(await fstat(fd)),
+  chmod: promisify(fs.fchmod),
+
+  async write(fd, bytes) {
+    let at = 0;
+    while (at < bytes.length) at += (await writeSome(fd, bytes, at, bytes.length - at)).bytesWritten;
+  },
+
+  async read(fd, maxBytes) {
+    const { size } = await fstat(fd);
+    const buffer = Buffer.allocUnsafe(Math.min(size, maxBytes));
+    let at = 0;
+    while (at < buffer.length) {
+      const { bytesRead } = await readSome(fd, buffer, at, buffer.length - at, at);
+      if (bytesRead === 0) break;
+      at += bytesRead;
+    }
+    return buffer.subarray(0, at);
+  },
+
+  fsync: promisify(fs.fsync),
+  close: promisify(fs.close),
+  link: promisify(fs.link),
+  unlink: promisify(fs.unlink),
+  list: (directory) => promisify(fs.readdir)(directory),
+  makeDirectory: (path, mode) => mkdir(path, { recursive: true, mode }),
+  fileSystemType: async (directory) => (await statfs(directory)).type,
+  flushFileSystem,
+
+  openNow: (path, flags) => fs.openSync(path, flags),
+  factsNow: (fd) => factsOf(fs.fstatSync(fd)),
+  readNow(fd, maxBytes) {
+    const buffer = Buffer.allocUnsafe(Math.min(fs.fstatSync(fd).size, maxBytes));
+    let at = 0;
+    while (at < buffer.length) {
+      const bytesRead = fs.readSync(fd, buffer, at, buffer.length - at, at);
+      if (bytesRead === 0) break;
+      at += bytesRead;
+    }
+    return buffer.subarray(0, at);
+  },
+  closeNow: (fd) => fs.closeSync(fd),
+  linkNow: (from, to) => fs.linkSync(from, to),
+  renameNow: (from, to) => fs.renameSync(from, to),
+};
+
+function factsOf(stats: fs.Stats): FileFacts {
+  return { isFile: stats.isFile(), size: stats.size, identity: `${stats.dev}:${stats.ino}`, mode: stats.mode & 0o7777 };
+}
+
+/** Node has no syncfs(2); coreutils' `sync -f` is it. */
+function flushFileSystem(directory: string): Promise<"flushed" | "unsupported"> {
+  return new Promise((resolve, reject) => {
+    const child = spawn("sync", ["-f", "--", directory], { stdio: "ignore" });
+    // Not started (no such program, no process to spare), or ended by somebody: nothing is known to be flushed.
+    child.once("error", () => resolve("unsupported"));
+    child.once("exit", (code) => {
+      if (code === 0) resolve("flushed");
+      else if (code === null) resolve("unsupported");
+      else reject(new Error(`sync -f ended with code ${code}`));
+    });
+  });
+}
