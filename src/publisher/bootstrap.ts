@@ -1,0 +1,158 @@
+// The first head: from a root and settings to a repository (rule 23).
+//
+// The request lies in the setting `bootstrap_request`; until the commit it can be given up
+// and started again, and a crash leaves only names nobody refers to. Order: signers proved,
+// bins, targets, snapshot, commit, 1.root.json, timestamp.json.
+
+import { AppError, reasonOf } from "../lib/app-error.ts";
+import type { SettingValue, TaskResult } from "../ports/database.ts";
+import { SignerError } from "../ports/signer.ts";
+import { bootstrapSettingsOf, checkBootstrapRoot, type BootstrapRoot, type BootstrapSettings } from "../roles/bootstrap.ts";
+import { binDelegations, BINS_PREFIX, delegationTreeOf, binsOf } from "../roles/delegation.ts";
+import { RoleError } from "../roles/errors.ts";
+import { expiryPolicyOf } from "../roles/policy.ts";
+import { SnapshotBook } from "../roles/snapshot.ts";
+import type { Json, Targets } from "../tuf/documents.ts";
+import { SPEC_VERSION } from "../tuf/parse.ts";
+import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
+import type { PublisherDeps } from "./deps.ts";
+import { PublisherError } from "./errors.ts";
+import type { Head } from "./head.ts";
+import type { LeaseHold } from "./lease-hold.ts";
+import { planBatch } from "./plan.ts";
+import { TIMESTAMP } from "./project.ts";
+import { publish } from "./publish.ts";
+import type { Sealer } from "./seal.ts";
+
+/**
+ * Carries out a pending bootstrap request, if there is one. Answers the first head, or
+ * undefined when there was nothing to do, it was refused, or it waits for signatures.
+ * What is not the request's fault (storage, signer away) is thrown, and tried again.
+ */
+export async function bootstrap(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer): Promise<Head | undefined> {
+  const state = await deps.database.setting("bootstrap");
+  if (typeof state !== "string" || !state.startsWith("pre-")) return undefined;
+  const task = state.slice("pre-".length);
+  const payload = await deps.database.setting("bootstrap_request");
+  try {
+    return await carryOut(deps, hold, sealer, task, payload);
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    deps.telemetry.log.warn({ task, reason: reasonOf(error) }, "refused bootstrap");
+    await deps.database.endTasks(hold.lease, [{ task, result: { ...refusal, lastUpdateMs: deps.clock.now() } }], { bootstrap: null, bootstrap_request: null });
+    return undefined;
+  }
+}
+
+/** How a fault of the request itself is answered; undefined for faults of the surroundings. */
+function refusalOf(error: unknown): Omit<TaskResult, "lastUpdateMs"> | undefined {
+  if (error instanceof MissingRoot) return { state: "FAILURE", message: "'root'" };
+  const itsFault = error instanceof RoleError
+    || (error instanceof PublisherError && error.code === "storage-occupied")
+    || (error instanceof SignerError && error.code !== "unavailable");
+  if (!itsFault || !(error instanceof AppError)) return undefined;
+  return { state: "ERRORED", message: "Bootstrap Failed", error: error.message };
+}
+
+class MissingRoot extends Error {}
+
+async function carryOut(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, payload: SettingValue | undefined): Promise<Head | undefined> {
+  const settings = bootstrapSettingsOf(payload);
+  const document = rootOf(payload);
+  const now = deps.clock.now();
+  const root = checkBootstrapRoot(Buffer.from(JSON.stringify(document)), now, { allowUnportable: deps.policy.allowUnportableKeys });
+  if (!root.complete) {
+    await awaitSignatures(deps, hold, task, document, now);
+    return undefined;
+  }
+  await requireEmpty(deps, root);
+  for (const role of ["timestamp", "snapshot", "targets"] as const) {
+    for (const keyid of root.root.signed.roles[role].keyids.slice(0, root.root.signed.roles[role].threshold)) {
+      await sealer.prove(keyid, root.root.signed.keys[keyid]!);
+    }
+  }
+  return await firstHead(deps, hold, sealer, task, root, settings, document);
+}
+
+function rootOf(payload: SettingValue | undefined): SettingValue {
+  const metadata = (payload as { metadata?: Record<string, SettingValue> } | undefined)?.metadata;
+  const root = metadata?.["root"];
+  if (root === undefined) throw new MissingRoot();
+  return root;
+}
+
+async function awaitSignatures(deps: PublisherDeps, hold: LeaseHold, task: string, document: SettingValue, now: number): Promise<void> {
+  const result: TaskResult = { state: "SUCCESS", message: "Bootstrap Processed", details: { bootstrap: "Root v1 is pending signature" }, lastUpdateMs: now };
+  await deps.database.endTasks(hold.lease, [{ task, result }], { bootstrap: `signing-${task}`, root_signing: document });
+}
+
+/** A repository starts only where there is none: clients of the other one would be locked out. */
+async function requireEmpty(deps: PublisherDeps, { root }: BootstrapRoot): Promise<void> {
+  const occupied = (name: string): never => {
+    throw new PublisherError("storage-occupied", `the metadata storage already holds ${name}: a repository was published there. Use an empty folder or prefix`);
+  };
+  if ((await deps.storage.read(TIMESTAMP, CLIENT_LIMITS.timestampBytes * 4).catch(() => "there")) !== undefined) occupied(TIMESTAMP);
+  const stored = await deps.storage.read("1.root.json", CLIENT_LIMITS.rootBytes).catch(() => undefined);
+  if (stored !== undefined && !stored.bytes.equals(root.bytes)) occupied("1.root.json");
+}
+
+async function firstHead(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, root: BootstrapRoot, settings: BootstrapSettings, document: SettingValue): Promise<Head> {
+  const { keyid, key } = root.online;
+  const delegations = binDelegations(settings.bins, deps.policy.binsStyle, { keyid, key });
+  const targets: Targets = { _type: "targets", spec_version: SPEC_VERSION, version: 1, expires: "1970-01-01T00:00:00Z", targets: {}, delegations };
+  const tree = delegationTreeOf(targets);
+  const stored = settingsOf(root, settings, task, document);
+  const before: Head = {
+    id: "",
+    seq: 0,
+    pressedAtMs: 0,
+    root: root.root.signed,
+    targets,
+    tree,
+    book: new SnapshotBook([], deps.policy.snapshotHashes),
+    expiry: expiryPolicyOf(stored),
+    timestampExpiresMs: 0,
+  };
+  const bins = binsOf(tree);
+  const now = deps.clock.now();
+  const plan = planBatch({ open: [], tree, listed: new Map(), unpressable: new Map(), refresh: [...bins, "targets"], force: true });
+  const result: TaskResult = { state: "SUCCESS", message: "Bootstrap Processed", details: { bootstrap: `Bootstrap finished ${task}` }, lastUpdateMs: now };
+  return await publish(deps, hold, sealer, {
+    head: before,
+    plan,
+    nowMs: now,
+    tasks: [{ task, result }],
+    also: {
+      envelopes: [{ role: "root", version: 1, bytes: root.root.bytes }],
+      newRoles: [
+        { name: "targets", kind: "targets", parent: "" },
+        ...bins.map((name) => ({ name, kind: "bins" as const, parent: "targets" })),
+      ],
+      settings: stored,
+    },
+  });
+}
+
+/** The settings that GET /config/ shows, by the contract's names. */
+function settingsOf({ root, online }: BootstrapRoot, { expiration, bins }: BootstrapSettings, task: string, document: SettingValue): Record<string, SettingValue> {
+  const signed = root.signed;
+  const settings: Record<string, SettingValue> = {
+    bootstrap: task,
+    bootstrap_request: null,
+    root_signing: null,
+    targets_online_key: true,
+    number_of_delegated_bins: bins,
+    bins_prefix: BINS_PREFIX,
+    bins_threshold: 1,
+    bins_num_keys: 1,
+    trusted_root: document,
+    online_key: { ...(online.key as unknown as { readonly [member: string]: Exclude<Json, undefined> }), keyid: online.keyid },
+  };
+  for (const [role, days] of Object.entries(expiration)) settings[`${role}_expiration`] = days;
+  for (const role of ["root", "targets", "snapshot", "timestamp"] as const) {
+    settings[`${role}_threshold`] = signed.roles[role].threshold;
+    settings[`${role}_num_keys`] = signed.roles[role].keyids.length;
+  }
+  return settings;
+}

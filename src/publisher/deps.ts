@@ -1,0 +1,36 @@
+// What the publisher needs from outside, and its settings.
+
+import type { Clock, Random } from "../ports/clock.ts";
+import type { Database } from "../ports/database.ts";
+import type { Signers } from "../ports/signer.ts";
+import type { Storage } from "../ports/storage.ts";
+import type { Telemetry } from "../ports/telemetry.ts";
+import type { BinsStyle } from "../roles/delegation.ts";
+import type { RefreshPolicy } from "../roles/refresh.ts";
+import type { SnapshotHashes } from "../roles/snapshot.ts";
+
+export interface PublisherDeps {
+  readonly database: Database;
+  readonly storage: Storage;
+  readonly signers: Signers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly telemetry: Telemetry;
+  readonly policy: PublisherPolicy;
+}
+
+export interface PublisherPolicy {
+  /** Least time between two publishes, milliseconds; 0 publishes at once. */
+  readonly minIntervalMs: number;
+  readonly maxBatchChanges: number;
+  readonly maxBatchBytes: number;
+  /** How long a lease lasts without renewal, milliseconds. */
+  readonly leaseMs: number;
+  readonly refresh: RefreshPolicy;
+  /** How long an edge may serve a stale timestamp, milliseconds; old files stay that much longer. */
+  readonly edgeStaleMs: number;
+  readonly keep: { readonly tasksMs: number; readonly committedMs: number; readonly idempotencyMs: number };
+  readonly snapshotHashes: SnapshotHashes;
+  readonly binsStyle: BinsStyle;
+  readonly allowUnportableKeys: boolean;
+}

@@ -1,0 +1,63 @@
+// What the publisher knows of the committed head: root, targets, delegations, snapshot.
+//
+// Read from the database when a lease is taken or the head is not the one expected, and
+// carried along from publish to publish. Never trusted across a change of lease.
+
+import type { Database, PublisherState } from "../ports/database.ts";
+import { delegationTreeOf, type DelegationTree } from "../roles/delegation.ts";
+import { expiryPolicyOf, type ExpiryPolicy } from "../roles/policy.ts";
+import { SnapshotBook, type SnapshotHashes } from "../roles/snapshot.ts";
+import type { Key, RoleKeys, Root, Targets } from "../tuf/documents.ts";
+import { parseEnvelope } from "../tuf/parse.ts";
+import { delegationOf } from "../tuf/threshold.ts";
+import type { RoleAuthority } from "./seal.ts";
+
+export interface Head {
+  /** sha256 of the committed timestamp. */
+  readonly id: string;
+  readonly seq: number;
+  readonly pressedAtMs: number;
+  readonly root: Root;
+  readonly targets: Targets;
+  readonly tree: DelegationTree;
+  readonly book: SnapshotBook;
+  readonly expiry: ExpiryPolicy;
+  /** When the committed timestamp expires, milliseconds. */
+  readonly timestampExpiresMs: number;
+}
+
+/** The committed head, or undefined before bootstrap. */
+export async function readHead(database: Database, state: PublisherState, hashes: SnapshotHashes): Promise<Head | undefined> {
+  const committed = await database.head();
+  if (committed === undefined) return undefined;
+  const root = await database.envelope("root");
+  const targets = await database.envelope("targets");
+  if (root === undefined || targets === undefined) throw new Error("the database has a head and lacks its root or targets");
+  const rows = await database.roles();
+  const entries = rows
+    .filter((row) => row.kind !== "root" && row.kind !== "snapshot" && row.kind !== "timestamp")
+    .map((row) => ({ role: row.role, version: row.version, length: row.length, sha256: row.sha256, bin: row.kind === "bins" }));
+  const document = parseEnvelope(targets.bytes, "targets").signed;
+  return {
+    id: committed.sha256,
+    seq: committed.seq,
+    pressedAtMs: state.pressedAtMs,
+    root: parseEnvelope(root.bytes, "root").signed,
+    targets: document,
+    tree: delegationTreeOf(document),
+    book: new SnapshotBook(entries, hashes),
+    expiry: expiryPolicyOf(await database.settings()),
+    timestampExpiresMs: committed.expiresMs,
+  };
+}
+
+/** Who may sign `role` in this head: top-level roles by root, all others by targets. */
+export function authorityOf(head: { readonly root: Root; readonly targets: Targets }, role: string): RoleAuthority {
+  const delegation = delegationOf(head.root, role) ?? delegationOf(head.targets, role);
+  if (delegation === undefined) throw new Error(`nobody delegates to ${role}`);
+  const { keys, role: roleKeys }: { keys: { readonly [keyid: string]: Key }; role: RoleKeys } = delegation;
+  return { keys, role: roleKeys };
+}
+
+export const kindOf = (head: Head, role: string): "targets" | "bins" | "delegated" =>
+  role === "targets" ? "targets" : head.tree.custom.some((custom) => custom.name === role) ? "delegated" : "bins";

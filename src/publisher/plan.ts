@@ -1,0 +1,86 @@
+// What a batch will do: which change counts on each path, which roles are pressed (rule 9).
+//
+// Changes are taken in the order of acceptance. A newer one on a path absorbs the older
+// ones, held ones included, so that publishing a held change later can never undo a newer
+// one. The owner of a path is resolved again under the head's delegations.
+
+import type { ChangeOutcome, CutChange, OpenChange } from "../ports/database.ts";
+import { binsOf, ownerOf, type DelegationTree } from "../roles/delegation.ts";
+
+export interface PlannedChange extends OpenChange {
+  readonly outcome: ChangeOutcome;
+  /** Why it was set aside. */
+  readonly reason?: string;
+}
+
+export interface Plan {
+  readonly changes: readonly PlannedChange[];
+  /** Roles to press, each with the last word on its paths (`undefined` removes); empty for a mere refresh. */
+  readonly edits: ReadonlyMap<string, ReadonlyMap<string, string | undefined>>;
+  /** Something must be published, if only snapshot and timestamp. */
+  readonly publishes: boolean;
+}
+
+export interface PlanInput {
+  readonly open: readonly OpenChange[];
+  readonly tree: DelegationTree;
+  /** Of removed paths, those that are listed, by role. */
+  readonly listed: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Changes that were found unpressable before, with the reason. */
+  readonly unpressable: ReadonlyMap<number, string>;
+  /** Roles that are due for a refresh. */
+  readonly refresh: readonly string[];
+  /** Publish snapshot and timestamp even if nothing else calls for it. */
+  readonly force: boolean;
+}
+
+export function planBatch(input: PlanInput): Plan {
+  const changes: PlannedChange[] = [];
+  const edits = new Map<string, Map<string, string | undefined>>();
+  const last = new Map<string, number>();
+  let publishes = input.force;
+  const touch = (role: string): Map<string, string | undefined> => {
+    publishes = true;
+    let edit = edits.get(role);
+    if (edit === undefined) edits.set(role, (edit = new Map<string, string | undefined>()));
+    return edit;
+  };
+  for (const role of input.refresh) touch(role);
+
+  for (const change of input.open) {
+    if (change.kind === "refresh") {
+      changes.push({ ...change, outcome: "apply" });
+      if (change.role === "") continue;
+      publishes = true;
+      for (const role of pressedBy(change.role, input.tree)) touch(role);
+      continue;
+    }
+    const owner = ownerOf(input.tree, change.path);
+    const reason = input.unpressable.get(change.id) ?? (owner === undefined ? "no delegated role takes this path any more" : undefined);
+    if (owner === undefined || reason !== undefined) {
+      changes.push({ ...change, role: owner ?? change.role, outcome: "set-aside", reason: reason ?? "" });
+      continue;
+    }
+    const older = last.get(change.path);
+    const held = change.held;
+    const known = edits.get(owner)?.has(change.path) === true || input.listed.get(owner)?.has(change.path) === true;
+    if (change.kind === "remove" && !known && !held) {
+      changes.push({ ...change, role: owner, outcome: "not-found" });
+      continue;
+    }
+    if (older !== undefined) changes[older] = { ...changes[older]!, outcome: "absorbed" };
+    last.set(change.path, changes.length);
+    changes.push({ ...change, role: owner, outcome: held ? "absorbed" : "apply" });
+    if (!held) touch(owner).set(change.path, change.kind === "add" ? change.fragment : undefined);
+  }
+  return { changes, edits, publishes };
+}
+
+/** The roles a refresh by name presses; snapshot and timestamp go with every publish. */
+function pressedBy(role: string, tree: DelegationTree): readonly string[] {
+  if (role === "snapshot" || role === "timestamp" || role === "root") return [];
+  if (role === "bins") return binsOf(tree);
+  return [role];
+}
+
+export const cutOf = (plan: Plan): CutChange[] => plan.changes.map(({ id, outcome, role }) => ({ id, outcome, role }));

@@ -1,0 +1,164 @@
+// Pressing the roles of a batch: read, merge, compose, sign, verify, put (rules 10, 11).
+//
+// Roles go in slices: while the files of one slice become durable, the next is composed and
+// signed. Memory holds two slices, whatever the batch. When this returns, every role's file
+// is durable under a name never used before.
+
+import type { Lease, RoleResult } from "../ports/database.ts";
+import type { Created, NewFile } from "../ports/storage.ts";
+import { RoleError } from "../roles/errors.ts";
+import { expiresAfter, lifetimeMs } from "../roles/policy.ts";
+import { mergeTargets, pressTargets, type TargetEntry } from "../roles/targets.ts";
+import { sha256Hex } from "../tuf/crypto.ts";
+import type { PublisherDeps } from "./deps.ts";
+import { PublisherError } from "./errors.ts";
+import { authorityOf, kindOf, type Head } from "./head.ts";
+import type { LeaseHold } from "./lease-hold.ts";
+import type { Sealer } from "./seal.ts";
+
+export interface PressedFile extends NewFile {
+  readonly result: RoleResult;
+}
+
+export interface PressOrder {
+  readonly batch: string;
+  readonly head: Head;
+  /** Sorted; role i is pressed as version firstVersion + i. */
+  readonly roles: readonly string[];
+  readonly edits: ReadonlyMap<string, ReadonlyMap<string, string | undefined>>;
+  readonly firstVersion: number;
+  readonly nowMs: number;
+}
+
+/** A role, or paths of it, that cannot be pressed: the batch is planned again without those changes. */
+export class Unpressable extends PublisherError {
+  readonly role: string;
+  /** The offending paths; all edits of the role when absent. */
+  readonly paths: readonly string[] | undefined;
+
+  constructor(role: string, paths: readonly string[] | undefined, cause: RoleError) {
+    super("unpressable", `${role}: ${cause.message}`, { cause });
+    this.role = role;
+    this.paths = paths;
+  }
+}
+
+/** Roles per slice, and the bytes at which a slice ends early. */
+const SLICE_ROLES = 256;
+const SLICE_BYTES = 16 * 1024 * 1024;
+
+export interface Pressed {
+  readonly results: readonly RoleResult[];
+  /** The file of top-level targets, if it was among them: the database keeps it whole. */
+  readonly targets: PressedFile | undefined;
+}
+
+export async function pressRoles(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, order: PressOrder): Promise<Pressed> {
+  const results: RoleResult[] = [];
+  let targets: PressedFile | undefined;
+  let storing: Promise<void> = Promise.resolve();
+  let failure: unknown;
+  const store = async (files: readonly PressedFile[], before: Promise<void>): Promise<void> => {
+    await before;
+    hold.require();
+    const stored = await putFresh(deps, hold, files, order, sealer);
+    const fresh = stored.map((file) => file.result);
+    await deps.database.stageResults(hold.lease, order.batch, fresh);
+    results.push(...fresh);
+    targets ??= stored.find((file) => file.result.role === "targets");
+  };
+  try {
+    for (let at = 0; at < order.roles.length; at += SLICE_ROLES) {
+      const slice = order.roles.slice(at, at + SLICE_ROLES);
+      const current = await deps.database.readTargets(order.head.id, slice.filter((role) => role !== "targets"));
+      let files: PressedFile[] = [];
+      let bytes = 0;
+      for (const [offset, role] of slice.entries()) {
+        const file = await pressRole(sealer, order, role, order.firstVersion + at + offset, current.get(role) ?? []);
+        files.push(file);
+        bytes += file.bytes.length;
+        if (bytes < SLICE_BYTES) continue;
+        await storing;
+        storing = store(files, Promise.resolve());
+        storing.catch(() => undefined);
+        files = [];
+        bytes = 0;
+      }
+      await storing;
+      storing = store(files, Promise.resolve());
+      storing.catch(() => undefined);
+    }
+  } catch (error) {
+    failure = error;
+  }
+  await storing.catch((error: unknown) => { failure ??= error; });
+  if (failure !== undefined) throw failure as Error;
+  return { results, targets };
+}
+
+async function pressRole(sealer: Sealer, order: PressOrder, role: string, version: number, current: readonly TargetEntry[]): Promise<PressedFile> {
+  const { head, nowMs } = order;
+  const kind = kindOf(head, role);
+  const expires = expiresAfter(nowMs, lifetimeMs(head.expiry, kind, role));
+  const edits = order.edits.get(role) ?? new Map<string, string | undefined>();
+  const { targets, refused } = mergeTargets(current, edits);
+  if (refused.length > 0) {
+    throw new Unpressable(role, refused, new RoleError("path-order", `clients would order ${refused.join(", ")} differently beside the role's other paths`));
+  }
+  const delegations = role === "targets" ? head.targets.delegations : undefined;
+  try {
+    const canonical = pressTargets({ version, expires: expires.text, targets, ...(delegations === undefined ? {} : { delegations }) });
+    return fileOf(role, version, await sealer.seal(role, canonical, authorityOf(head, role)), expires.ms);
+  } catch (error) {
+    if (error instanceof RoleError) throw new Unpressable(role, undefined, error);
+    throw error;
+  }
+}
+
+export function fileOf(role: string, version: number, bytes: Buffer, expiresMs: number): PressedFile {
+  return { name: `${String(version)}.${role}.json`, bytes, result: { role, version, length: bytes.length, sha256: sha256Hex(bytes), expiresMs } };
+}
+
+/** Names that met other bytes are given up and their roles pressed anew above them; so many times. */
+const MAX_BURNS = 32;
+
+/** Puts the files of a slice; a name taken by other bytes (possible only after the database lost commits) is burnt (rule 11). */
+async function putFresh(deps: PublisherDeps, hold: LeaseHold, files: readonly PressedFile[], order: PressOrder, sealer: Sealer): Promise<readonly PressedFile[]> {
+  const done: PressedFile[] = [];
+  let pending = files;
+  for (let burns = 0; pending.length > 0; burns++) {
+    if (burns > MAX_BURNS) throw new PublisherError("names-taken", `${pending[0]!.name} and ${String(MAX_BURNS)} names before it hold other bytes: is another repository in this storage?`);
+    const created: readonly Created[] = pending.length === 1
+      ? [await deps.storage.create(pending[0]!.name, pending[0]!.bytes)]
+      : await deps.storage.createAll(pending);
+    const burnt: PressedFile[] = [];
+    for (const [at, file] of pending.entries()) {
+      if (created[at] === "other") burnt.push(file);
+      else done.push(file);
+    }
+    pending = burnt.length === 0 ? [] : await pressAnew(deps, hold, burnt, order, sealer, burns);
+  }
+  return done;
+}
+
+async function pressAnew(deps: PublisherDeps, hold: LeaseHold, burnt: readonly PressedFile[], order: PressOrder, sealer: Sealer, burns: number): Promise<PressedFile[]> {
+  const highest = Math.max(...burnt.map((file) => file.result.version));
+  const first = await deps.database.allocate(hold.lease, burnt.length, highest + 2 ** Math.min(burns, 20));
+  deps.telemetry.log.warn({ names: burnt.map((file) => file.name).slice(0, 10), count: burnt.length }, "names were taken by other bytes");
+  const roles = burnt.map((file) => file.result.role);
+  const current = await deps.database.readTargets(order.head.id, roles.filter((role) => role !== "targets"));
+  const files: PressedFile[] = [];
+  for (const [at, role] of roles.entries()) files.push(await pressRole(sealer, order, role, first + at, current.get(role) ?? []));
+  return files;
+}
+
+/** Snapshot and timestamp one by one, on the same terms. */
+export async function putOne(deps: PublisherDeps, lease: Lease, press: (version: number) => Promise<PressedFile>, version: number): Promise<PressedFile> {
+  let file = await press(version);
+  for (let burns = 0; (await deps.storage.create(file.name, file.bytes)) === "other"; burns++) {
+    if (burns >= MAX_BURNS) throw new PublisherError("names-taken", `${file.name} and ${String(MAX_BURNS)} names before it hold other bytes: is another repository in this storage?`);
+    deps.telemetry.log.warn({ names: [file.name], count: 1 }, "names were taken by other bytes");
+    file = await press(await deps.database.allocate(lease, 1, file.result.version + 2 ** Math.min(burns, 20)));
+  }
+  return file;
+}

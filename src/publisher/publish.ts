@@ -1,0 +1,166 @@
+// One batch, from cut to visible.
+//
+// It keeps four promises, in this order, also across a crash at any line:
+//  1. A file that clients can reach refers only to files already durable: roles, then
+//     snapshot, then the commit, then timestamp.json (TUF 6.3, promise 1).
+//  2. The head moves by compare-and-swap under the lease; a publisher that lost its lease can
+//     put files nobody refers to, and can never move the head (promise 2).
+//  3. timestamp.json is replaced last, by the same projection that recovery runs (promise 3).
+//  4. A task ends only when clients can see its effect: its result is staged with the batch and
+//     counts once the batch is visible (promise 4, rule 16).
+// A crash before the commit leaves orphans below the counter and a batch that recovery drops;
+// after it, recovery projects and folds. See docs/design/publishing.md for the crash table.
+
+import type { Commit, RoleResult, TaskResult } from "../ports/database.ts";
+import { expiresAfter, lifetimeMs } from "../roles/policy.ts";
+import type { SnapshotEntry } from "../roles/snapshot.ts";
+import { pressTimestamp } from "../roles/timestamp.ts";
+import type { PublisherDeps } from "./deps.ts";
+import { PublisherError } from "./errors.ts";
+import { authorityOf, kindOf, type Head } from "./head.ts";
+import type { LeaseHold } from "./lease-hold.ts";
+import { cutOf, type Plan, type PlannedChange } from "./plan.ts";
+import { fileOf, pressRoles, putOne, Unpressable, type PressedFile } from "./press.ts";
+import { ensureRoots, project } from "./project.ts";
+import { taskResult } from "./results.ts";
+import type { Sealer } from "./seal.ts";
+
+/** Nothing is committed that expires within this time, milliseconds. */
+const MIN_LIFE_MS = 60_000;
+const DAY_MS = 86_400_000;
+/** Rows a fold transaction touches at most: some 20 ms, so that accepting a request never waits for long. */
+const FOLD_ROWS = 2_000;
+
+export interface PublishOrder {
+  readonly head: Head;
+  readonly plan: Plan;
+  readonly nowMs: number;
+  /** What else becomes true with the head. */
+  readonly also?: Pick<Commit, "envelopes" | "newRoles" | "settings">;
+  /** Tasks that end with this batch, beside those of its changes. */
+  readonly tasks?: readonly { readonly task: string; readonly result: TaskResult }[];
+}
+
+/** Publishes, and answers the new head. @throws what any step throws; then the batch, if open, is still open. */
+export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, order: PublishOrder): Promise<Head> {
+  const { database, clock, telemetry } = deps;
+  const { head, plan } = order;
+  const started = clock.monotonic();
+  const pressedAtMs = Math.max(order.nowMs, head.pressedAtMs);
+  const roles = [...plan.edits.keys()].sort();
+
+  const batch = deps.random.hex(16);
+  const { firstVersion } = await database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles });
+  telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length, firstVersion }, "cut batch");
+
+  const { results, targets } = await pressRoles(deps, hold, sealer, { batch, head, roles, edits: plan.edits, firstVersion, nowMs: pressedAtMs });
+  await stageTasks(deps, hold, batch, order, roles);
+
+  const entries = results.map((result) => entryOf(head, result, order.also));
+  const snapshot = await putOne(deps, hold.lease, (version) => pressSnapshot(sealer, head, entries, version, pressedAtMs), firstVersion + roles.length);
+  const timestamp = await pressTimestampFile(sealer, head, snapshot, firstVersion + roles.length + 1, pressedAtMs);
+  requireLife([...results, snapshot.result, timestamp.result], clock.now());
+
+  hold.require();
+  const { seq } = await database.commit(hold.lease, {
+    batch,
+    base: head.id,
+    pressedAtMs,
+    timestamp: { ...timestamp.result, bytes: timestamp.bytes },
+    snapshot: snapshot.result,
+    garbageNotBeforeMs: head.timestampExpiresMs + deps.policy.edgeStaleMs + DAY_MS,
+    ...order.also,
+    envelopes: [...(order.also?.envelopes ?? []), ...(targets === undefined ? [] : [{ role: "targets", version: targets.result.version, bytes: targets.bytes }])],
+  });
+  telemetry.log.debug({ batch, seq }, "committed batch");
+
+  if (order.also !== undefined) await ensureRoots(deps, hold);
+  await project(deps, hold);
+  head.book.adopt(entries);
+  const seconds = (clock.monotonic() - started) / 1000;
+  telemetry.metrics.publishSeconds(seconds, roles.length, plan.changes.length);
+  telemetry.metrics.lastPublish(clock.now() / 1000);
+  telemetry.log.info({ batch, seq, roles: roles.length, changes: plan.changes.length, durationMs: Math.round(seconds * 1000) }, "published batch");
+
+  await foldAll(deps, hold);
+  return { ...head, id: timestamp.result.sha256, seq, pressedAtMs, timestampExpiresMs: timestamp.result.expiresMs };
+}
+
+/** Brings the rows up to the committed batches, slice by slice. */
+export async function foldAll(deps: PublisherDeps, hold: LeaseHold): Promise<void> {
+  while ((await deps.database.fold(hold.lease, FOLD_ROWS)).remaining);
+}
+
+async function pressSnapshot(sealer: Sealer, head: Head, entries: readonly SnapshotEntry[], version: number, nowMs: number): Promise<PressedFile> {
+  const expires = expiresAfter(nowMs, lifetimeMs(head.expiry, "snapshot", "snapshot"));
+  const canonical = head.book.press({ version, expires: expires.text }, entries);
+  return fileOf("snapshot", version, await sealer.seal("snapshot", canonical, authorityOf(head, "snapshot")), expires.ms);
+}
+
+async function pressTimestampFile(sealer: Sealer, head: Head, snapshot: PressedFile, version: number, nowMs: number): Promise<PressedFile> {
+  const expires = expiresAfter(nowMs, lifetimeMs(head.expiry, "timestamp", "timestamp"));
+  const canonical = pressTimestamp({ version, expires: expires.text, snapshot: snapshot.result });
+  return fileOf("timestamp", version, await sealer.seal("timestamp", canonical, authorityOf(head, "timestamp")), expires.ms);
+}
+
+function entryOf(head: Head, result: RoleResult, also: PublishOrder["also"]): SnapshotEntry {
+  const kind = also?.newRoles?.find((role) => role.name === result.role)?.kind ?? kindOf(head, result.role);
+  return { role: result.role, version: result.version, length: result.length, sha256: result.sha256, bin: kind === "bins" };
+}
+
+function requireLife(results: readonly RoleResult[], now: number): void {
+  const short = results.find((result) => result.expiresMs <= now + MIN_LIFE_MS);
+  if (short !== undefined) {
+    throw new PublisherError("expires-too-soon", `${short.role} would expire at ${new Date(short.expiresMs).toISOString()}, within a minute: its expiration setting or the clock is wrong`);
+  }
+}
+
+/** Stages the results of the tasks whose last changes are in this batch. */
+async function stageTasks(deps: PublisherDeps, hold: LeaseHold, batch: string, order: PublishOrder, roles: readonly string[]): Promise<void> {
+  const ending = await endingTasks(deps, order.plan.changes, roles, order.nowMs);
+  const all = [...ending, ...(order.tasks ?? [])];
+  if (all.length > 0) await deps.database.stageTaskResults(hold.lease, batch, all);
+}
+
+/** Of the tasks of `changes`, those with no other open change, and their results. */
+export async function endingTasks(
+  deps: PublisherDeps,
+  changes: readonly PlannedChange[],
+  publishedRoles: readonly string[],
+  nowMs: number,
+): Promise<readonly { readonly task: string; readonly result: TaskResult }[]> {
+  const byTask = new Map<string, PlannedChange[]>();
+  for (const change of changes) {
+    const own = byTask.get(change.task);
+    if (own === undefined) byTask.set(change.task, [change]);
+    else own.push(change);
+  }
+  const ending: { task: string; result: TaskResult }[] = [];
+  for (const [task, own] of byTask) {
+    const row = await deps.database.getTask(task);
+    if (row === undefined) continue;
+    const ended = await wholeTask(deps, task, own, row.request.paths?.length ?? row.request.roles?.length ?? own.length);
+    if (ended !== undefined) ending.push({ task, result: taskResult(row, ended, publishedRoles, nowMs) });
+  }
+  return ending;
+}
+
+/** All changes of a task with what becomes of them, or undefined while others are open. */
+async function wholeTask(deps: PublisherDeps, task: string, own: readonly PlannedChange[], expected: number): Promise<readonly PlannedChange[] | undefined> {
+  if (own.length >= expected) return own;
+  const here = new Map(own.map((change) => [change.id, change]));
+  const all: PlannedChange[] = [];
+  for (const change of await deps.database.taskChanges(task)) {
+    const planned = here.get(change.id) ?? (change.outcome === undefined ? undefined : { ...change, outcome: change.outcome });
+    if (planned === undefined) return undefined;
+    all.push(planned);
+  }
+  return all;
+}
+
+/** The changes that `error` says cannot be pressed, with the reason. */
+export function unpressableOf(error: Unpressable, changes: readonly PlannedChange[]): Map<number, string> {
+  const offending = changes.filter((change) => change.kind !== "refresh" && change.role === error.role && change.outcome !== "set-aside"
+    && (error.paths === undefined || error.paths.includes(change.path)));
+  return new Map(offending.map((change) => [change.id, error.message]));
+}

@@ -1,0 +1,304 @@
+// The publisher: takes the lease, recovers, and then turns requests, refreshes and a pending
+// bootstrap into one new head at a time.
+//
+//   follow --lease taken--> recover --ok--> lead --lease lost--> follow
+//                              ^               |
+//                              +---any doubt---+
+//
+// Whatever goes wrong while leading drops the batch in hand, is reported (log, metrics,
+// `halted` in the database, and through it /readyz), and is tried again after a pause that
+// grows to half a minute. What only a person can put right stays halted and writes nothing.
+
+import { AppError, reasonOf } from "../lib/app-error.ts";
+import { DatabaseError, type OpenChange } from "../ports/database.ts";
+import { SignerError } from "../ports/signer.ts";
+import { StorageError } from "../ports/storage.ts";
+import { ownerOf } from "../roles/delegation.ts";
+import { bootstrap } from "./bootstrap.ts";
+import { chooseChanges, poisonous } from "./choose.ts";
+import { requireSaneClock } from "./clock-check.ts";
+import { collect } from "./collect.ts";
+import type { PublisherDeps } from "./deps.ts";
+import { dueNow, type Due } from "./due.ts";
+import { readHead, type Head } from "./head.ts";
+import { LeaseHold } from "./lease-hold.ts";
+import { planBatch, type Plan } from "./plan.ts";
+import { Unpressable } from "./press.ts";
+import { project } from "./project.ts";
+import { endingTasks, publish, unpressableOf } from "./publish.ts";
+import { recover } from "./recover.ts";
+import { Sealer } from "./seal.ts";
+
+/** How long a publisher that does not lead waits before it asks for the lease again. */
+const FOLLOW_MS = 1_000;
+const RETRY_MS = { first: 250, longest: 30_000 } as const;
+/** After a take-over from a publisher that may still be writing, storage without a native condition is projected this often, this long (rule 15). */
+const WATCH = { everyMs: 1_000, forMs: 60_000 } as const;
+
+export class Publisher {
+  readonly #deps: PublisherDeps;
+  readonly #holder: string;
+  #sealer: Sealer;
+  #hold: LeaseHold | undefined;
+  #head: Head | undefined;
+  #needsRecovery = false;
+  #halted: string | undefined;
+  #nextTick = 0;
+  #lastPublish = Number.NEGATIVE_INFINITY;
+  /** Until when, and when next, storage is watched for the last write of a publisher that lost its lease. */
+  #watch = { until: 0, next: 0 };
+  #suspectsTurn = false;
+  readonly #unpressable = new Map<number, string>();
+
+  constructor(deps: PublisherDeps) {
+    this.#deps = deps;
+    this.#holder = deps.random.hex(16);
+    this.#sealer = new Sealer(deps.signers);
+  }
+
+  /** Publishes until `signal` aborts; then ends the lease. Rejects only when durability is in doubt. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const hold = await this.#takeLease(signal);
+      if (hold !== undefined) await this.#lead(signal);
+    }
+  }
+
+  /** Takes the lease if it is free and recovers. Answers whether this publisher leads. */
+  async takeOver(): Promise<boolean> {
+    const { database, clock, policy, storage, telemetry } = this.#deps;
+    const before = await database.publisher();
+    const hold = await LeaseHold.take(database, clock, policy.leaseMs, this.#holder);
+    if (hold === undefined) return false;
+    this.#hold = hold;
+    this.#sealer = new Sealer(this.#deps.signers);
+    const expired = before.lease.holder !== "" && before.lease.holder !== this.#holder;
+    if (expired && storage.traits.weakReplace) this.#watch = { until: clock.monotonic() + WATCH.forMs, next: 0 };
+    telemetry.metrics.leading(true);
+    telemetry.log.info({ lease: hold.lease.number }, "took the lease");
+    await this.#recover(true);
+    return true;
+  }
+
+  /**
+   * One turn of work: a pending bootstrap, one batch of changes, and what is due by the clock.
+   * Answers whether there may be more to do at once. Throws what went wrong; the next turn recovers.
+   */
+  async turn(): Promise<boolean> {
+    const hold = this.#required();
+    if (!hold.mayAct()) await hold.renew();
+    if (this.#needsRecovery) await this.#recover(false);
+    try {
+      const worked = await this.#work(hold);
+      await this.#setHalted(undefined);
+      return worked;
+    } catch (error) {
+      this.#needsRecovery = true;
+      throw error;
+    }
+  }
+
+  async #work(hold: LeaseHold): Promise<boolean> {
+    const { clock, database } = this.#deps;
+    this.#head ??= await bootstrap(this.#deps, hold, this.#sealer);
+    if (this.#head === undefined) return false;
+    await requireSaneClock(this.#deps, this.#head);
+    await this.#watchStorage(hold);
+    const due = clock.monotonic() >= this.#nextTick ? await this.#tick(hold, this.#head) : NOTHING_DUE;
+    const open = await database.openChanges({ changes: this.#deps.policy.maxBatchChanges, bytes: this.#deps.policy.maxBatchBytes });
+    if (open.length === 0 && due.roles.length === 0 && !due.force) return false;
+    await this.#spaceOut();
+    this.#suspectsTurn = !this.#suspectsTurn;
+    const outcome = await this.#publishOne(hold, this.#head, chooseChanges(open, this.#suspectsTurn), due);
+    return outcome || open.length > 0;
+  }
+
+  async #watchStorage(hold: LeaseHold): Promise<void> {
+    const now = this.#deps.clock.monotonic();
+    if (now >= this.#watch.until || now < this.#watch.next) return;
+    this.#watch.next = now + WATCH.everyMs;
+    await project(this.#deps, hold);
+  }
+
+  /** How long nothing is due by the clock. */
+  #idleMs(): number {
+    const now = this.#deps.clock.monotonic();
+    const next = now < this.#watch.until ? Math.min(this.#nextTick, this.#watch.next) : this.#nextTick;
+    return Math.max(0, next - now);
+  }
+
+  /** What is due by the clock, beside publishing: storage still shows the head, old files go, numbers are told. */
+  async #tick(hold: LeaseHold, head: Head): Promise<Due> {
+    const { clock, policy } = this.#deps;
+    await project(this.#deps, hold);
+    await collect(this.#deps, hold);
+    await this.#tellNumbers();
+    const due = await dueNow(this.#deps, head, clock.now());
+    this.#nextTick = clock.monotonic() + policy.refresh.tickMs;
+    return due;
+  }
+
+  async #publishOne(hold: LeaseHold, head: Head, open: readonly OpenChange[], due: Due): Promise<boolean> {
+    const { database, clock } = this.#deps;
+    const plan = await this.#plan(head, open, due);
+    const nowMs = clock.now();
+    if (!plan.publishes) {
+      const ended = await endingTasks(this.#deps, plan.changes, [], nowMs);
+      await database.endTasks(hold.lease, ended);
+      return ended.length > 0;
+    }
+    try {
+      this.#head = await publish(this.#deps, hold, this.#sealer, { head, plan, nowMs });
+    } catch (error) {
+      if (!(error instanceof Unpressable)) throw error;
+      this.#setAside(error, plan);
+      await this.#recover(false);
+      return true;
+    }
+    this.#lastPublish = clock.monotonic();
+    for (const change of open) this.#unpressable.delete(change.id);
+    return true;
+  }
+
+  async #plan(head: Head, open: readonly OpenChange[], due: Due): Promise<Plan> {
+    const removed = new Map<string, string[]>();
+    for (const change of open) {
+      const reason = poisonous(change);
+      if (reason !== undefined) this.#unpressable.set(change.id, reason);
+      const owner = change.kind === "remove" ? ownerOf(head.tree, change.path) : undefined;
+      if (owner === undefined) continue;
+      const paths = removed.get(owner);
+      if (paths === undefined) removed.set(owner, [change.path]);
+      else paths.push(change.path);
+    }
+    const listed = new Map<string, ReadonlySet<string>>();
+    for (const [role, paths] of removed) listed.set(role, await this.#deps.database.listed(role, paths));
+    return planBatch({ open, tree: head.tree, listed, unpressable: this.#unpressable, refresh: due.roles, force: due.force });
+  }
+
+  /** The next plan leaves these changes out; their tasks fail with the reason (promise 5). */
+  #setAside(error: Unpressable, plan: Plan): void {
+    const offending = unpressableOf(error, plan.changes);
+    if (offending.size === 0) throw error;
+    for (const [id, reason] of offending) this.#unpressable.set(id, reason);
+    this.#deps.telemetry.metrics.setAside(offending.size);
+    this.#deps.telemetry.log.error({ role: error.role, changes: offending.size, reason: error.message }, "set changes aside");
+  }
+
+  async #recover(died: boolean): Promise<void> {
+    const hold = this.#required();
+    this.#head = undefined;
+    await recover(this.#deps, hold, died);
+    this.#head = await readHead(this.#deps.database, await this.#deps.database.publisher(), this.#deps.policy.snapshotHashes);
+    this.#nextTick = 0;
+    this.#needsRecovery = false;
+  }
+
+  async #takeLease(signal: AbortSignal): Promise<LeaseHold | undefined> {
+    try {
+      if (await this.takeOver()) return this.#hold;
+    } catch (error) {
+      await this.#report(error);
+      this.#needsRecovery = true;
+      if (this.#hold !== undefined && !isLeaseLost(error)) return this.#hold;
+    }
+    await this.#deps.clock.sleep(FOLLOW_MS, signal);
+    return undefined;
+  }
+
+  async #lead(signal: AbortSignal): Promise<void> {
+    const hold = this.#required();
+    const ended = new AbortController();
+    const both = AbortSignal.any([signal, ended.signal]);
+    const kept = hold.keep(both, () => { ended.abort(); });
+    const woken = new Wakeup();
+    const unsubscribe = this.#deps.database.subscribe("work", woken.wake);
+    let pause: number = RETRY_MS.first;
+    try {
+      while (!both.aborted) {
+        try {
+          const worked = await this.turn();
+          pause = RETRY_MS.first;
+          if (!worked) await woken.wait(this.#deps.clock, this.#idleMs(), both);
+        } catch (error) {
+          await this.#report(error);
+          if (isLeaseLost(error)) return;
+          await this.#deps.clock.sleep(pause, both);
+          pause = Math.min(pause * 2, RETRY_MS.longest);
+        }
+      }
+    } finally {
+      unsubscribe();
+      ended.abort();
+      await kept;
+      this.#hold = undefined;
+      this.#head = undefined;
+      this.#deps.telemetry.metrics.leading(false);
+      await this.#deps.database.releaseLease(hold.lease).catch(() => undefined);
+    }
+  }
+
+  /** Tells everyone who watches what went wrong. @throws StorageError `fatal`: nothing more may be done by this process */
+  async #report(error: unknown): Promise<void> {
+    const { telemetry } = this.#deps;
+    const code = error instanceof AppError ? error.code : "fault";
+    const source = error instanceof SignerError ? "signer" : error instanceof StorageError ? "storage" : error instanceof DatabaseError ? "database" : "publisher";
+    telemetry.metrics.error(source, code);
+    telemetry.log.error({ code, reason: reasonOf(error), ...(error instanceof AppError ? {} : { stack: error instanceof Error ? error.stack : undefined }) }, "publishing failed");
+    if (error instanceof StorageError && error.code === "fatal") throw error;
+    if (!isLeaseLost(error)) await this.#setHalted({ code, reason: reasonOf(error) }).catch(() => undefined);
+  }
+
+  async #setHalted(halted: { readonly code: string; readonly reason: string } | undefined): Promise<void> {
+    if (this.#halted === halted?.code) return;
+    await this.#deps.database.halt(this.#required().lease, halted);
+    this.#halted = halted?.code;
+    this.#deps.telemetry.metrics.halted(halted?.code);
+  }
+
+  /** Waits until the last publish is as long ago as configuration and storage ask. */
+  async #spaceOut(): Promise<void> {
+    const { clock, policy, storage } = this.#deps;
+    const wait = this.#lastPublish + Math.max(policy.minIntervalMs, storage.traits.minReplaceMs) - clock.monotonic();
+    if (wait > 0) await clock.sleep(wait);
+  }
+
+  async #tellNumbers(): Promise<void> {
+    const { database, clock, telemetry } = this.#deps;
+    const backlog = await database.backlog();
+    telemetry.metrics.backlog(backlog.changes, backlog.bytes);
+    for (const [kind, expiresMs] of await database.firstExpiry()) telemetry.metrics.expirySeconds(kind, (expiresMs - clock.now()) / 1000);
+  }
+
+  #required(): LeaseHold {
+    if (this.#hold === undefined) throw new DatabaseError("lease-lost", "this publisher does not hold the lease");
+    return this.#hold;
+  }
+}
+
+const NOTHING_DUE: Due = { roles: [], force: false };
+
+const isLeaseLost = (error: unknown): boolean => error instanceof DatabaseError && error.code === "lease-lost";
+
+/** Remembers a hint that came while nobody waited. */
+class Wakeup {
+  #awake = false;
+  #resolve: (() => void) | undefined;
+
+  readonly wake = (): void => {
+    this.#awake = true;
+    this.#resolve?.();
+  };
+
+  async wait(clock: PublisherDeps["clock"], ms: number, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const hinted = new Promise<void>((resolve) => {
+      if (this.#awake) resolve();
+      else this.#resolve = resolve;
+    });
+    await Promise.race([hinted, clock.sleep(ms, AbortSignal.any([signal, over.signal]))]);
+    over.abort();
+    this.#awake = false;
+    this.#resolve = undefined;
+  }
+}

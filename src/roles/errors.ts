@@ -1,0 +1,12 @@
+import { AppError } from "../lib/app-error.ts";
+
+/**
+ * - `path-order`         the path would order differently among clients (UTF-16 against UTF-8)
+ * - `no-role`            no delegation takes this path
+ * - `role-too-large`     a role's file would outgrow what clients read
+ * - `snapshot-too-large` the same for snapshot
+ * - `bootstrap-refused`  the root or the settings of a bootstrap cannot become a repository
+ */
+export class RoleError extends AppError<
+  "path-order" | "no-role" | "role-too-large" | "snapshot-too-large" | "bootstrap-refused"
+> {}
