@@ -28,6 +28,11 @@ export default defineConfig(
     },
   },
   {
+    files: ["src/**/*.ts"],
+    ignores: ["src/config/**", "**/*.test.ts"],
+    rules: { "no-restricted-properties": ["error", { object: "process", property: "env", message: "config/ alone reads the environment." }] },
+  },
+  {
     // A test may assert on what it just built, and stub what it does not use.
     files: ["**/*.test.ts", "test/**/*.ts"],
     rules: {

@@ -1,0 +1,48 @@
+// What no single key shows: values that are right alone and wrong together.
+
+import { sep } from "node:path";
+import type { Config } from "./schema.ts";
+
+export interface Contradiction {
+  readonly keys: readonly string[];
+  readonly message: string;
+}
+
+/** True for addresses that only this machine reaches. A name other than localhost may resolve to anything. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(?:\.[0-9]{1,3}){3}$/.test(host);
+}
+
+/** @param given the keys that were set, as opposed to left at their default. */
+export function contradictions(config: Config, given: ReadonlySet<string>): readonly Contradiction[] {
+  const { server, api, tls, metadata, publisher } = config;
+  const rules: readonly (Contradiction & { readonly holds: boolean })[] = [
+    {
+      keys: ["server.host", "api.tokensFile"],
+      holds: isLoopback(server.host) || api.tokensFile !== undefined || api.allowUnauthenticatedWritesFromTheNetwork,
+      message: `${server.host} can be reached from outside: set api.tokensFile, or say --allow-unauthenticated-writes-from-the-network`,
+    },
+    {
+      keys: ["api.tokensFile", "api.allowUnauthenticatedWritesFromTheNetwork"],
+      holds: !(api.tokensFile !== undefined && api.allowUnauthenticatedWritesFromTheNetwork),
+      message: "one asks for tokens and the other says none are needed; choose one",
+    },
+    { keys: ["tls.cert", "tls.key"], holds: (tls.cert === undefined) === (tls.key === undefined), message: "a certificate and its key go together; one is missing" },
+    {
+      keys: ["metadata.listen", "server.port"],
+      holds: metadata.listen === undefined || metadata.listen.port === 0 || metadata.listen.port !== server.port || metadata.listen.host !== server.host,
+      message: "the API and the metadata cannot listen on the same address; leave metadata.listen out to serve both there",
+    },
+    { keys: ["keyDir", "metadata.directory"], holds: !isInside(config.keyDir, metadata.directory), message: "private keys must not lie in the folder that everybody may read" },
+    { keys: ["dataDir", "metadata.directory"], holds: !isInside(config.dataDir, metadata.directory), message: "the database must not lie in the folder that everybody may read" },
+    { keys: ["api.headersTimeoutMs", "api.requestTimeoutMs"], holds: api.headersTimeoutMs <= api.requestTimeoutMs, message: "the headers are part of the request; their time cannot be longer" },
+    { keys: ["api.maxArtifactsPerRequest", "publisher.maxBacklogChanges"], holds: api.maxArtifactsPerRequest <= publisher.maxBacklogChanges, message: "a request of the largest size would never fit the backlog" },
+    { keys: ["api.maxBodyBytes", "publisher.maxBacklogBytes"], holds: api.maxBodyBytes <= publisher.maxBacklogBytes, message: "a request of the largest size would never fit the backlog" },
+    { keys: ["signers.password", "signers.passwordFile"], holds: !(given.has("signers.password") && given.has("signers.passwordFile")), message: "the password is given twice; choose one" },
+  ];
+  return rules.filter(({ holds }) => !holds).map(({ keys, message }) => ({ keys, message }));
+}
+
+function isInside(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`);
+}
