@@ -4,7 +4,7 @@ import type { TargetFile } from "../tuf/documents.ts";
 import { delegationsFor } from "../tuf/search.ts";
 import { ClientError } from "./errors.ts";
 import { loadRole } from "./roles.ts";
-import { memberOf } from "./session.ts";
+import { own } from "../lib/own.ts";
 import type { Session } from "./session.ts";
 
 export interface Found {
@@ -34,7 +34,7 @@ export async function find(session: Session, path: string): Promise<Found | unde
     }
     const { signed } = await loadRole(session, role, delegator);
     visited.add(role);
-    const target = memberOf(signed.targets, path);
+    const target = own(signed.targets, path);
     if (target !== undefined) return { path, role, version: signed.version, target };
 
     const children: { role: string; delegator: string }[] = [];

@@ -2,7 +2,7 @@
 
 import { TufError } from "../tuf/errors.ts";
 import type { ParsedEnvelope } from "../tuf/parse.ts";
-import { memberOf } from "./session.ts";
+import { own } from "../lib/own.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -29,7 +29,7 @@ async function load({ options, limits, source, trusted }: Session, role: string,
   }
   const snapshot = trusted.snapshot;
   if (snapshot === undefined) throw new TufError("trusted-set-order", `${role} was asked for before snapshot`);
-  const meta = memberOf(snapshot.signed.meta, `${role}.json`);
+  const meta = own(snapshot.signed.meta, `${role}.json`);
   if (meta === undefined) throw new TufError("targets-not-in-snapshot", `${delegator} delegates to ${role}, but snapshot ${String(snapshot.signed.version)} does not list it`);
 
   const cached = await options.cache.read(role, meta.length ?? limits.targetsBytes);

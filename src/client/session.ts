@@ -13,8 +13,3 @@ export interface Session {
   /** Roles loaded or being loaded, by delegator and role: each is fetched and verified once a session. */
   readonly roles: Map<string, Promise<ParsedEnvelope<"targets">>>;
 }
-
-/** An own member, so that a path named `toString` finds nothing. */
-export function memberOf<T>(object: { readonly [name: string]: T }, name: string): T | undefined {
-  return Object.hasOwn(object, name) ? object[name] : undefined;
-}

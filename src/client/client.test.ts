@@ -1,0 +1,383 @@
+import { describe, test } from "node:test";
+import assert from "node:assert/strict";
+import { createMemoryCache } from "../../test/fakes/client-storage.ts";
+import { ARTIFACTS_URL, createStage, METADATA_URL, NOW } from "../../test/fakes/client-setup.ts";
+import { createTestKey, RepositoryBuilder } from "../../test/fakes/repository-builder.ts";
+
+function simple(options: Partial<ConstructorParameters<typeof RepositoryBuilder>[0]> = {}): RepositoryBuilder {
+  const repository = new RepositoryBuilder({ now: NOW, bins: 16, ...options });
+  repository.add("a/b.txt", "hello");
+  repository.publish();
+  return repository;
+}
+
+describe("refresh", () => {
+  test("a fresh client fetches the top-level roles, and nothing more", async () => {
+    const stage = createStage(simple());
+    const versions = await stage.client().refresh();
+    assert.deepEqual(versions, { root: 1, timestamp: stage.repository.timestamp.version, snapshot: stage.repository.snapshot.version, targets: 1 });
+    assert.deepEqual(stage.asked(), ["2.root.json", "timestamp.json", `${String(versions.snapshot)}.snapshot.json`, "1.targets.json"]);
+  });
+
+  test("a returning client fetches the next root and timestamp.json only", async () => {
+    const stage = createStage(simple());
+    await stage.client().find("a/b.txt");
+    stage.asked();
+    assert.ok(await stage.client().find("a/b.txt"));
+    assert.deepEqual(stage.asked(), ["2.root.json", "timestamp.json"]);
+  });
+
+  test("a returning client fetches what changed", async () => {
+    const stage = createStage(simple());
+    await stage.client().find("a/b.txt");
+    stage.asked();
+    stage.repository.add("a/b.txt", "hello again");
+    stage.repository.publish();
+    stage.serve();
+    const found = await stage.client().find("a/b.txt");
+    assert.equal(found?.target.length, 11);
+    assert.deepEqual(
+      stage.asked().map((name) => name.replace(/^\d+\.(?!root)/, "")),
+      ["2.root.json", "timestamp.json", "snapshot.json", `${String(stage.repository.binOf("a/b.txt"))}.json`],
+    );
+  });
+
+  test("files have plain names where snapshots are not consistent", async () => {
+    const stage = createStage(simple({ consistentSnapshot: false }));
+    await stage.client().find("a/b.txt");
+    assert.deepEqual(stage.asked(), ["2.root.json", "timestamp.json", "snapshot.json", "targets.json", `${String(stage.repository.binOf("a/b.txt"))}.json`]);
+  });
+
+  test("many searches at once load each role once", async () => {
+    const stage = createStage(simple());
+    const client = stage.client();
+    await client.refresh();
+    stage.asked();
+    await Promise.all(Array.from({ length: 20 }, () => client.find("a/b.txt")));
+    assert.equal(stage.asked().length, 1);
+  });
+
+  test("a failed refresh is not remembered", async () => {
+    const stage = createStage(simple());
+    const client = stage.client();
+    stage.fetcher.web.clear();
+    await assert.rejects(client.find("a/b.txt"), { code: "metadata-not-found" });
+    stage.serve();
+    assert.ok(await client.find("a/b.txt"));
+  });
+
+  for (const { role } of [{ role: "timestamp" }, { role: "snapshot" }, { role: "targets" }, { role: "bins-0" }]) {
+    for (const { name, damage } of [
+      { name: "cut short", damage: (bytes: Buffer) => bytes.subarray(0, 40) },
+      { name: "empty", damage: () => Buffer.alloc(0) },
+      { name: "with a flipped byte", damage: (bytes: Buffer) => { const copy = Buffer.from(bytes); const at = copy.indexOf("expires") + 12; copy[at] = (copy[at] ?? 0) ^ 1; return copy; } },
+    ]) {
+      test(`a cached ${role} ${name} counts as absent`, async () => {
+        const repository = new RepositoryBuilder({ now: NOW, bins: 2 });
+        for (let index = 0; index < 8; index += 1) repository.add(String(index), "x");
+        repository.publish();
+        const stage = createStage(repository);
+        const findAll = async () => {
+          const client = stage.client();
+          for (let index = 0; index < 8; index += 1) assert.ok(await client.find(String(index)));
+        };
+        await findAll();
+        const kept = stage.cache.kept.get(role);
+        assert.ok(kept);
+        stage.cache.kept.set(role, damage(kept));
+        await findAll();
+        assert.deepEqual(stage.cache.kept.get(role), kept);
+      });
+    }
+  }
+
+  test("a slow process does not put an older timestamp over a newer one in a shared cache", async () => {
+    const stage = createStage(simple());
+    const oldTimestamp = stage.repository.fileOf("timestamp");
+    let newer: Buffer | undefined;
+    stage.fetcher.web.set(`${METADATA_URL}timestamp.json`, () => {
+      // While this answer is under way, another process finishes a newer refresh.
+      stage.repository.publish();
+      newer = stage.repository.fileOf("timestamp");
+      stage.cache.kept.set("timestamp", newer);
+      return oldTimestamp;
+    });
+    await stage.client().refresh();
+    assert.deepEqual(stage.cache.kept.get("timestamp"), newer);
+  });
+});
+
+describe("the trusted root", () => {
+  test("without one, nothing is fetched", async () => {
+    const stage = createStage(simple());
+    await assert.rejects(stage.client({ trust: "cache" }).refresh(), { code: "no-trusted-root" });
+    assert.deepEqual(stage.asked(), []);
+  });
+
+  test("is taken on first use only when asked, and once", async () => {
+    const stage = createStage(simple());
+    await stage.client({ trust: "first-use" }).refresh();
+    assert.equal(stage.asked()[0], "1.root.json");
+    const other = simple();
+    stage.serve(other.files);
+    await assert.rejects(stage.client({ trust: "first-use" }).refresh(), { code: "threshold" });
+  });
+
+  test("is the newest of the cache when none is given", async () => {
+    const stage = createStage(simple());
+    stage.repository.publishRoot();
+    stage.serve();
+    await stage.client().refresh();
+    stage.asked();
+    await stage.client({ trust: "cache" }).refresh();
+    assert.equal(stage.asked()[0], "3.root.json");
+  });
+
+  test("a damaged newest root of the cache is passed over for the one before", async () => {
+    const stage = createStage(simple());
+    stage.repository.publishRoot();
+    stage.serve();
+    await stage.client().refresh();
+    stage.cache.kept.set("root-2", Buffer.from("{"));
+    stage.asked();
+    assert.equal((await stage.client({ trust: "cache" }).refresh()).root, 2);
+    assert.equal(stage.asked()[0], "2.root.json");
+  });
+
+  test("a given root of another repository displaces the cached chain", async () => {
+    const stage = createStage(simple());
+    stage.repository.publishRoot();
+    stage.serve();
+    await stage.client().refresh();
+    const other = simple();
+    stage.serve(other.files);
+    const root = other.files.get("1.root.json");
+    assert.ok(root);
+    assert.equal((await stage.client({ trust: { root } }).refresh()).root, 1);
+    assert.deepEqual(await stage.cache.rootVersions(), [1]);
+  });
+
+  test("a chain of 256 is followed at once, a longer one by the next refresh", async () => {
+    const stage = createStage(simple());
+    for (let count = 0; count < 299; count += 1) stage.repository.publishRoot();
+    stage.serve();
+    assert.equal((await stage.client().refresh()).root, 257);
+    assert.equal((await stage.client().refresh()).root, 300);
+  });
+
+  test("a refusal after 256 roots says that the chain goes on", async () => {
+    const stage = createStage(simple());
+    for (let count = 0; count < 260; count += 1) stage.repository.publishRoot();
+    stage.repository.rotate(["timestamp", "snapshot", "targets"]);
+    stage.repository.publishRoot();
+    stage.repository.publish();
+    stage.serve();
+    await assert.rejects(stage.client().refresh(), { code: "threshold", message: /stopped at root version 257/ });
+    assert.equal((await stage.client().refresh()).root, 262);
+  });
+});
+
+describe("find", () => {
+  test("finds nothing by the name of an object's own methods", async () => {
+    const stage = createStage(simple({ bins: 0 }));
+    for (const path of ["toString", "constructor", "hasOwnProperty"]) assert.equal(await stage.client().find(path), undefined);
+  });
+
+  for (const { style } of [{ style: "succinct" as const }, { style: "classic" as const }]) {
+    for (const bins of [2, 8, 32, 256]) {
+      test(`finds every path in its bin (${style}, ${String(bins)})`, async () => {
+        const repository = new RepositoryBuilder({ now: NOW, bins, binStyle: style });
+        for (let index = 0; index < 40; index += 1) repository.add(`dir/${String(index)}`, "x");
+        repository.publish();
+        const client = createStage(repository).client();
+        for (let index = 0; index < 40; index += 1) assert.equal((await client.find(`dir/${String(index)}`))?.role, repository.binOf(`dir/${String(index)}`));
+      });
+    }
+  }
+
+  test("the first role in order of priority wins", async () => {
+    const repository = new RepositoryBuilder({ now: NOW });
+    repository.delegate("targets", "first", { paths: ["a/*"] });
+    repository.delegate("targets", "second", { paths: ["*/*"] });
+    repository.add("a/x", "one", "first");
+    repository.add("a/x", "second", "second");
+    repository.add("a/y", "second", "second");
+    repository.publish();
+    const client = createStage(repository).client();
+    assert.equal((await client.find("a/x"))?.role, "first");
+    assert.equal((await client.find("a/y"))?.role, "second");
+    assert.equal(await client.find("a/z"), undefined);
+  });
+
+  test("a child is searched before its parent's next sibling", async () => {
+    const repository = new RepositoryBuilder({ now: NOW });
+    repository.delegate("targets", "first");
+    repository.delegate("first", "child");
+    repository.delegate("targets", "second");
+    repository.add("x", "child", "child");
+    repository.add("x", "second", "second");
+    repository.publish();
+    assert.equal((await createStage(repository).client().find("x"))?.role, "child");
+  });
+
+  test("a terminating delegation ends the search after its own subtree", async () => {
+    const repository = new RepositoryBuilder({ now: NOW });
+    repository.delegate("targets", "first", { terminating: true });
+    repository.delegate("first", "child");
+    repository.delegate("targets", "second");
+    repository.add("x", "second", "second");
+    repository.add("y", "child", "child");
+    repository.publish();
+    const client = createStage(repository).client();
+    assert.equal(await client.find("x"), undefined);
+    assert.equal((await client.find("y"))?.role, "child");
+  });
+
+  test("a terminating delegation for other paths ends nothing", async () => {
+    const repository = new RepositoryBuilder({ now: NOW });
+    repository.delegate("targets", "first", { terminating: true, paths: ["other/*"] });
+    repository.delegate("targets", "second");
+    repository.add("x", "second", "second");
+    repository.publish();
+    assert.equal((await createStage(repository).client().find("x"))?.role, "second");
+  });
+
+  test("a cycle of delegations ends", async () => {
+    const repository = new RepositoryBuilder({ now: NOW });
+    const key = createTestKey();
+    repository.delegate("targets", "a", {}, [key]);
+    repository.delegate("a", "b", {}, [key]);
+    repository.delegate("b", "a", {}, [key]);
+    repository.publish();
+    assert.equal(await createStage(repository).client().find("x"), undefined);
+  });
+
+  test("a role that two roles delegate to needs the trust of the one that leads to it", async () => {
+    const repository = new RepositoryBuilder({ now: NOW });
+    const right = createTestKey();
+    repository.delegate("targets", "a");
+    repository.delegate("targets", "b");
+    repository.delegate("a", "shared", { paths: ["by-a"] }, [createTestKey()]);
+    repository.delegate("b", "shared", { paths: ["by-b"] }, [right]);
+    repository.add("by-a", "x", "shared");
+    repository.add("by-b", "x", "shared");
+    repository.publish();
+    const client = createStage(repository).client();
+    assert.equal((await client.find("by-b"))?.role, "shared");
+    await assert.rejects(client.find("by-a"), { code: "threshold" });
+  });
+
+  test("32 delegated roles are searched, the 33rd is refused by name of the limit", async () => {
+    const build = (count: number) => {
+      const repository = new RepositoryBuilder({ now: NOW });
+      const key = createTestKey();
+      for (let index = 1; index <= count; index += 1) repository.delegate("targets", `role-${String(index)}`, {}, [key]);
+      repository.add("x", "x", `role-${String(count)}`);
+      repository.publish();
+      return createStage(repository).client();
+    };
+    assert.equal((await build(32).find("x"))?.role, "role-32");
+    await assert.rejects(build(33).find("x"), { code: "delegations-limit" });
+  });
+
+  test("a role on the way that is missing fails the search", async () => {
+    const repository = new RepositoryBuilder({ now: NOW });
+    repository.delegate("targets", "first");
+    repository.delegate("targets", "second");
+    repository.add("x", "x", "second");
+    repository.publishRoles();
+    delete repository.snapshot.meta["first.json"];
+    repository.publishSnapshot();
+    repository.publishTimestamp();
+    await assert.rejects(createStage(repository).client().find("x"), { code: "targets-not-in-snapshot" });
+  });
+});
+
+describe("download", () => {
+  test("puts verified bytes where the destination says", async () => {
+    const stage = createStage(simple());
+    const seen: number[] = [];
+    const got = await stage.client().download("a/b.txt", stage.destination, { progress: (received, length) => seen.push(received, length) });
+    assert.equal(got.state, "downloaded");
+    assert.equal(got.file, "/memory/a/b.txt");
+    assert.equal(String(stage.destination.files.get("a/b.txt")), "hello");
+    assert.deepEqual(seen, [5, 5]);
+  });
+
+  test("leaves the right file alone, and replaces a wrong one", async () => {
+    const stage = createStage(simple());
+    const client = stage.client();
+    stage.destination.files.set("a/b.txt", Buffer.from("hello"));
+    stage.asked();
+    assert.equal((await client.download("a/b.txt", stage.destination)).state, "unchanged");
+    assert.ok(!stage.asked().includes("files/a/b.txt"));
+    stage.destination.files.set("a/b.txt", Buffer.from("jello"));
+    assert.equal((await client.download("a/b.txt", stage.destination)).state, "downloaded");
+    assert.equal(String(stage.destination.files.get("a/b.txt")), "hello");
+  });
+
+  test("an empty artifact downloads", async () => {
+    const repository = new RepositoryBuilder({ now: NOW });
+    repository.add("empty", "");
+    repository.publish();
+    const stage = createStage(repository);
+    await stage.client().download("empty", stage.destination);
+    assert.deepEqual(stage.destination.files.get("empty"), Buffer.alloc(0));
+  });
+
+  test("a path nobody lists is refused", async () => {
+    const stage = createStage(simple());
+    await assert.rejects(stage.client().download("a/c.txt", stage.destination), { code: "artifact-unknown" });
+  });
+
+  test("a listed artifact that the server does not have", async () => {
+    const stage = createStage(simple());
+    stage.fetcher.web.delete(`${ARTIFACTS_URL}a/b.txt`);
+    await assert.rejects(stage.client().download("a/b.txt", stage.destination), { code: "artifact-not-found" });
+    assert.equal(stage.destination.open.size, 0);
+  });
+
+  test("an unsafe name is refused before anything is fetched", async () => {
+    const stage = createStage(simple());
+    await assert.rejects(stage.client().download("../x", stage.destination), { code: "unsafe-name" });
+    assert.deepEqual(stage.asked(), []);
+  });
+
+  test("every known hash must match, unknown ones are passed over, none is refused", async () => {
+    const repository = new RepositoryBuilder({ now: NOW });
+    repository.add("both", "x", "targets", ["sha256", "sha512"]);
+    repository.add("odd", "x");
+    repository.add("unknown", "x");
+    const { targets } = repository.role("targets");
+    Object.assign(targets["both"]?.hashes ?? {}, { sha512: "0".repeat(128) });
+    Object.assign(targets["odd"]?.hashes ?? {}, { "future-hash": "ab" });
+    if (targets["unknown"]) targets["unknown"].hashes = { "future-hash": "ab" };
+    repository.publish();
+    const stage = createStage(repository);
+    const client = stage.client();
+    await assert.rejects(client.download("both", stage.destination), { code: "artifact-hash" });
+    assert.equal((await client.download("odd", stage.destination)).state, "downloaded");
+    await assert.rejects(client.download("unknown", stage.destination), { code: "artifact-hash-unknown" });
+  });
+
+  test("asks for the hash before the last segment only when told, and snapshots are consistent", async () => {
+    const hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    for (const { hashPrefix, consistentSnapshot, asks } of [
+      { hashPrefix: true, consistentSnapshot: true, asks: `files/a/${hash}.b.txt` },
+      { hashPrefix: true, consistentSnapshot: false, asks: "files/a/b.txt" },
+      { hashPrefix: false, consistentSnapshot: true, asks: "files/a/b.txt" },
+    ]) {
+      const stage = createStage(simple({ consistentSnapshot }));
+      stage.fetcher.web.set(`${ARTIFACTS_URL}a/${hash}.b.txt`, "hello");
+      await stage.client({ hashPrefix }).download("a/b.txt", stage.destination);
+      assert.equal(stage.asked().at(-1), asks);
+    }
+  });
+
+  test("two clients share a cache", async () => {
+    const cache = createMemoryCache();
+    const stage = createStage(simple(), { cache });
+    const [first, second] = await Promise.all([stage.client().find("a/b.txt"), stage.client().find("a/b.txt")]);
+    assert.deepEqual(first, second);
+  });
+});
