@@ -124,7 +124,7 @@ export function schemeSupport(keytype: string, scheme: string): "portable" | "un
 }
 
 function schemeOf(key: Key): Scheme | undefined {
-  const name = `${String(key.keytype)}/${String(key.scheme)}`;
+  const name = `${key.keytype}/${key.scheme}`;
   return PORTABLE.get(name) ?? UNPORTABLE.get(name);
 }
 

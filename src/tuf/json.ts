@@ -67,9 +67,11 @@ function parseText(bytes: Uint8Array): Json {
   try {
     return JSON.parse(text) as Json;
   } catch (error) {
-    // The engine's message quotes the input; only the position is passed on.
-    const position = error instanceof Error ? /position (\d+)/.exec(error.message)?.[1] : undefined;
-    throw new TufError("json-syntax", position === undefined ? "not JSON: the text ends too early" : `not JSON at character ${position}`);
+    // The engine's message quotes the input, which may hold anything; only its kind and the position are passed on.
+    const reason = error instanceof Error ? error.message : "";
+    const position = /at position (\d+)/.exec(reason)?.[1];
+    const early = /^(Unexpected end|Unterminated)/.test(reason);
+    throw new TufError("json-syntax", `not JSON${early ? ": it ends too early" : ""}${position === undefined ? "" : `, at character ${position}`}`);
   }
 }
 

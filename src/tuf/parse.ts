@@ -73,8 +73,8 @@ export function checkEnvelope<T extends Type = Type>(value: Json, type?: T): Env
     if (keyids.has(keyid)) fail(["signatures", i, "keyid"], "stands twice");
     keyids.add(keyid);
   }
-  if (envelope["signed"] === undefined) fail(["signed"], "is missing");
-  checkSigned(envelope["signed"] as Json, type, ["signed"]);
+  if (envelope["signed"] === undefined) return fail(["signed"], "is missing");
+  checkSigned(envelope["signed"], type, ["signed"]);
   return envelope as unknown as Envelope<SignedOf<T>>;
 }
 

@@ -95,7 +95,7 @@ function valueFault(value: Json, depth: number): string | undefined {
   if (typeof value === "boolean") return undefined;
   if (depth >= MAX_CUSTOM_DEPTH) return `is nested deeper than ${MAX_CUSTOM_DEPTH} levels`;
   for (const item of Object.values(value)) {
-    const fault = valueFault(item as Json, depth + 1);
+    const fault = valueFault(item, depth + 1);
     if (fault !== undefined) return fault;
   }
   if (Array.isArray(value)) return undefined;
