@@ -89,7 +89,7 @@ function knownHashes({ path, role, target }: Found): readonly KnownHash[] {
 }
 
 function isKnown(algorithm: string): algorithm is HashAlgorithm {
-  return HASH_ALGORITHMS.has(algorithm as HashAlgorithm);
+  return HASH_ALGORITHMS.has(algorithm);
 }
 
 async function isArtifact(pieces: AsyncIterable<Uint8Array>, length: number, expected: readonly KnownHash[]): Promise<boolean> {

@@ -15,7 +15,7 @@ export function createMemoryCache(): MemoryCache {
     const bytes = kept.get(name);
     return bytes !== undefined && bytes.byteLength <= maxBytes ? bytes : undefined;
   };
-  const write = (name: string, bytes: Uint8Array) => void kept.set(name, Buffer.from(bytes));
+  const write = (name: string, bytes: Uint8Array) => kept.set(name, Buffer.from(bytes));
   return {
     kept,
     read: (role, maxBytes) => Promise.resolve(read(role, maxBytes)),
@@ -28,7 +28,7 @@ export function createMemoryCache(): MemoryCache {
     remove: (role) => Promise.resolve(void kept.delete(role)),
     rootVersions: () => Promise.resolve(versions()),
     readRoot: (version, maxBytes) => Promise.resolve(read(`root-${String(version)}`, maxBytes)),
-    writeRoot: (version, bytes) => Promise.resolve(write(`root-${String(version)}`, bytes)),
+    writeRoot: (version, bytes) => Promise.resolve(void write(`root-${String(version)}`, bytes)),
     removeRootsFrom(version) {
       for (const each of versions()) if (each >= version) kept.delete(`root-${String(each)}`);
       return Promise.resolve();
@@ -75,7 +75,7 @@ export function createMemoryDestination(): MemoryDestination {
   };
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- a generator that has nothing to wait for
+ 
 async function* piecesOf(bytes: Buffer): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
