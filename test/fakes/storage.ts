@@ -71,6 +71,9 @@ export function createMemoryStorage(options: MemoryStorageOptions = {}): MemoryS
 
     async createAll(newFiles: readonly NewFile[]): Promise<readonly Created[]> {
       for (const file of newFiles) checkName(file.name);
+      if (newFiles.length > 10_000 || newFiles.reduce((sum, { bytes }) => sum + bytes.length, 0) > 64 * 1024 * 1024) {
+        throw new StorageError("too-large", `${newFiles.length} files are more than one call takes`);
+      }
       const answers: Created[] = [];
       for (const file of newFiles) answers.push(await create(file.name, file.bytes));
       return answers;
