@@ -5,10 +5,7 @@
 // the code the test names; tuf-js must refuse too, or find nothing.
 
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import type { Server, ServerResponse } from "node:http";
 import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -16,9 +13,10 @@ import { Updater } from "tuf-js";
 import { AppError } from "../../src/lib/app-error.ts";
 import { createStage, ARTIFACTS_URL, METADATA_URL } from "../fakes/client-setup.ts";
 import type { RepositoryBuilder } from "../fakes/repository-builder.ts";
+import { openWebServer, ZEROS } from "../fakes/web-server.ts";
+import type { WebAnswer as Answer } from "../fakes/web-server.ts";
 
-/** What a file answers: bytes, bytes without end, or a first byte and then nothing. */
-export type Answer = Buffer | "endless" | "stalled";
+export type { WebAnswer as Answer } from "../fakes/web-server.ts";
 
 export interface Scene {
   readonly repository: RepositoryBuilder;
@@ -110,9 +108,9 @@ async function playTufJs(scene: Scene, expected: Expected): Promise<void> {
   await mkdir(metadataDir);
   await mkdir(targetDir);
   let files: ReadonlyMap<string, Answer> = new Map();
-  const server = await listen((name) => files.get(name));
+  const server = await openWebServer((name) => files.get(name));
   try {
-    const base = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+    const base = server.url;
     const firstRoot = scene.repository.files.get("1.root.json");
     assert.ok(firstRoot);
     await writeFile(join(metadataDir, "root.json"), firstRoot);
@@ -143,8 +141,7 @@ async function playTufJs(scene: Scene, expected: Expected): Promise<void> {
     if (expected.code === "downloads") assert.equal(await play(), true);
     else assert.equal(await play().catch(() => false), false, "tuf-js accepted it");
   } finally {
-    server.closeAllConnections();
-    server.close();
+    await server.close();
     await rm(folder, { recursive: true });
   }
 }
@@ -152,32 +149,6 @@ async function playTufJs(scene: Scene, expected: Expected): Promise<void> {
 function under(folder: string, files: ReadonlyMap<string, Answer>): [string, Answer][] {
   return [...files].map(([name, answer]) => [folder + name, answer]);
 }
-
-function listen(answerOf: (name: string) => Answer | undefined): Promise<Server> {
-  const server = createServer((request, response) => {
-    answer(response, answerOf(decodeURIComponent((request.url ?? "/").slice(1))));
-  });
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => { resolve(server); }));
-}
-
-function answer(response: ServerResponse, body: Answer | undefined): void {
-  if (body === undefined) {
-    response.writeHead(404).end();
-  } else if (body === "stalled") {
-    response.writeHead(200).write("{");
-  } else if (body === "endless") {
-    response.writeHead(200);
-    const pour = () => {
-      while (!response.destroyed && response.write(ZEROS));
-    };
-    response.on("drain", pour);
-    pour();
-  } else {
-    response.writeHead(200).end(body);
-  }
-}
-
-const ZEROS = Buffer.alloc(65_536, 0x20);
 
 async function* endless(count: (bytes: number) => void): AsyncGenerator<Uint8Array> {
   for (;;) {

@@ -20,7 +20,7 @@ const ROOT_NAME = /^root-([1-9][0-9]{0,15})\.json$/;
  * @throws ClientStorageError `unusable`
  */
 export async function openFileCache(folder: string): Promise<ClientCache> {
-  await ensureFolder(folder, 0o700);
+  await ensureFolder(folder, 0o700, "refused");
   const nameOf = (role: string) => `${sha256Hex(role)}.json`;
   const rootName = (version: number) => `root-${String(version)}.json`;
   const read = (name: string, maxBytes: number) => readPlain(join(folder, name), maxBytes);

@@ -42,7 +42,7 @@ export function createFolderDestination(folder: string, options: FolderOptions =
 
     async begin(path) {
       const segments = segmentsOf(path);
-      await ensureFolder(folder, 0o777);
+      await ensureFolder(folder, 0o777, "allowed");
       let parent = folder;
       for (const segment of segments.slice(0, -1)) {
         parent = join(parent, segment);
@@ -103,10 +103,10 @@ async function makeFolder(folder: string, path: string): Promise<void> {
 
 async function foldersArePlain(folder: string, segments: readonly string[]): Promise<boolean> {
   let current = folder;
-  for (const segment of ["", ...segments]) {
+  for (const segment of segments) {
     current = join(current, segment);
-    const stat = await lstat(current).catch(() => undefined);
-    if (stat?.isDirectory() !== true) return false;
+    const found = await lstat(current).catch(() => undefined);
+    if (found?.isDirectory() !== true) return false;
   }
   return true;
 }

@@ -1,7 +1,7 @@
 // Files in a folder that others may also write to: read without following links, written whole or not at all.
 
 import { constants } from "node:fs";
-import { lstat, mkdir, open, rename, unlink } from "node:fs/promises";
+import { lstat, mkdir, open, rename, stat, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
@@ -20,8 +20,8 @@ export async function openPlain(file: string): Promise<{ readonly handle: FileHa
   } catch {
     return undefined;
   }
-  const stat = await handle.stat().catch(() => undefined);
-  if (stat?.isFile() === true) return { handle, bytes: stat.size };
+  const found = await handle.stat().catch(() => undefined);
+  if (found?.isFile() === true) return { handle, bytes: found.size };
   await handle.close();
   return undefined;
 }
@@ -67,12 +67,16 @@ export async function writeWhole(folder: string, name: string, bytes: Uint8Array
   }
 }
 
-/** Makes `folder` if it is not there. @throws ClientStorageError `unusable` when it is a link or no folder */
-export async function ensureFolder(folder: string, mode: number): Promise<void> {
+/**
+ * Makes `folder` if it is not there. `links`: whether it may be a link itself, as where the
+ * user named it.
+ * @throws ClientStorageError `unusable` when it is no folder, or a link where none may be
+ */
+export async function ensureFolder(folder: string, mode: number, links: "allowed" | "refused"): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode });
-    const stat = await lstat(folder);
-    if (stat.isDirectory()) return;
+    const found = links === "allowed" ? await stat(folder) : await lstat(folder);
+    if (found.isDirectory()) return;
   } catch (error) {
     throw new ClientStorageError("unusable", `${folder} cannot be used as a folder: ${String(error)}`, { cause: error });
   }
