@@ -5,7 +5,9 @@
 //     linked to their name. link(2) never overwrites, and a name never shows a torn file,
 //     whatever the moment of a crash. (rename(2) would overwrite; writing under the final
 //     name could leave a torn root, whose version cannot be used up.)
-//  2. A name counts as created, or as `same`, after file and directory were synced.
+//  2. A name counts as created, or as `same`, after file and directory were synced. Opening
+//     syncs the directory too, so what a killed process had just renamed is durable before
+//     anybody builds on having read it.
 //  3. An fsync that fails is final: the kernel may have dropped the bytes and will report
 //     success next time. Every later write answers `fatal`; the process must end.
 //  4. `replace` has no compare-and-swap beneath it. It writes and syncs first, then asks
@@ -113,6 +115,8 @@ class PosixStorage implements Storage {
         if (name.startsWith("probe-")) await this.#unlink(join(this.#directory, `.${name}`));
         await this.#unlink(join(this.#pending, name));
       }
+      // A process may have been killed between a rename and its sync: what this one reads is durable.
+      await this.#openFolder(this.#directory, (fd) => this.#fsync(fd, this.#directory));
     });
   }
 
