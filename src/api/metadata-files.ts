@@ -1,0 +1,49 @@
+// /metadata/: the published files, read through from storage for each request (rule 27).
+//
+// Nothing here is cached by us; what may be cached says so itself: versioned files for ever,
+// timestamp.json never without asking, and "not there" never, for the name may be there the
+// next moment. Names that are no metadata names do not reach the storage.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { METADATA_NAME, type StoredFile } from "../ports/storage.ts";
+import type { Telemetry } from "../ports/telemetry.ts";
+import { sha256Hex } from "../tuf/crypto.ts";
+import type { DisabledEndpoints } from "./disabled.ts";
+import { problemOf, reportProblem, sendProblem } from "./problems.ts";
+import { HttpRefusal } from "./refusal.ts";
+
+export interface MetadataFiles {
+  /** As `Storage.read`, within what clients read. */
+  read(name: string): Promise<StoredFile | undefined>;
+}
+
+export function metadataFileRoutes(app: FastifyInstance, files: MetadataFiles, telemetry: Telemetry, disabled: DisabledEndpoints): void {
+  const path = "/metadata/:name";
+  if (disabled.has("GET", path) || disabled.has("GET", "/metadata")) return;
+  app.get<{ Params: { name: string } }>(path, async (request, reply) => {
+    try {
+      const { name } = request.params;
+      const file = METADATA_NAME.test(name) ? await files.read(name) : undefined;
+      if (file === undefined) throw new HttpRefusal(404, "not-found", "there is no such metadata file");
+      return await sendFile(request, reply, name, file);
+    } catch (error) {
+      const problem = problemOf(error);
+      reportProblem(telemetry, request, problem, error);
+      return sendProblem(request, reply, problem);
+    }
+  });
+}
+
+function sendFile(request: FastifyRequest, reply: FastifyReply, name: string, { bytes }: StoredFile): FastifyReply {
+  void reply.type("application/json");
+  if (name === "timestamp.json") return reply.header("cache-control", "no-cache").send(bytes);
+  const etag = `"${sha256Hex(bytes).slice(0, 32)}"`;
+  void reply.header("cache-control", "public, max-age=31536000, immutable").header("etag", etag);
+  if (matchesEtag(request.headers["if-none-match"], etag)) return reply.code(304).send();
+  return reply.send(bytes);
+}
+
+function matchesEtag(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.trim() === "*" || header.split(",").some((one) => one.trim().replace(/^W\//, "") === etag);
+}

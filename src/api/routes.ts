@@ -1,0 +1,185 @@
+// What a route is here: its place in the OpenAPI document and its handler, side by side.
+//
+// One registrar per API keeps the table that the document, the 405 answers and the list of
+// disabled endpoints are made from.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Static, TSchema } from "typebox";
+import type { Idempotency, OperationDeps, Submitted } from "../operations/deps.ts";
+import type { TaskView } from "../operations/get-task.ts";
+import type { DisabledEndpoints } from "./disabled.ts";
+import { SchemaRefusal } from "./faults.ts";
+import { readBody, readQuery, type LaxSchema } from "./lax.ts";
+import { preferredWait } from "./prefer.ts";
+import { problemOf, reportProblem, sendProblem, type ContractWords } from "./problems.ts";
+import { lastUpdate, taskResultBody, type TaskResultBody } from "./task-body.ts";
+import type { Waiters } from "./waiters.ts";
+import type { Telemetry } from "../ports/telemetry.ts";
+
+export type Method = "GET" | "POST" | "PUT";
+
+/** A named example: the request, and what is answered to it word for word but for ids and times. */
+export interface Example {
+  readonly summary: string;
+  /** When it is answered so: how far the repository is. */
+  readonly given: "bootstrapped" | "fresh";
+  readonly body?: unknown;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly status: number;
+  readonly answer: unknown;
+}
+
+export interface RouteDocs {
+  readonly tag: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly operationId: string;
+  readonly examples?: Readonly<Record<string, Example>>;
+}
+
+export interface ApiRoute<Body extends TSchema, Query extends TSchema> {
+  readonly method: Method;
+  /** As documented; the other trailing-slash form is served too. */
+  readonly path: string;
+  readonly docs: RouteDocs;
+  readonly body?: Body;
+  readonly query?: Query;
+  /** The answers' bodies by status; 404, 422 and the general refusals are added. */
+  readonly answers: Readonly<Record<number, { readonly description: string; readonly schema: TSchema }>>;
+  readonly words?: ContractWords;
+  readonly handle: (call: Call<Static<Body>, Static<Query>>) => Promise<Answer> | Answer;
+}
+
+export interface Call<Body, Query> {
+  readonly body: Body;
+  readonly query: Query;
+  readonly request: FastifyRequest;
+  readonly idempotency: Idempotency | undefined;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  /** The task to wait for, and where in the body to tell of it, when the client prefers to wait. */
+  readonly task?: { readonly id: string; readonly show: (view: TaskView) => unknown };
+}
+
+export interface RegisteredRoute {
+  readonly method: Method;
+  readonly path: string;
+  readonly docs: RouteDocs;
+  readonly body?: TSchema;
+  readonly query?: TSchema;
+  readonly answers: ApiRoute<TSchema, TSchema>["answers"];
+}
+
+/** What resource plugins are given. */
+export interface Resource {
+  readonly operations: OperationDeps;
+  route<Body extends TSchema, Query extends TSchema>(route: ApiRoute<Body, Query>): void;
+}
+
+export interface Registrar extends Resource {
+  readonly routes: readonly RegisteredRoute[];
+}
+
+export interface RegistrarDeps {
+  readonly operations: OperationDeps;
+  readonly telemetry: Telemetry;
+  readonly waiters: Waiters;
+  readonly disabled: DisabledEndpoints;
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Who holds the token of this request; null without tokens. */
+    principal: string | null;
+  }
+}
+
+export function createRegistrar(app: FastifyInstance, deps: RegistrarDeps): Registrar {
+  const routes: RegisteredRoute[] = [];
+  return {
+    operations: deps.operations,
+    routes,
+    route(route) {
+      if (deps.disabled.has(route.method, route.path)) return;
+      routes.push(route);
+      app.route({
+        method: route.method,
+        url: route.path,
+        handler: (request, reply) => answer(route as unknown as ApiRoute<TSchema, TSchema>, request, reply, deps),
+      });
+    },
+  };
+}
+
+async function answer(route: ApiRoute<TSchema, TSchema>, request: FastifyRequest, reply: FastifyReply, deps: RegistrarDeps): Promise<FastifyReply> {
+  try {
+    const query = route.query === undefined ? {} : readQuery(route.query as LaxSchema, request.query);
+    const body = route.body === undefined ? undefined : await readBody(route.body as LaxSchema, request.body);
+    const idempotency = route.method === "GET" ? undefined : idempotencyOf(request);
+    const answered = await route.handle({ body, query, request, idempotency });
+    const full = answered.task === undefined ? answered.body : await afterWaiting(answered.body, answered.task, waitOf(request, query), request, reply, deps.waiters);
+    return await reply.code(answered.status).type("application/json").send(full);
+  } catch (error) {
+    const problem = problemOf(error, route.words);
+    reportProblem(deps.telemetry, request, problem, error);
+    return sendProblem(request, reply, problem);
+  }
+}
+
+function waitOf(request: FastifyRequest, query: unknown): number | undefined {
+  const { wait } = query as { readonly wait?: number };
+  return wait ?? preferredWait(request.headers.prefer);
+}
+
+async function afterWaiting(
+  body: unknown,
+  task: NonNullable<Answer["task"]>,
+  seconds: number | undefined,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  waiters: Waiters,
+): Promise<unknown> {
+  // When too many wait already the answer comes at once, as a preference allows.
+  if (seconds === undefined || !waiters.free) return body;
+  void reply.header("preference-applied", `wait=${seconds}`);
+  const gone = new AbortController();
+  const onClose = (): void => gone.abort();
+  request.raw.socket.once("close", onClose);
+  try {
+    return task.show(await waiters.wait(task.id, seconds * 1000, gone.signal));
+  } finally {
+    request.raw.socket.off("close", onClose);
+  }
+}
+
+/** @throws SchemaRefusal for a key that is none */
+function idempotencyOf(request: FastifyRequest): Idempotency | undefined {
+  const key = request.headers["idempotency-key"];
+  if (key === undefined) return undefined;
+  if (typeof key !== "string" || !/^[\x21-\x7e]{1,255}$/.test(key)) {
+    const msg = "Value error, an Idempotency-Key has 1 to 255 visible ASCII characters";
+    throw new SchemaRefusal([{ type: "value_error", loc: ["header", "idempotency-key"], msg, ctx: { error: {} }, code: "idempotency-key" }]);
+  }
+  // The operation is part of what is repeated: the same key and body elsewhere is another request.
+  const principal = `${request.principal ?? ""} ${request.method} ${request.routeOptions.url ?? ""}`;
+  return { principal, key, bodySha256: request.bodySha256 ?? "" };
+}
+
+/** The contract's 202: the task's id, and with `Prefer: wait` its state and result beside it. */
+export function submittedAnswer(submitted: Submitted, message: string, data: Readonly<Record<string, unknown>> = {}): Answer {
+  const base = { ...data, task_id: submitted.taskId, last_update: lastUpdate(submitted.acceptedMs) };
+  return {
+    status: 202,
+    body: { data: base, message },
+    task: {
+      id: submitted.taskId,
+      show: (view): { data: { state: string; result?: TaskResultBody }; message: string } => {
+        const result = taskResultBody(view);
+        return { data: { ...base, state: view.state, ...(result === undefined ? {} : { result }) }, message };
+      },
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { AppError } from "../lib/app-error.ts";
+import type { BootstrapStateName } from "./bootstrap-state.ts";
+
+/**
+ * Why a well-formed request was refused. Codes are API.
+ *
+ * - `request-invalid`     values in it break a rule; `InvalidRequest` lists them
+ * - `bootstrap-required`  the repository is not bootstrapped (yet)
+ * - `bootstrap-locked`    it is, or somebody is at it
+ * - `targets-offline`     targets is signed offline and cannot be refreshed here
+ * - `role-not-refreshable` the repository has no such online role
+ */
+export type OperationErrorCode = "request-invalid" | "bootstrap-required" | "bootstrap-locked" | "targets-offline" | "role-not-refreshable";
+
+export class OperationError extends AppError<OperationErrorCode> {
+  /** Of `bootstrap-required` and `bootstrap-locked`. */
+  readonly state: BootstrapStateName | undefined;
+
+  constructor(code: OperationErrorCode, message: string, options?: { cause?: unknown; state?: BootstrapStateName }) {
+    super(code, message, options);
+    this.state = options?.state;
+  }
+}
+
+/** One value that broke one rule. */
+export interface Fault {
+  /** Where: member names and list indexes from the top of the request. */
+  readonly at: readonly (string | number)[];
+  /** The rule, in words. */
+  readonly rule: string;
+  /** The rule's stable code. */
+  readonly code: string;
+  /** The value, as far as it may be repeated to the caller. */
+  readonly input?: unknown;
+}
+
+/** How many faults a refusal lists; the rest are counted. */
+export const LISTED_FAULTS = 100;
+
+/** Nothing of the request was applied. */
+export class InvalidRequest extends OperationError {
+  readonly faults: readonly Fault[];
+
+  /** `faults` holds at least one. */
+  constructor(faults: readonly Fault[], count = faults.length) {
+    super("request-invalid", `${count} value(s) in the request break a rule, first: ${faults[0]?.rule ?? ""}`);
+    this.faults = faults;
+  }
+}
+
+/** Collects faults, keeps the first hundred, and throws them together. */
+export class FaultList {
+  readonly #faults: Fault[] = [];
+  #count = 0;
+
+  add(fault: Fault): void {
+    this.#count += 1;
+    if (this.#faults.length < LISTED_FAULTS) this.#faults.push(fault);
+  }
+
+  get empty(): boolean {
+    return this.#count === 0;
+  }
+
+  /** @throws InvalidRequest unless it is empty */
+  raise(): void {
+    if (!this.empty) throw new InvalidRequest(this.#faults, this.#count);
+  }
+}

@@ -1,0 +1,39 @@
+// What waits for signatures, with the documents it will replace.
+
+import type { SettingValue } from "../ports/database.ts";
+import { bootstrapStateOf } from "./bootstrap-state.ts";
+import type { OperationDeps } from "./deps.ts";
+import { OperationError } from "./errors.ts";
+
+const SUFFIX = "_signing";
+
+/**
+ * Envelopes by role name, as they were submitted; beside them `trusted_root` and
+ * `trusted_targets` where the contract adds them. Empty when nothing waits.
+ * @throws OperationError `bootstrap-required` unless bootstrapped or collecting its signatures
+ */
+export async function getSigning(deps: OperationDeps): Promise<Readonly<Record<string, SettingValue>>> {
+  const settings = await deps.database.settings();
+  const { name } = bootstrapStateOf(settings["bootstrap"]);
+  if (name !== "finished" && name !== "signing") {
+    throw new OperationError("bootstrap-required", `nothing can wait for signatures; state: ${name}`, { state: name });
+  }
+  const pending: Record<string, SettingValue> = {};
+  for (const [setting, value] of Object.entries(settings)) {
+    if (setting.endsWith(SUFFIX) && value !== null) pending[setting.slice(0, -SUFFIX.length)] = value;
+  }
+  const trustedRoot = settings["trusted_root"];
+  const trustedTargets = settings["trusted_targets"];
+  const anyTargets = Object.values(pending).some((envelope) => typeOf(envelope) === "targets");
+  if ("root" in pending && trustedRoot !== undefined && trustedRoot !== null) pending["trusted_root"] = trustedRoot;
+  if (anyTargets && trustedTargets !== undefined && trustedTargets !== null) pending["trusted_targets"] = trustedTargets;
+  return pending;
+}
+
+function typeOf(envelope: SettingValue): unknown {
+  return member(member(envelope, "signed"), "_type");
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}

@@ -1,0 +1,17 @@
+// Releases what was held (`publish_artifacts: false`), of all requests before this one.
+
+import type { TaskResult } from "../ports/database.ts";
+import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
+
+/** Never refused, whatever the state of the repository. @throws DatabaseError as `Database.accept` */
+export async function publishArtifacts(deps: OperationDeps, idempotency?: Idempotency): Promise<Submitted> {
+  const now = deps.clock.now();
+  const { changes: pending } = await deps.database.backlog();
+  const task = { id: newTaskId(deps.random), kind: "publish_artifacts", createdMs: now, request: {} } as const;
+  const submission = pending === 0 ? { result: nothingHeld(now) } : { releaseHeld: true };
+  return submit(deps, { task, changes: [], held: false, ...submission }, idempotency);
+}
+
+function nothingHeld(now: number): TaskResult {
+  return { state: "SUCCESS", message: "Publish Artifacts Processed", details: { artifact_roles: null }, lastUpdateMs: now };
+}

@@ -1,0 +1,112 @@
+// An API over fakes: what HTTP alone does, without a publisher behind it.
+
+import type { FastifyInstance } from "fastify";
+import { createApi, type ApiDeps } from "../../../src/api/app.ts";
+import { DEFAULT_LIMITS, LOOPBACK_HOSTS, type ApiSettings } from "../../../src/api/settings.ts";
+import type { SettingValue, TaskResult } from "../../../src/ports/database.ts";
+import type { StoredFile, StorageToken } from "../../../src/ports/storage.ts";
+import type { Targets } from "../../../src/tuf/documents.ts";
+import { createFakeRandom, createFakeClock, type FakeClock } from "../../fakes/clock.ts";
+import { createMemoryDatabase, type MemoryDatabase } from "../../fakes/database.ts";
+import { createMemoryTelemetry, type MemoryTelemetry } from "../../fakes/telemetry.ts";
+
+export const NOW = Date.parse("2026-11-22T18:00:00.250Z");
+export const BOOTSTRAP_ID = "82281613dba54b8ea88dc86211c77d0a";
+
+export interface TestApi {
+  readonly app: FastifyInstance;
+  readonly database: MemoryDatabase;
+  readonly clock: FakeClock;
+  readonly telemetry: MemoryTelemetry;
+  readonly metadata: Map<string, Buffer>;
+  /** Ends a task as the publisher would. */
+  end(taskId: string, result: Omit<TaskResult, "lastUpdateMs">, settings?: Record<string, SettingValue>): Promise<void>;
+}
+
+export interface TestApiOptions {
+  readonly given?: "bootstrapped" | "fresh";
+  readonly settings?: Partial<ApiSettings>;
+  readonly limits?: Partial<ApiSettings["limits"]>;
+  readonly deps?: Partial<ApiDeps>;
+  /** Delegations of the top-level targets; four bins unless told. */
+  readonly delegations?: Targets["delegations"];
+}
+
+const FOUR_BINS: NonNullable<Targets["delegations"]> = {
+  keys: {},
+  succinct_roles: { keyids: ["online"], threshold: 1, bit_length: 2, name_prefix: "bins" },
+};
+
+export async function createTestApi(options: TestApiOptions = {}): Promise<TestApi> {
+  const clock = createFakeClock(NOW);
+  const database = createMemoryDatabase({ now: clock.now });
+  const telemetry = createMemoryTelemetry();
+  const metadata = new Map<string, Buffer>();
+  if (options.given !== "fresh") await bootstrapped(database, options.delegations ?? FOUR_BINS);
+  const settings: ApiSettings = {
+    version: "0.0.0-test",
+    allowedHosts: LOOPBACK_HOSTS,
+    disabledEndpoints: [],
+    trial: false,
+    ...options.settings,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+  };
+  const app = await createApi({
+    database,
+    clock,
+    random: createFakeRandom(1),
+    telemetry,
+    metadata: {
+      async read(name): Promise<StoredFile | undefined> {
+        const bytes = metadata.get(name);
+        return bytes === undefined ? undefined : { bytes, token: "token" as StorageToken };
+      },
+    },
+    metricsText: async () => "rstuf_up 1\n",
+    readiness: async () => ({ ready: true, reasons: [] }),
+    settings,
+    ...options.deps,
+  });
+  const lease = await database.takeLease("publisher", 3_600_000);
+  return {
+    app,
+    database,
+    clock,
+    telemetry,
+    metadata,
+    async end(taskId, result, changed) {
+      await database.endTasks(lease!, [{ task: taskId, result: { ...result, lastUpdateMs: clock.now() } }], changed);
+    },
+  };
+}
+
+async function bootstrapped(database: MemoryDatabase, delegations: Targets["delegations"]): Promise<void> {
+  const targets = { _type: "targets", spec_version: "1.0.31", version: 1, expires: "2027-11-22T18:29:01Z", targets: {}, delegations };
+  const lease = await database.takeLease("publisher", 3_600_000);
+  const batch = "00000000000000000000000000000001";
+  const { firstVersion } = await database.cut(lease!, { id: batch, base: "", changes: [], roles: ["targets"] });
+  const result = (role: string, version: number) => ({ role, version, length: 1, sha256: "00".repeat(32), expiresMs: NOW + 86_400_000 });
+  await database.stageResults(lease!, batch, [result("targets", firstVersion)]);
+  const settings: Record<string, SettingValue> = {
+    bootstrap: BOOTSTRAP_ID,
+    bootstrap_request: null,
+    targets_online_key: true,
+    number_of_delegated_bins: 4,
+  };
+  for (const [role, days] of Object.entries({ root: 365, targets: 365, snapshot: 1, timestamp: 1, bins: 1 })) settings[`${role}_expiration`] = days;
+  const { seq } = await database.commit(lease!, {
+    batch,
+    base: "",
+    pressedAtMs: NOW,
+    snapshot: result("snapshot", firstVersion + 1),
+    timestamp: { ...result("timestamp", firstVersion + 2), bytes: Buffer.from("{}") },
+    envelopes: [{ role: "targets", version: firstVersion, bytes: Buffer.from(JSON.stringify({ signatures: [], signed: targets })) }],
+    newRoles: [{ name: "targets", kind: "targets", parent: "" }],
+    settings,
+    garbageNotBeforeMs: NOW + 86_400_000,
+  });
+  await database.markVisible(lease!, seq);
+}
+
+/** The header fields every injected request needs: inject's own Host is no name we answer to. */
+export const HEADERS = { host: "localhost" };
