@@ -1,0 +1,125 @@
+// The single-node service: database, storage, publisher's thread and API, put together.
+//
+// The only file in which they meet. Order of start: the data directory is taken, storage is
+// opened (its left-overs cleaned) before the publisher writes there, the publisher's thread
+// proves storage, the API listens. The end goes the other way round.
+
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { createApi } from "../api/app.ts";
+import type { Config } from "../config/schema.ts";
+import { systemClock, systemRandom } from "../drivers/clock/system/clock.ts";
+import { openSqlite } from "../drivers/database/sqlite/open.ts";
+import { openPosixStorage } from "../drivers/storage/posix/storage.ts";
+import { createTelemetry } from "../drivers/telemetry/pino/telemetry.ts";
+import { readiness } from "../operations/readiness.ts";
+import type { Database } from "../ports/database.ts";
+import { apiSettingsOf, publisherPolicyOf } from "./settings.ts";
+import { startPublisher } from "./threads/publisher-link.ts";
+
+/** More than any file we publish. */
+const METADATA_BYTES = 64 * 1024 * 1024;
+
+export interface Service {
+  /** `http://HOST:PORT` as a browser on this machine would write it. */
+  readonly origin: string;
+  readonly database: Database;
+  readonly paths: DataPaths;
+  /** Ends everything within `timeoutMs`, losing nothing. */
+  stop(timeoutMs: number): Promise<void>;
+}
+
+export interface DataPaths {
+  readonly database: string;
+  readonly metadata: string;
+  readonly files: string;
+  readonly trustedRoot: string;
+}
+
+export function dataPathsOf(config: Config): DataPaths {
+  return {
+    database: join(config.dataDir, "rstuf.db"),
+    metadata: config.metadata.directory,
+    files: join(config.dataDir, "files"),
+    trustedRoot: join(config.dataDir, "trusted", "1.root.json"),
+  };
+}
+
+export interface ServiceOptions {
+  readonly config: Config;
+  readonly version: string;
+  /** Trial mode: serves `<data-dir>/files/` too. */
+  readonly trial: boolean;
+  /** Hears of the end of the publisher's thread; the process must end then. */
+  readonly died: (error: Error) => void;
+}
+
+export async function startService({ config, version, trial, died }: ServiceOptions): Promise<Service> {
+  const paths = dataPathsOf(config);
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o750 });
+  const telemetry = createTelemetry({ level: config.log.level, clock: systemClock });
+  const database = await openSqlite({ file: paths.database });
+  const storage = await openPosixStorage({ directory: paths.metadata });
+  if (trial) await mkdir(paths.files, { recursive: true });
+
+  const publisher = await startPublisher(
+    {
+      database: database.connector(),
+      metadataDirectory: paths.metadata,
+      signers: { keyDir: config.keyDir, allow: config.signers.allow, password: config.signers.password?.reveal(), passwordFile: config.signers.passwordFile },
+      logLevel: config.log.level,
+      policy: publisherPolicyOf(config),
+    },
+    telemetry.metrics,
+    died,
+  );
+  const settings = apiSettingsOf(config, version, trial);
+  const api = await createApi({
+    database,
+    clock: systemClock,
+    random: systemRandom,
+    telemetry,
+    metricsText: () => telemetry.metricsText(),
+    readiness: () => readiness(database, systemClock),
+    metadata: { read: (name) => storage.read(name, METADATA_BYTES) },
+    ...(trial ? { files: paths.files } : {}),
+    settings,
+  });
+  await api.listen({ host: config.server.host, port: config.server.port });
+  const forgetRoot = keepTrustedRoot(database, paths.trustedRoot);
+
+  return {
+    origin: originOf(config, api.server.address() as AddressInfo),
+    database,
+    paths,
+    async stop(timeoutMs) {
+      forgetRoot();
+      const closing = api.close();
+      await publisher.stop(timeoutMs);
+      await closing;
+      await storage.close();
+      await database.close();
+    },
+  };
+}
+
+function originOf(config: Config, { address, family, port }: AddressInfo): string {
+  const scheme = config.tls.cert === undefined ? "http" : "https";
+  const host = address === "::" || address === "0.0.0.0" ? "localhost" : family === "IPv6" ? `[${address}]` : address;
+  return `${scheme}://${host}:${String(port)}`;
+}
+
+/** Puts root version 1 where clients of this machine find it, once there is one. */
+function keepTrustedRoot(database: Database, file: string): () => void {
+  const write = async (): Promise<void> => {
+    const root = await database.envelope("root", 1);
+    if (root === undefined || (existsSync(file) && readFileSync(file).equals(root.bytes))) return;
+    await mkdir(join(file, ".."), { recursive: true });
+    await writeFile(`${file}.new`, root.bytes, { mode: 0o644 });
+    await rename(`${file}.new`, file);
+  };
+  let writing = write();
+  return database.subscribe("visible", () => { writing = writing.then(write).catch(() => undefined); });
+}

@@ -1,0 +1,52 @@
+// From configuration keys to what each room wants to know.
+
+import { readFileSync } from "node:fs";
+import { DEFAULT_LIMITS, LOOPBACK_HOSTS, type ApiSettings } from "../api/settings.ts";
+import type { Config } from "../config/schema.ts";
+import type { PublisherPolicy } from "../publisher/deps.ts";
+import { readTokensFile } from "./tokens-file.ts";
+
+export function publisherPolicyOf(config: Config): PublisherPolicy {
+  const { publisher, refresh, retention } = config;
+  return {
+    minIntervalMs: publisher.minIntervalMs,
+    maxBatchChanges: publisher.maxBatchChanges,
+    maxBatchBytes: publisher.maxBatchBytes,
+    leaseMs: publisher.leaseMs,
+    refresh: { atRemainingFraction: refresh.atRemainingFraction, jitterFraction: refresh.jitterFraction, marginMs: refresh.marginMs, tickMs: publisher.tickMs },
+    edgeStaleMs: retention.edgeStaleMs,
+    keep: { tasksMs: retention.taskMs, committedMs: retention.committedMs, idempotencyMs: retention.idempotencyMs },
+    snapshotHashes: config.snapshot.hashes,
+    binsStyle: config.bins.style,
+    allowUnportableKeys: config.keys.allowUnportable,
+  };
+}
+
+export function apiSettingsOf(config: Config, version: string, trial: boolean): ApiSettings {
+  const { api, publisher, server, tls } = config;
+  const wildcard = server.host === "0.0.0.0" || server.host === "::";
+  const perSecond = api.rateLimitPerMinute / 60;
+  return {
+    version,
+    allowedHosts: [...LOOPBACK_HOSTS, ...(wildcard ? [] : [server.host.includes(":") ? `[${server.host}]` : server.host]), ...api.allowedHosts],
+    publicOrigins: api.publicOrigins,
+    ...(api.tokensFile === undefined ? {} : { tokens: readTokensFile(api.tokensFile) }),
+    disabledEndpoints: api.disabledEndpoints,
+    limits: {
+      ...DEFAULT_LIMITS,
+      bodyBytes: api.maxBodyBytes,
+      bodyBytesInFlight: Math.max(DEFAULT_LIMITS.bodyBytesInFlight, api.maxBodyBytes),
+      artifactsPerRequest: api.maxArtifactsPerRequest,
+      customBytes: api.maxCustomBytes,
+      jsonDepth: api.maxJsonDepth,
+      connections: api.maxConnections,
+      waiters: api.maxWaiters,
+      headersTimeoutMs: api.headersTimeoutMs,
+      requestTimeoutMs: api.requestTimeoutMs,
+      backlog: { changes: publisher.maxBacklogChanges, bytes: publisher.maxBacklogBytes },
+    },
+    ...(perSecond === 0 ? {} : { rateLimit: { writesPerSecond: perSecond, burst: Math.max(1, Math.ceil(perSecond * 10)) } }),
+    ...(tls.cert === undefined || tls.key === undefined ? {} : { tls: { cert: readFileSync(tls.cert), key: readFileSync(tls.key) } }),
+    trial,
+  };
+}

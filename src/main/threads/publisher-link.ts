@@ -1,0 +1,59 @@
+// The API's side of the publisher's thread: starting it, hearing from it, ending it.
+
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { SqliteConnector } from "../../drivers/database/sqlite/connect.ts";
+import type { FileSignersOptions } from "../../drivers/signer/file/signers.ts";
+import type { TelemetryOptions } from "../../drivers/telemetry/pino/telemetry.ts";
+import type { Metrics } from "../../ports/telemetry.ts";
+import type { PublisherPolicy } from "../../publisher/deps.ts";
+
+export interface PublisherOrder {
+  readonly database: SqliteConnector;
+  readonly metadataDirectory: string;
+  readonly signers: Omit<FileSignersOptions, "env">;
+  readonly logLevel: TelemetryOptions["level"];
+  readonly policy: PublisherPolicy;
+}
+
+export type FromPublisher =
+  | { readonly is: "ready" }
+  | { readonly is: "metric"; readonly name: keyof Metrics; readonly values: readonly unknown[] };
+
+export interface PublisherThread {
+  /** Lets the turn in hand end, gives up the lease, and resolves; after `timeoutMs` the thread is cut off, which loses nothing. */
+  stop(timeoutMs: number): Promise<void>;
+}
+
+/** Resolves once the publisher's storage is proved. `died` hears of an end that nobody asked for. */
+export async function startPublisher(order: PublisherOrder, metrics: Metrics, died: (error: Error) => void): Promise<PublisherThread> {
+  const worker = new Worker(new URL(`./publisher-thread${extname(import.meta.filename)}`, import.meta.url), {
+    workerData: order,
+    transferList: [...order.database.transferList],
+  });
+  let stopping = false;
+  const ended = new Promise<void>((resolve) => worker.once("exit", () => { resolve(); }));
+  await new Promise<void>((resolve, reject) => {
+    worker.on("message", (message: FromPublisher) => {
+      if (message.is === "ready") resolve();
+      else (metrics[message.name] as (...values: unknown[]) => void)(...message.values);
+    });
+    worker.once("error", (error: Error) => {
+      reject(error);
+      died(error);
+    });
+    worker.once("exit", (code) => {
+      if (!stopping) died(new Error(`the publisher's thread ended with code ${String(code)}`));
+    });
+  });
+  return {
+    async stop(timeoutMs) {
+      stopping = true;
+      worker.postMessage("stop");
+      let timer: NodeJS.Timeout | undefined;
+      await Promise.race([ended, new Promise((resolve) => { timer = setTimeout(resolve, timeoutMs); })]);
+      clearTimeout(timer);
+      await worker.terminate();
+    },
+  };
+}

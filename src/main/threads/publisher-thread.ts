@@ -1,0 +1,47 @@
+// The publisher's thread: pressing and signing never hold up the API's event loop.
+//
+// Gets its settings and a connector to the database; says "ready" once storage is proved,
+// forwards metrics, and ends when told to stop. An error that ends this thread ends the
+// process: durability is in doubt then, and a new process recovers.
+
+import { parentPort, workerData } from "node:worker_threads";
+import { processEnvironment } from "../../config/environment.ts";
+import { systemClock, systemRandom } from "../../drivers/clock/system/clock.ts";
+import { connectSqlite } from "../../drivers/database/sqlite/connect.ts";
+import { createFileSigners } from "../../drivers/signer/file/signers.ts";
+import { openPosixStorage } from "../../drivers/storage/posix/storage.ts";
+import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
+import type { Metrics } from "../../ports/telemetry.ts";
+import { Publisher } from "../../publisher/publisher.ts";
+import type { FromPublisher, PublisherOrder } from "./publisher-link.ts";
+
+const port = parentPort;
+if (port === null) throw new Error("this file runs as a worker thread");
+const order = workerData as PublisherOrder;
+const say = (message: FromPublisher): void => { port.postMessage(message); };
+
+const { log } = createTelemetry({ level: order.logLevel, processMetrics: false, base: { part: "publisher" } });
+const metrics = new Proxy({} as Metrics, {
+  get: (_, name: keyof Metrics) => (...values: unknown[]) => { say({ is: "metric", name, values }); },
+});
+const environment = processEnvironment();
+const storage = await openPosixStorage({ directory: order.metadataDirectory });
+await storage.prove();
+const database = connectSqlite(order.database);
+const publisher = new Publisher({
+  database,
+  storage,
+  signers: createFileSigners({ ...order.signers, env: (name) => environment[name] }),
+  clock: systemClock,
+  random: systemRandom,
+  telemetry: { log, metrics },
+  policy: order.policy,
+});
+
+const stopping = new AbortController();
+port.once("message", () => { stopping.abort(); });
+say({ is: "ready" });
+await publisher.run(stopping.signal);
+await storage.close();
+await database.close();
+port.close();
