@@ -27,7 +27,7 @@ function naive(value: Json): Buffer {
   for (const [name, member] of Object.entries(value)) {
     const bytes = Buffer.from(name);
     const before = sorted.findIndex(([other]) => Buffer.compare(bytes, other) < 0);
-    sorted.splice(before < 0 ? sorted.length : before, 0, [bytes, member as Json]);
+    sorted.splice(before < 0 ? sorted.length : before, 0, [bytes, member]);
   }
   return joined("{", sorted.map(([name, member]) => Buffer.concat([text(name.toString()), Buffer.from(":"), naive(member)])), "}");
 }

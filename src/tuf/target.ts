@@ -93,6 +93,7 @@ function valueFault(value: Json, depth: number): string | undefined {
   if (typeof value === "string") return textFault(value);
   if (typeof value === "number") return Number.isSafeInteger(value) && !Object.is(value, -0) ? undefined : "contains a number that is no integer within 2^53-1";
   if (typeof value === "boolean") return undefined;
+  if (typeof value !== "object") return "contains what is no JSON value";
   if (depth >= MAX_CUSTOM_DEPTH) return `is nested deeper than ${MAX_CUSTOM_DEPTH} levels`;
   for (const item of Object.values(value)) {
     const fault = valueFault(item, depth + 1);
