@@ -1,7 +1,9 @@
 import { describe, test } from "node:test";
 import assert from "node:assert/strict";
+import type { FakeClock } from "../../test/fakes/clock.ts";
 import { createMemoryCache } from "../../test/fakes/client-storage.ts";
 import { ARTIFACTS_URL, createStage, METADATA_URL, NOW } from "../../test/fakes/client-setup.ts";
+import { FetchError } from "../ports/fetcher.ts";
 import { createTestKey, RepositoryBuilder } from "../../test/fakes/repository-builder.ts";
 
 function simple(options: Partial<ConstructorParameters<typeof RepositoryBuilder>[0]> = {}): RepositoryBuilder {
@@ -9,6 +11,12 @@ function simple(options: Partial<ConstructorParameters<typeof RepositoryBuilder>
   repository.add("a/b.txt", "hello");
   repository.publish();
   return repository;
+}
+
+/** The whole body after a minute. */
+async function* late(clock: FakeClock, body: Uint8Array): AsyncGenerator<Uint8Array> {
+  await clock.sleep(60_000);
+  yield body;
 }
 
 describe("refresh", () => {
@@ -90,6 +98,39 @@ describe("refresh", () => {
       });
     }
   }
+
+  for (const { name, status } of [
+    { name: "404", status: "not-found" as const },
+    { name: "403, as some buckets say", status: "denied" as const },
+  ]) {
+    test(`${name} for the next root ends the chain`, async () => {
+      const stage = createStage(simple());
+      stage.fetcher.web.set(`${METADATA_URL}2.root.json`, new FetchError(status, "no"));
+      assert.equal((await stage.client().refresh()).root, 1);
+    });
+  }
+
+  for (const status of ["gone", "unavailable"] as const) {
+    test(`${status} for the next root fails the refresh: it may be there`, async () => {
+      const stage = createStage(simple());
+      stage.fetcher.web.set(`${METADATA_URL}2.root.json`, new FetchError(status, "no"));
+      await assert.rejects(stage.client().refresh(), { code: "metadata-unavailable" });
+    });
+  }
+
+  test("a root chain that comes slowly, but never too slowly, ends with the refresh's own deadline", async () => {
+    const stage = createStage(simple());
+    for (let count = 0; count < 50; count += 1) stage.repository.publishRoot();
+    stage.serve();
+    for (const [url, answer] of [...stage.fetcher.web]) {
+      if (answer instanceof Uint8Array) stage.fetcher.web.set(url, late(stage.clock, answer));
+    }
+    const outcome = assert.rejects(stage.client().refresh(), { code: "too-slow" });
+    await stage.clock.whenSleeping();
+    await stage.clock.advance(700_000);
+    await outcome;
+    assert.ok(stage.asked().length < 15);
+  });
 
   test("a slow process does not put an older timestamp over a newer one in a shared cache", async () => {
     const stage = createStage(simple());

@@ -78,7 +78,7 @@ export class Client {
   }
 
   #refreshed(): Promise<Session> {
-    const session = refresh(this.#options, this.#limits, this.#source);
+    const session = refresh(this.#options, this.#limits, this.#patience, this.#source);
     this.#session = session;
     session.catch(() => {
       if (this.#session === session) this.#session = undefined;

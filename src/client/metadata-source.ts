@@ -22,11 +22,19 @@ export class MetadataSource {
   readonly #options: ClientOptions;
   readonly #limits: ClientLimits;
   readonly #patience: Patience;
+  readonly #endMs: number;
 
-  constructor(options: ClientOptions, limits: ClientLimits, patience: Patience) {
+  /** `endMs`: by the monotonic clock, when the last file must have come. */
+  constructor(options: ClientOptions, limits: ClientLimits, patience: Patience, endMs = Number.POSITIVE_INFINITY) {
     this.#options = options;
     this.#limits = limits;
     this.#patience = patience;
+    this.#endMs = endMs;
+  }
+
+  /** The same source for `ms` from now on: all its files together take no longer. */
+  within(ms: number): MetadataSource {
+    return new MetadataSource(this.#options, this.#limits, this.#patience, this.#options.clock.monotonic() + ms);
   }
 
   /** @throws ClientError `metadata-not-found` | `metadata-unavailable` | `metadata-too-large` | `too-slow` */
@@ -44,7 +52,7 @@ export class MetadataSource {
         clock,
         url,
         maxBytes,
-        deadlineMs: this.#patience.metadataMs,
+        deadlineMs: Math.max(0, Math.min(this.#patience.metadataMs, this.#endMs - clock.monotonic())),
         tooLarge: () => new ClientError("metadata-too-large", `${url} sends more than the ${String(maxBytes)} bytes that ${bound}`),
       });
     } catch (error) {

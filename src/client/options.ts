@@ -31,6 +31,8 @@ export type ClientLimits = {
 export type Patience = {
   /** The most one metadata file may take, milliseconds. */
   readonly metadataMs: number;
+  /** The most one whole refresh may take, milliseconds. */
+  readonly refreshMs: number;
   /** The most one artifact may take, milliseconds, beside the time its length takes at `bytesPerSecond`. */
   readonly artifactMs: number;
   /** The slowest an artifact may come on the whole. */
@@ -65,4 +67,4 @@ export const DEFAULT_LIMITS: ClientLimits = {
   delegations: CLIENT_LIMITS.delegations,
 };
 
-export const DEFAULT_PATIENCE: Patience = { metadataMs: 120_000, artifactMs: 60_000, bytesPerSecond: 4_096 };
+export const DEFAULT_PATIENCE: Patience = { metadataMs: 120_000, refreshMs: 600_000, artifactMs: 60_000, bytesPerSecond: 4_096 };

@@ -7,13 +7,14 @@
 import type { Timestamp } from "../tuf/documents.ts";
 import { TufError } from "../tuf/errors.ts";
 import type { MetadataSource } from "./metadata-source.ts";
-import type { ClientLimits, ClientOptions } from "./options.ts";
+import type { ClientLimits, ClientOptions, Patience } from "./options.ts";
 import { accepts, establishTrust, followRoots } from "./root-chain.ts";
 import { loadRole } from "./roles.ts";
 import type { Session } from "./session.ts";
 
-export async function refresh(options: ClientOptions, limits: ClientLimits, source: MetadataSource): Promise<Session> {
+export async function refresh(options: ClientOptions, limits: ClientLimits, patience: Patience, unhurried: MetadataSource): Promise<Session> {
   const { cache, clock } = options;
+  const source = unhurried.within(patience.refreshMs);
   // 5.1: one moment for all that is checked in this session.
   const now = clock.now();
   const trusted = await establishTrust(options.trust, cache, source, limits, now);
@@ -28,7 +29,7 @@ export async function refresh(options: ClientOptions, limits: ClientLimits, sour
     const progress = `this refresh stopped at root version ${String(trusted.root.signed.version)}, after ${String(limits.rootRotations)} new ones; the next one goes on from there`;
     throw new TufError(error.code, `${error.message}; ${progress}`, { cause: error });
   }
-  return session;
+  return { ...session, source: unhurried };
 }
 
 /** TUF 5.4. */
