@@ -17,6 +17,7 @@ import { createTelemetry } from "../drivers/telemetry/pino/telemetry.ts";
 import { readiness } from "../operations/readiness.ts";
 import type { Database } from "../ports/database.ts";
 import { apiSettingsOf, publisherPolicyOf } from "./settings.ts";
+import { trialFiles } from "./trial-files.ts";
 import { startPublisher } from "./threads/publisher-link.ts";
 
 /** More than any file we publish. */
@@ -84,7 +85,7 @@ export async function startService({ config, version, trial, died }: ServiceOpti
     metricsText: () => telemetry.metricsText(),
     readiness: () => readiness(database, systemClock),
     metadata: { read: (name) => storage.read(name, METADATA_BYTES) },
-    ...(trial ? { files: paths.files } : {}),
+    ...(trial ? { files: trialFiles(paths.files) } : {}),
     settings,
   });
   await api.listen({ host: config.server.host, port: config.server.port });

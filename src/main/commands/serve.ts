@@ -1,25 +1,7 @@
 // `rstuf serve`: the service in one process, with SQLite and a folder.
 
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import type { CliContext } from "../../cli/context.ts";
-import { processEnvironment } from "../../config/environment.ts";
-import { ConfigError, loadConfig, printable } from "../../config/load.ts";
-import type { Config } from "../../config/schema.ts";
-import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
-import { systemClock, systemRandom } from "../../drivers/clock/system/clock.ts";
-import { AppError, reasonOf } from "../../lib/app-error.ts";
-import { bootstrap } from "../../operations/bootstrap.ts";
-import { readBootstrapState } from "../../operations/bootstrap-state.ts";
-import { createOwners } from "../../operations/owners.ts";
-import { parseEnvelope } from "../../tuf/parse.ts";
-import { startService, type Service } from "../service.ts";
-import { apiSettingsOf } from "../settings.ts";
-import { rootKeyFile, trialBootstrap } from "../trial.ts";
-import { trialWords } from "../trial-words.ts";
-import { VERSION } from "../version.ts";
-
-/** How long an ordinary end may take before the process ends all the same; a crash loses nothing either. */
-const STOP_MS = 4_000;
 
 export function serveCommand(context: CliContext): Command {
   return new Command("serve")
@@ -32,7 +14,7 @@ export function serveCommand(context: CliContext): Command {
     .option("--port <number>", "port to listen on; 0 takes any free one (default: 8080)")
     .option("--key-dir <dir>", "where private online keys lie (default: <data-dir>/keys)")
     .option("--bins <number>", "with --trial: how many bins, 2 to 16384 (default: 256)")
-    .addOption(new Option("--allow-unauthenticated-writes-from-the-network", "listen beyond this machine without asking for a token"))
+    .option("--allow-unauthenticated-writes-from-the-network", "listen beyond this machine without asking for a token")
     .addHelpText("after", `
 Examples:
   $ rstuf serve --trial --port 0
@@ -41,11 +23,13 @@ Examples:
 Every other setting: docs/operate/configuration.md. Exit codes: 0 ended when told to,
 1 could not start or had to end, 2 wrong usage.`)
     .action(async (options: ServeOptions) => {
+      // Loaded when needed: the service's libraries are many, and most commands use none of them.
+      const { serve } = await import("../serve.ts");
       context.setExitCode(await serve(context, options));
     });
 }
 
-interface ServeOptions {
+export interface ServeOptions {
   readonly trial?: boolean;
   readonly config?: string;
   readonly dataDir?: string;
@@ -54,101 +38,4 @@ interface ServeOptions {
   readonly keyDir?: string;
   readonly bins?: string;
   readonly allowUnauthenticatedWritesFromTheNetwork?: boolean;
-}
-
-async function serve(context: CliContext, options: ServeOptions): Promise<number> {
-  const stopped = untilStopped();
-  try {
-    const { config, warnings } = loadConfig({ flags: flagsOf(options), configFile: options.config, environment: processEnvironment(), cwd: context.cwd });
-    const { log } = createTelemetry({ level: config.log.level, processMetrics: false });
-    for (const warning of warnings) log.warn({ warning }, "read configuration with a warning");
-    log.info({ version: VERSION, ...printable(config) }, "read configuration");
-
-    const trial = options.trial === true;
-    const service = await startService({ config, version: VERSION, trial, died: stopped.died });
-    try {
-      if (trial) context.stdout.write(await startTrial(context, config, service));
-      context.stdout.write(`ready ${service.origin}\n`);
-      const end = await stopped.promise;
-      log.info({ reason: end instanceof Error ? reasonOf(end) : end }, "ending");
-      return end instanceof Error ? 1 : 0;
-    } finally {
-      setTimeout(() => process.exit(1), STOP_MS + 500).unref();
-      await service.stop(STOP_MS);
-    }
-  } catch (error) {
-    context.stderr.write(`${failureOf(error)}\n`);
-    return 1;
-  }
-}
-
-/** One sentence for what the operator can put right; the stack for what is a fault of ours. */
-function failureOf(error: unknown): string {
-  if (error instanceof ConfigError) return error.message;
-  if (error instanceof AppError) return `rstuf: ${error.message}`;
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE") return `rstuf: the port is taken: ${reasonOf(error)}. Choose another with --port, or 0 for any free one`;
-  if (code === "EACCES" || code === "EPERM" || code === "EADDRNOTAVAIL") return `rstuf: ${reasonOf(error)}`;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-function flagsOf(options: ServeOptions): Record<string, string | boolean | undefined> {
-  return {
-    dataDir: options.dataDir,
-    "server.host": options.host,
-    "server.port": options.port,
-    keyDir: options.keyDir,
-    "trial.bins": options.bins,
-    "api.allowUnauthenticatedWritesFromTheNetwork": options.allowUnauthenticatedWritesFromTheNetwork,
-  };
-}
-
-/** Bootstraps the trial repository on its first start; answers what to print. */
-async function startTrial(context: CliContext, config: Config, service: Service): Promise<string> {
-  const { database, paths } = service;
-  const state = await readBootstrapState(database);
-  if (state.name === "None") {
-    const { limits } = apiSettingsOf(config, VERSION, true);
-    const request = await trialBootstrap(config, systemClock.now());
-    const { taskId } = await bootstrap({ database, clock: systemClock, random: systemRandom, owners: createOwners(database), limits }, request as unknown as Parameters<typeof bootstrap>[1]);
-    await bootstrapped(database, taskId);
-  } else if (state.name === "pre" && state.taskId !== undefined) await bootstrapped(database, state.taskId);
-  const root = await database.envelope("root", 1);
-  const bins = await database.setting("number_of_delegated_bins");
-  return trialWords({
-    origin: service.origin,
-    dataDir: config.dataDir,
-    metadataDir: paths.metadata,
-    filesDir: paths.files,
-    trustedRoot: paths.trustedRoot,
-    rootKeyFile: root === undefined ? undefined : rootKeyFile(config, parseEnvelope(root.bytes, "root").signed),
-    bins: Number(bins),
-    cwd: context.cwd,
-    program: "./rstuf",
-  });
-}
-
-/** Resolves when the bootstrap task ended well. */
-async function bootstrapped(database: Service["database"], taskId: string): Promise<void> {
-  for (;;) {
-    const task = await database.getTask(taskId);
-    if (task?.result?.state === "SUCCESS") return;
-    if (task?.result !== undefined) throw new Error(`the trial bootstrap failed: ${task.result.error ?? task.result.message}`);
-    await new Promise<void>((resolve) => {
-      const unsubscribe = database.subscribe("visible", done);
-      const timer = setTimeout(done, 500);
-      function done(): void {
-        unsubscribe();
-        clearTimeout(timer);
-        resolve();
-      }
-    });
-  }
-}
-
-/** A signal, or the end of a part without which the service is nothing. */
-function untilStopped(): { readonly promise: Promise<string | Error>; readonly died: (error: Error) => void } {
-  const { promise, resolve } = Promise.withResolvers<string | Error>();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => { resolve(signal); });
-  return { promise, died: resolve };
 }
