@@ -43,7 +43,7 @@ const SCHEMES: ReadonlyMap<string, Scheme> = new Map<string, Scheme>([
  * @throws SignerError `unreadable`
  */
 export function readPrivateKey(uri: string, pem: Buffer | string, password?: string): KeyObject {
-  const encrypted = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem.toString("latin1"));
+  const encrypted = isEncrypted(pem);
   if (encrypted && password === undefined) {
     throw new SignerError("unreadable", `${nameOf(uri)} is encrypted and no password is configured: set signers.passwordFile`);
   }
@@ -53,6 +53,11 @@ export function readPrivateKey(uri: string, pem: Buffer | string, password?: str
   } catch {
     throw new SignerError("unreadable", `${nameOf(uri)} ${encrypted ? "cannot be opened with the configured password" : "holds no private key in PEM"}`);
   }
+}
+
+/** Whether the PEM needs a password: encrypted PKCS#8, or the older form of OpenSSL. */
+export function isEncrypted(pem: Buffer | string): boolean {
+  return /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem.toString("latin1"));
 }
 
 /** The public half, as metadata carries it. @throws SignerError `unreadable` for a kind of key nobody verifies */

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { SignerError } from "../../../ports/signer.ts";
 import type { Signer, Signers } from "../../../ports/signer.ts";
 import type { Key } from "../../../tuf/documents.ts";
-import { nameOf, readPrivateKey, signerOf } from "../common/private-key.ts";
+import { isEncrypted, nameOf, readPrivateKey, signerOf } from "../common/private-key.ts";
 
 export interface FileSignersOptions {
   /** Where `fn:` keys lie; without it every `fn:` is `not-allowed`. */
@@ -38,8 +38,7 @@ export function createFileSigners(options: FileSignersOptions): Signers {
   return {
     async open(uri: string, key: Key): Promise<Signer> {
       const pem = await readPem(uri, options);
-      const encrypted = pem.includes("-----BEGIN ENCRYPTED") || pem.includes("ENCRYPTED\n");
-      const password = encrypted ? await readPassword(uri, options) : undefined;
+      const password = isEncrypted(pem) ? await readPassword(uri, options) : undefined;
       return signerOf(uri, readPrivateKey(uri, pem, password), key);
     },
   };
