@@ -133,7 +133,7 @@ function createServer(settings: ApiSettings): FastifyInstance {
   const limited = { headersTimeout: limits.headersTimeoutMs, requestTimeout: limits.requestTimeoutMs, connectionsCheckingInterval: checkIntervalMs(settings), maxHeaderSize: 16_384 };
   const app: FastifyInstance = tls === undefined
     ? Fastify({ ...options, http: limited })
-    : (Fastify({ ...options, https: { ...limited, cert: tls.cert, key: tls.key, minVersion: "TLSv1.2" } }) as unknown as FastifyInstance);
+    : (Fastify({ ...options, https: { ...limited, cert: tls.cert, key: tls.key, minVersion: "TLSv1.2" } }));
   app.server.maxConnections = limits.connections;
   continueWhenRead(app);
   return app;

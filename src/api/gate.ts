@@ -52,7 +52,7 @@ export function checkOrigin(request: FastifyRequest, settings: ApiSettings): voi
   const site = request.headers["sec-fetch-site"];
   if (site !== undefined && site !== "same-origin" && site !== "none") throw refusal;
   const origin = request.headers.origin;
-  if (origin === undefined || origin === settings.publicOrigin) return;
+  if (origin === undefined || settings.publicOrigins?.includes(origin) === true) return;
   const scheme = settings.tls === undefined ? "http" : "https";
   if (origin.toLowerCase() !== `${scheme}://${(request.headers.host ?? "").toLowerCase()}`) throw refusal;
 }

@@ -116,8 +116,8 @@ export function createRegistrar(app: FastifyInstance, deps: RegistrarDeps): Regi
 
 async function answer(route: ApiRoute<TSchema, TSchema>, request: FastifyRequest, reply: FastifyReply, deps: RegistrarDeps): Promise<FastifyReply> {
   try {
-    const query = route.query === undefined ? {} : readQuery(route.query as LaxSchema, request.query);
-    const body = route.body === undefined ? undefined : await readBody(route.body as LaxSchema, request.body);
+    const query = route.query === undefined ? {} : readQuery(route.query, request.query);
+    const body = route.body === undefined ? undefined : await readBody(route.body, request.body);
     const idempotency = route.method === "GET" ? undefined : idempotencyOf(request);
     const answered = await route.handle({ body, query, request, idempotency });
     const full = answered.task === undefined ? answered.body : await afterWaiting(answered.body, answered.task, waitOf(request, query), request, reply, deps.waiters);

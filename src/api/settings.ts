@@ -11,8 +11,8 @@ export interface ApiSettings {
    * name is rebound to this address talk to it: only behind a proxy that checks.
    */
   readonly allowedHosts: readonly string[] | "any";
-  /** `https://repo.example`: how browsers see this service when a proxy stands before it. */
-  readonly publicOrigin?: string;
+  /** `https://repo.example`: what browsers call this service when a proxy stands before it. */
+  readonly publicOrigins?: readonly string[];
   /** Who may use /api/v1. Absent: anybody who can connect. */
   readonly tokens?: readonly ApiToken[];
   /** Endpoints that are not there, in the contract's spelling or as `POST /api/v1/artifacts`. */

@@ -36,14 +36,18 @@ export function newTaskId(random: Random): string {
 
 type Submission = Omit<AcceptRequest, "limits" | "idempotency">;
 
+/** Room beyond the backlog's bounds for requests that help to empty it, so that a full one can be. */
+const ROOM_TO_RELEASE = 10_000;
+
 /**
  * Makes a request durable, together with its changes, result and settings.
  * @throws DatabaseError as `Database.accept`
  */
 export async function submit(deps: OperationDeps, submission: Submission, idempotency: Idempotency | undefined): Promise<Submitted> {
+  const { changes, bytes } = deps.limits.backlog;
   const accepted: Accepted = await deps.database.accept({
     ...submission,
-    limits: deps.limits.backlog,
+    limits: { changes: submission.releaseHeld === true ? changes + ROOM_TO_RELEASE : changes, bytes },
     ...(idempotency === undefined ? {} : { idempotency }),
   });
   if (accepted.outcome === "accepted") return { taskId: submission.task.id, acceptedMs: submission.task.createdMs };

@@ -4,6 +4,7 @@ import type { SettingValue } from "../ports/database.ts";
 import { bootstrapStateOf } from "./bootstrap-state.ts";
 import type { OperationDeps } from "./deps.ts";
 import { OperationError } from "./errors.ts";
+import { trustedEnvelope } from "./trusted.ts";
 
 const SUFFIX = "_signing";
 
@@ -22,11 +23,11 @@ export async function getSigning(deps: OperationDeps): Promise<Readonly<Record<s
   for (const [setting, value] of Object.entries(settings)) {
     if (setting.endsWith(SUFFIX) && value !== null) pending[setting.slice(0, -SUFFIX.length)] = value;
   }
-  const trustedRoot = settings["trusted_root"];
-  const trustedTargets = settings["trusted_targets"];
   const anyTargets = Object.values(pending).some((envelope) => typeOf(envelope) === "targets");
-  if ("root" in pending && trustedRoot !== undefined && trustedRoot !== null) pending["trusted_root"] = trustedRoot;
-  if (anyTargets && trustedTargets !== undefined && trustedTargets !== null) pending["trusted_targets"] = trustedTargets;
+  const trustedRoot = Object.hasOwn(pending, "root") ? await trustedEnvelope(deps.database, "root") : undefined;
+  const trustedTargets = anyTargets ? await trustedEnvelope(deps.database, "targets") : undefined;
+  if (trustedRoot !== undefined) pending["trusted_root"] = trustedRoot;
+  if (trustedTargets !== undefined) pending["trusted_targets"] = trustedTargets;
   return pending;
 }
 

@@ -39,7 +39,7 @@ const FOUR_BINS: NonNullable<Targets["delegations"]> = {
 
 export async function createTestApi(options: TestApiOptions = {}): Promise<TestApi> {
   const clock = createFakeClock(NOW);
-  const database = createMemoryDatabase({ now: clock.now });
+  const database = createMemoryDatabase({ now: () => clock.now() });
   const telemetry = createMemoryTelemetry();
   const metadata = new Map<string, Buffer>();
   if (options.given !== "fresh") await bootstrapped(database, options.delegations ?? FOUR_BINS);
@@ -54,7 +54,7 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
   const app = await createApi({
     database,
     clock,
-    random: createFakeRandom(1),
+    random: createFakeRandom(1000),
     telemetry,
     metadata: {
       async read(name): Promise<StoredFile | undefined> {
