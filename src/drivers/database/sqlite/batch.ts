@@ -1,0 +1,200 @@
+// A batch: cut, what is staged for it, commit, drop.
+//
+// What is proportional to the batch is written in slices that count only through the batch's own
+// row: `cutting` until all changes are bound, `open` until commit moves the head in one small
+// transaction. Calls of publishers run one after another (writer.ts), so between two slices only
+// requests are accepted and leases move; each slice is fenced again.
+
+import { DatabaseError } from "../../../ports/database.ts";
+import type { CutChange, Lease, NewBatch, RoleResult } from "../../../ports/database.ts";
+import { setSettings } from "./accept.ts";
+import type { Connection, Row } from "./connection.ts";
+import { addGarbage, putRole } from "./fold.ts";
+import { allocateVersions, fence, publisherRow } from "./lease.ts";
+import { SLICE } from "./messages.ts";
+import type { CommitMessage, TaskEnding } from "./messages.ts";
+import { TaskFinder } from "./task.ts";
+
+type Now = () => number;
+
+export function* cut(db: Connection, lease: Lease, batch: NewBatch, now: Now): Generator<void, { readonly firstVersion: number }> {
+  let no = 0;
+  try {
+    for (let from = 0; ; from += SLICE) {
+      const slice = batch.changes.slice(from, from + SLICE);
+      const last = from + SLICE >= batch.changes.length;
+      const firstVersion = db.transaction(() => {
+        fence(db, lease, now());
+        if (publisherRow(db)["head"] !== batch.base) throw new DatabaseError("stale-base", "the head moved");
+        let row = no;
+        if (from === 0) {
+          row = Number(db.get(
+            "INSERT INTO batch (id, base, state, changes, bytes, first_version, roles) VALUES (?, ?, 'cutting', ?, 0, 0, ?) RETURNING no",
+            batch.id, batch.base, batch.changes.length, JSON.stringify(batch.roles),
+          )?.["no"]);
+        }
+        const bytes = bind(db, row, slice);
+        db.run("UPDATE batch SET bytes = bytes + ? WHERE no = ?", bytes, row);
+        const first = last ? allocateVersions(db, batch.roles.length + 2, 0) : 0;
+        if (last) db.run("UPDATE batch SET state = 'open', first_version = ? WHERE no = ?", first, row);
+        return { row, first };
+      });
+      no = firstVersion.row;
+      if (last) return { firstVersion: firstVersion.first };
+      yield;
+    }
+  } catch (error) {
+    if (no !== 0) yield* undoCut(db, no);
+    throw error;
+  }
+}
+
+/** Unbinds what a cut that failed halfway had bound. Needs no lease: nobody has seen it. */
+export function* undoCut(db: Connection, no: number): Generator<void, undefined> {
+  for (;;) {
+    const unbound = db.transaction(() => db.run(
+      "UPDATE change SET batch = NULL, outcome = NULL, cut_role = NULL WHERE no IN (SELECT no FROM change WHERE batch = ? LIMIT ?)", no, SLICE,
+    ));
+    if (unbound === 0) break;
+    yield;
+  }
+  db.transaction(() => db.run("DELETE FROM batch WHERE no = ?", no));
+  return undefined;
+}
+
+/** Answers the bytes bound. */
+function bind(db: Connection, batch: number, changes: readonly CutChange[]): number {
+  const tasks = new TaskFinder(db);
+  let bytes = 0;
+  for (const change of changes) {
+    const bound = tasks.of(change.id)?.held === 2 ? undefined : db.get(
+      "UPDATE change SET batch = ?, outcome = ?, cut_role = nullif(?, role) WHERE no = ? AND batch IS NULL RETURNING bytes",
+      batch, change.outcome, change.role, change.id,
+    );
+    if (!bound) throw new DatabaseError("stale-base", `change ${change.id} is no longer open`);
+    bytes += Number(bound["bytes"]);
+  }
+  return bytes;
+}
+
+function openBatch(db: Connection, id: string): Row & { readonly no: number } {
+  const row = db.get("SELECT * FROM batch WHERE id = ? AND state = 'open'", id);
+  if (!row) throw new DatabaseError("stale-base", `batch ${id} is not open`);
+  return { ...row, no: Number(row["no"]) };
+}
+
+export function* stageResults(db: Connection, lease: Lease, batch: string, results: readonly RoleResult[], now: Now): Generator<void, undefined> {
+  for (let from = 0; from === 0 || from < results.length; from += SLICE) {
+    if (from > 0) yield;
+    db.transaction(() => {
+      fence(db, lease, now());
+      const { no } = openBatch(db, batch);
+      for (const { role, version, length, sha256, expiresMs } of results.slice(from, from + SLICE)) {
+        const row = [version, length, sha256, expiresMs] as const;
+        const staged = db.run("INSERT INTO batch_result VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", no, role, ...row);
+        const same = staged === 1 || db.get(
+          "SELECT 1 FROM batch_result WHERE batch = ? AND role = ? AND version = ? AND length = ? AND sha256 = ? AND expires_ms = ?", no, role, ...row,
+        );
+        if (!same) throw new DatabaseError("stale-base", `${role} was staged already for batch ${batch}, differently`);
+      }
+    });
+  }
+  return undefined;
+}
+
+export function* stageTaskResults(db: Connection, lease: Lease, batch: string, results: readonly TaskEnding[], now: Now): Generator<void, undefined> {
+  for (let from = 0; from === 0 || from < results.length; from += SLICE) {
+    if (from > 0) yield;
+    db.transaction(() => {
+      fence(db, lease, now());
+      const { no } = openBatch(db, batch);
+      for (const { task, endedMs, body } of results.slice(from, from + SLICE)) {
+        db.run(
+          `INSERT INTO result (task, batch, ended_ms, body) SELECT no, ?, ?, ? FROM task WHERE id = ?
+           ON CONFLICT (task) DO UPDATE SET batch = excluded.batch, ended_ms = excluded.ended_ms, body = excluded.body
+           WHERE (SELECT state FROM batch WHERE no = result.batch) <> 'committed'`,
+          no, endedMs, body, task,
+        );
+      }
+    });
+  }
+  return undefined;
+}
+
+/** Moves the head. Nothing here is proportional to the batch but the check of new roles, which a bootstrap has. */
+export function commit(db: Connection, lease: Lease, commit: CommitMessage, nowMs: number): { readonly seq: number } {
+  return db.transaction(() => {
+    fence(db, lease, nowMs);
+    const batch = openBatch(db, commit.batch);
+    const publisher = publisherRow(db);
+    if (publisher["head"] !== commit.base || batch["base"] !== commit.base) throw new DatabaseError("stale-base", "the head moved");
+    for (const { name } of commit.newRoles) {
+      if (!db.get("SELECT 1 FROM batch_result WHERE batch = ? AND role = ?", batch.no, name)) {
+        throw new Error(`no result is staged for the new role ${name}`);
+      }
+    }
+    const { timestamp, snapshot } = commit;
+    const seq = Number(publisher["seq"]) + 1;
+    db.run(
+      "INSERT INTO committed VALUES (?, ?, ?, ?, ?, ?)",
+      seq, timestamp.sha256, timestamp.version, snapshot.version, timestamp.bytes, timestamp.expiresMs,
+    );
+    db.run("UPDATE publisher SET seq = ?, head = ?, pressed_at_ms = max(pressed_at_ms, ?)", seq, timestamp.sha256, commit.pressedAtMs);
+    db.run(
+      "UPDATE batch SET state = 'committed', seq = ?, snapshot_version = ?, new_roles = ?, garbage_not_before_ms = ?, fold_phase = 0, fold_cursor = '' WHERE no = ?",
+      seq, snapshot.version, JSON.stringify(commit.newRoles), commit.garbageNotBeforeMs, batch.no,
+    );
+    db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", batch["changes"] ?? 0, batch["bytes"] ?? 0);
+    setSettings(db, commit.settings);
+    for (const { role, version, bytes } of commit.envelopes) {
+      if (role !== "root") db.run("DELETE FROM envelope WHERE role = ?", role);
+      db.run("INSERT INTO envelope VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes", role, version, bytes);
+    }
+    putRole(db, snapshot, { kind: "snapshot", parent: "" }, commit.garbageNotBeforeMs);
+    putRole(db, timestamp, { kind: "timestamp", parent: "" }, commit.garbageNotBeforeMs);
+    return { seq };
+  });
+}
+
+/**
+ * Slices, each complete for the changes it gives back; the batch's row goes last. Cut off halfway, the
+ * batch is still open, and dropping it again goes on where it stopped.
+ */
+export function* dropBatch(db: Connection, lease: Lease, id: string, died: boolean, now: Now): Generator<void, undefined> {
+  const alone = (batch: Row): number => died && batch["changes"] === 1 ? 1 : 0;
+  for (let remaining = true; remaining;) {
+    remaining = db.transaction(() => {
+      fence(db, lease, now());
+      const batch = openBatch(db, id);
+      const rows = db.all(
+        `UPDATE change SET batch = NULL, outcome = NULL, cut_role = NULL, attempts = attempts + ?, attempts_alone = attempts_alone + ?
+         WHERE no IN (SELECT no FROM change WHERE batch = ? LIMIT ?) RETURNING no, bytes`, died ? 1 : 0, alone(batch), batch.no, SLICE,
+      );
+      takeOutOfEnded(db, rows);
+      if (rows.length === SLICE) return true;
+      db.run("DELETE FROM result WHERE batch = ?", batch.no);
+      const first = Number(batch["first_version"]);
+      const roles = [...JSON.parse(String(batch["roles"])) as string[], "snapshot"];
+      for (const [i, role] of roles.entries()) addGarbage(db, role, first + i, 0);
+      for (const { role, version } of db.all("SELECT role, version FROM batch_result WHERE batch = ?", batch.no)) {
+        addGarbage(db, String(role), Number(version), 0);
+      }
+      db.run("DELETE FROM batch_result WHERE batch = ?", batch.no);
+      db.run("DELETE FROM batch WHERE no = ?", batch.no);
+      return false;
+    });
+    if (remaining) yield;
+  }
+  return undefined;
+}
+
+/** Changes given back to a task that ended meanwhile are out of the queue. */
+function takeOutOfEnded(db: Connection, changes: readonly Row[]): void {
+  const tasks = new TaskFinder(db);
+  for (const { no, bytes } of changes) {
+    const task = tasks.of(Number(no));
+    if (task?.held !== 2) continue;
+    db.run("UPDATE backlog SET changes = changes - 1, bytes = bytes - ?", bytes ?? 0);
+    db.run("UPDATE task SET open = open - 1, forget = (open = 1) WHERE no = ?", task.no);
+  }
+}

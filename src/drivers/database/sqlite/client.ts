@@ -1,0 +1,342 @@
+// The Database as one thread sees it: reads on its own connection, writes as messages.
+
+import type { MessagePort } from "node:worker_threads";
+
+import { DatabaseError } from "../../../ports/database.ts";
+import type {
+  Accepted, AcceptRequest, ChangeOutcome, Commit, CommittedHead, Database, Garbage, Lease, NewBatch, NewChange, OpenBatch, OpenChange,
+  PublisherState, RoleResult, RoleRow, SettingValue, Target, TaskResult, TaskRow, Topic,
+} from "../../../ports/database.ts";
+import { faultOf } from "./faults.ts";
+import { FLAT_WIDTH, SLICE } from "./messages.ts";
+import type { AcceptMessage, Call, Ending, ForgetLimits, Halted, Reply, Setting, TaskEnding, WriteCalls } from "./messages.ts";
+import { Reader } from "./reader.ts";
+
+export interface ClientOptions {
+  readonly file: string;
+  readonly busyTimeoutMs: number;
+  readonly port: MessagePort;
+  readonly clock: BigInt64Array | undefined;
+}
+
+type Results = readonly { readonly task: string; readonly result: TaskResult }[];
+
+export class SqliteClient implements Database {
+  readonly #file: string;
+  readonly #port: MessagePort;
+  readonly #reader: Reader;
+  readonly #now: () => number;
+  readonly #pending = new Map<number, { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }>();
+  readonly #listeners = new Set<{ readonly topic: Topic; readonly call: () => void }>();
+  #calls = 0;
+  #closed = false;
+
+  constructor({ file, busyTimeoutMs, port, clock }: ClientOptions) {
+    this.#file = file;
+    this.#port = port;
+    this.#now = () => clock ? Number(Atomics.load(clock, 0)) : Date.now();
+    try {
+      this.#reader = new Reader(file, busyTimeoutMs);
+    } catch (error) {
+      throw faultOf(error, file);
+    }
+    port.on("message", (reply: Reply) => this.#receive(reply));
+    port.on("close", () => this.#lost());
+    port.unref();
+  }
+
+  // ---- requests
+
+  async accept(request: AcceptRequest): Promise<Accepted> {
+    const bytes = request.changes.map(bytesOf);
+    const message: AcceptMessage = {
+      task: { ...request.task, request: JSON.stringify(request.task.request) },
+      changes: { flat: [] },
+      count: request.changes.length,
+      bytes: bytes.reduce((sum, n) => sum + n, 0),
+      held: request.held,
+      releaseHeld: request.releaseHeld ?? false,
+      result: request.result && ending(request.result),
+      settings: settingsOf(request.settings),
+      expectBootstrap: request.expectBootstrap && { was: request.expectBootstrap.was === undefined ? undefined : JSON.stringify(request.expectBootstrap.was) },
+      idempotency: request.idempotency,
+      limits: request.limits,
+    };
+    if (request.result && request.changes.length > 0) throw new Error("a task at its end has no changes");
+    if (request.changes.length <= SLICE) return this.#call("accept", { ...message, changes: { flat: flatten(request.changes, bytes) } });
+
+    // Large: written ahead in slices, so that neither this thread nor the database's is held up. A
+    // backlog that is full by now is told before anything is written; it is checked again with the task.
+    if (!request.idempotency) {
+      const backlog = await this.backlog();
+      if (backlog.changes + message.count > request.limits.changes || backlog.bytes + message.bytes > request.limits.bytes) {
+        throw new DatabaseError("backlog-full", `${backlog.changes} changes are pending; ${message.count} more are too many`);
+      }
+    }
+    let staging = 0;
+    try {
+      for (let from = 0; from < request.changes.length; from += SLICE) {
+        const flat = flatten(request.changes.slice(from, from + SLICE), bytes.slice(from, from + SLICE));
+        staging = await this.#call("stage", staging, message.count, from, request.held, flat);
+      }
+      const accepted = await this.#call("accept", { ...message, changes: { staging } });
+      if (accepted.outcome === "replayed") await this.#call("unstage", staging);
+      return accepted;
+    } catch (error) {
+      // Best effort: what stays is removed when this client goes, or at the next start.
+      if (staging !== 0) this.#call("unstage", staging).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  getTask(id: string): Promise<TaskRow | undefined> {
+    return this.#read((db) => db.getTask(id));
+  }
+
+  backlog(): Promise<{ changes: number; bytes: number }> {
+    return this.#read((db) => db.backlog());
+  }
+
+  setting(name: string): Promise<SettingValue | undefined> {
+    return this.#read((db) => db.setting(name));
+  }
+
+  settings(): Promise<Readonly<Record<string, SettingValue>>> {
+    return this.#read((db) => db.settings());
+  }
+
+  envelope(role: string, version?: number): Promise<{ version: number; bytes: Buffer } | undefined> {
+    return this.#read((db) => db.envelope(role, version));
+  }
+
+  listed(role: string | undefined, paths: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#read((db) => db.listed(role, paths));
+  }
+
+  // ---- lease and head
+
+  publisher(): Promise<PublisherState> {
+    return this.#read((db) => db.publisher());
+  }
+
+  takeLease(holder: string, ttlMs: number): Promise<Lease | undefined> {
+    return this.#call("takeLease", holder, ttlMs);
+  }
+
+  renewLease(lease: Lease, ttlMs: number): Promise<void> {
+    return this.#call("renewLease", lease, ttlMs);
+  }
+
+  releaseLease(lease: Lease): Promise<void> {
+    return this.#call("releaseLease", lease);
+  }
+
+  head(): Promise<CommittedHead | undefined> {
+    return this.#read((db) => db.head());
+  }
+
+  committed(sha256: string): Promise<{ seq: number } | undefined> {
+    return this.#read((db) => db.committed(sha256));
+  }
+
+  halt(lease: Lease, halted: Halted | undefined): Promise<void> {
+    return this.#call("halt", lease, halted);
+  }
+
+  // ---- a batch, in order
+
+  openChanges(limit: { changes: number; bytes: number }): Promise<readonly OpenChange[]> {
+    return this.#read((db) => db.openChanges(limit));
+  }
+
+  cut(lease: Lease, batch: NewBatch): Promise<{ firstVersion: number }> {
+    return this.#call("cut", lease, batch);
+  }
+
+  allocate(lease: Lease, count: number, above: number): Promise<number> {
+    return this.#call("allocate", lease, count, above);
+  }
+
+  readTargets(base: string, roles: readonly string[]): Promise<ReadonlyMap<string, readonly Target[]>> {
+    return this.#read((db) => db.readTargets(base, roles));
+  }
+
+  stageResults(lease: Lease, batch: string, results: readonly RoleResult[]): Promise<void> {
+    return this.#call("stageResults", lease, batch, results);
+  }
+
+  async stageTaskResults(lease: Lease, batch: string, results: Results): Promise<void> {
+    return this.#call("stageTaskResults", lease, batch, endings(results));
+  }
+
+  async commit(lease: Lease, commit: Commit): Promise<{ seq: number }> {
+    return this.#call("commit", lease, { ...commit, settings: settingsOf(commit.settings), newRoles: commit.newRoles ?? [] });
+  }
+
+  markVisible(lease: Lease, seq: number): Promise<void> {
+    return this.#call("markVisible", lease, seq);
+  }
+
+  fold(lease: Lease, limit: number): Promise<{ remaining: boolean }> {
+    return this.#call("fold", lease, limit);
+  }
+
+  openBatches(): Promise<readonly OpenBatch[]> {
+    return this.#read((db) => db.openBatches());
+  }
+
+  dropBatch(lease: Lease, batch: string, died: boolean): Promise<void> {
+    return this.#call("dropBatch", lease, batch, died);
+  }
+
+  taskChanges(task: string): Promise<readonly (OpenChange & { outcome?: ChangeOutcome })[]> {
+    return this.#read((db) => db.taskChanges(task));
+  }
+
+  async endTasks(lease: Lease, results: Results, settings?: Readonly<Record<string, SettingValue>>): Promise<void> {
+    return this.#call("endTasks", lease, endings(results), settingsOf(settings));
+  }
+
+  // ---- roles
+
+  roles(): Promise<readonly RoleRow[]> {
+    return this.#read((db) => db.roles());
+  }
+
+  role(name: string): Promise<RoleRow | undefined> {
+    return this.#read((db) => db.role(name));
+  }
+
+  rolesExpiringBefore(beforeMs: number, limit: number): Promise<readonly RoleRow[]> {
+    return this.#read((db) => db.rolesExpiringBefore(beforeMs, limit));
+  }
+
+  firstExpiry(): Promise<ReadonlyMap<RoleRow["kind"], number>> {
+    return this.#read((db) => db.firstExpiry());
+  }
+
+  // ---- retention
+
+  dueGarbage(nowMs: number, limit: number): Promise<readonly Garbage[]> {
+    return this.#read((db) => db.dueGarbage(nowMs, limit));
+  }
+
+  forgetGarbage(lease: Lease, names: readonly string[]): Promise<void> {
+    return this.#call("forgetGarbage", lease, names);
+  }
+
+  forgetBefore(lease: Lease, limits: ForgetLimits, limit: number): Promise<void> {
+    return this.#call("forgetBefore", lease, limits, limit);
+  }
+
+  now(): Promise<number> {
+    return this.#read(() => this.#now());
+  }
+
+  subscribe(topic: Topic, call: () => void): () => void {
+    const listener = { topic, call };
+    this.#listeners.add(listener);
+    this.#keepAlive();
+    return () => {
+      this.#listeners.delete(listener);
+      this.#keepAlive();
+    };
+  }
+
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#port.close();
+    this.#lost();
+    return Promise.resolve();
+  }
+
+  // ---- how
+
+  async #read<T>(work: (reader: Reader) => T): Promise<T> {
+    if (this.#closed) throw this.#isClosed();
+    try {
+      return work(this.#reader);
+    } catch (error) {
+      throw faultOf(error, this.#file);
+    }
+  }
+
+  #call<K extends keyof WriteCalls>(method: K, ...args: Parameters<WriteCalls[K]>): Promise<ReturnType<WriteCalls[K]>> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw this.#isClosed();
+      const call = ++this.#calls;
+      this.#port.postMessage({ call, method, args } satisfies Call<K>);
+      this.#pending.set(call, { resolve: resolve as (value: unknown) => void, reject });
+      this.#keepAlive();
+    });
+  }
+
+  #receive(reply: Reply): void {
+    if ("hint" in reply) {
+      for (const { topic, call } of [...this.#listeners]) if (topic === reply.hint) call();
+      return;
+    }
+    const waiting = this.#pending.get(reply.call);
+    this.#pending.delete(reply.call);
+    this.#keepAlive();
+    if (!waiting) return;
+    if ("value" in reply) {
+      waiting.resolve(reply.value);
+      return;
+    }
+    const { code, message } = reply.fault;
+    waiting.reject(code === undefined ? new Error(message) : new DatabaseError(code as DatabaseError["code"], message));
+  }
+
+  /** The database thread ended, or this client closed: what it was still doing may have happened. */
+  #lost(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#listeners.clear();
+    this.#reader.close();
+    for (const { reject } of this.#pending.values()) {
+      reject(new DatabaseError("unclear", `the connection to the database ${this.#file} closed while a call was under way`));
+    }
+    this.#pending.clear();
+  }
+
+  #isClosed(): DatabaseError {
+    return new DatabaseError("unavailable", `the database ${this.#file} is closed`);
+  }
+
+  /** Open calls and listeners keep the thread running; an idle connection does not. */
+  #keepAlive(): void {
+    if (this.#pending.size > 0 || this.#listeners.size > 0) this.#port.ref();
+    else this.#port.unref();
+  }
+}
+
+function bytesOf({ path, fragment, role }: NewChange): number {
+  for (const text of [path, fragment, role]) if (!text.isWellFormed()) throw new Error("a text with a lone surrogate cannot be stored");
+  return Buffer.byteLength(path) + Buffer.byteLength(fragment);
+}
+
+function flatten(changes: readonly NewChange[], bytes: readonly number[]): (string | number)[] {
+  const flat = new Array<string | number>(changes.length * FLAT_WIDTH);
+  let i = 0;
+  for (const [n, { kind, role, path, fragment }] of changes.entries()) {
+    flat[i++] = kind;
+    flat[i++] = role;
+    flat[i++] = path;
+    flat[i++] = fragment;
+    flat[i++] = bytes[n] ?? 0;
+  }
+  return flat;
+}
+
+function ending(result: TaskResult): Ending {
+  return { endedMs: result.lastUpdateMs, body: JSON.stringify(result) };
+}
+
+function endings(results: Results): TaskEnding[] {
+  return results.map(({ task, result }) => ({ task, ...ending(result) }));
+}
+
+function settingsOf(settings: Readonly<Record<string, SettingValue>> | undefined): Setting[] {
+  return Object.entries(settings ?? {}).map(([name, value]) => [name, JSON.stringify(value)]);
+}

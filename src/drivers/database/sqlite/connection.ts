@@ -1,0 +1,116 @@
+// The writing connection: prepared statements, transactions, what their failures mean.
+
+import { DatabaseSync } from "node:sqlite";
+import type { SQLInputValue, StatementSync } from "node:sqlite";
+
+import { DatabaseError } from "../../../ports/database.ts";
+import { commitFaultOf, faultOf } from "./faults.ts";
+
+export type Row = Readonly<Record<string, SQLInputValue>>;
+
+export class Connection {
+  readonly file: string;
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  /** After an unclear commit nothing more is written: a sync that failed once cannot be made good on the same file. */
+  #unclear = false;
+
+  constructor(db: DatabaseSync, file: string) {
+    this.#db = db;
+    this.file = file;
+  }
+
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepare(sql).run(...values).changes);
+  }
+
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#prepare(sql).get(...values) as Row | undefined;
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): readonly Row[] {
+    return this.#prepare(sql).all(...values) as Row[];
+  }
+
+  /**
+   * Runs `work` in one durable transaction.
+   * @throws DatabaseError `unclear` when the commit may or may not be stored; everything later is `unavailable`
+   */
+  transaction<T>(work: () => T): T {
+    if (this.#unclear) throw new DatabaseError("unavailable", `the database ${this.file} must be opened anew after a commit whose outcome is not known`);
+    let answer: T;
+    try {
+      this.run("BEGIN IMMEDIATE");
+      answer = work();
+    } catch (error) {
+      this.#rollback();
+      throw faultOf(error, this.file);
+    }
+    try {
+      this.run("COMMIT");
+    } catch (error) {
+      const fault = commitFaultOf(error, this.file);
+      this.#unclear = fault instanceof DatabaseError && fault.code === "unclear";
+      this.#rollback();
+      throw fault;
+    }
+    return answer;
+  }
+
+  /** Runs `work` inside a transaction so that its failure undoes it alone. Throws what it threw. */
+  savepoint<T>(work: () => T): T {
+    this.run("SAVEPOINT part");
+    try {
+      const answer = work();
+      this.run("RELEASE part");
+      return answer;
+    } catch (error) {
+      if (this.#db.isTransaction) {
+        this.run("ROLLBACK TO part");
+        this.run("RELEASE part");
+      }
+      throw error;
+    }
+  }
+
+  get isTransaction(): boolean {
+    return this.#db.isTransaction;
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#db.close();
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #rollback(): void {
+    if (!this.#db.isTransaction) return;
+    try {
+      this.run("ROLLBACK");
+    } catch {
+      // The first fault is the one to tell; SQLite rolls back on close as well.
+    }
+  }
+}
+
+/** Opens the file for writing, every commit synced. */
+export function openForWriting(file: string, busyTimeoutMs: number): DatabaseSync {
+  const db = new DatabaseSync(file, { timeout: busyTimeoutMs });
+  try {
+    db.exec("PRAGMA journal_mode = WAL");
+    db.exec("PRAGMA synchronous = FULL");
+    db.exec("PRAGMA cache_size = -32768");
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}

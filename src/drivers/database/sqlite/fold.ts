@@ -1,0 +1,163 @@
+// Folding: committed batches become rows of artifacts, roles and garbage, in slices.
+//
+// Each call is one transaction of at most `limit` rows. How far a batch is folded stands in its own
+// row (phase and cursor), written in the same transaction, so that a slice counts exactly once
+// however often fold is cut off.
+
+import type { Lease, RoleResult, RoleRow } from "../../../ports/database.ts";
+import type { Connection, Row } from "./connection.ts";
+import { fence } from "./lease.ts";
+import { TaskFinder } from "./task.ts";
+
+interface Slice {
+  /** Rows touched. */
+  readonly rows: number;
+  /** Where the phase goes on; undefined: it is done. */
+  readonly cursor: string | undefined;
+}
+
+type Phase = (db: Connection, batch: Row, cursor: string, limit: number) => Slice;
+
+const PHASES: readonly Phase[] = [foldChanges, foldRoles, foldPlan, forgetResults];
+
+export function fold(db: Connection, lease: Lease, limit: number, nowMs: number): { readonly remaining: boolean } {
+  return db.transaction(() => {
+    fence(db, lease, nowMs);
+    let left = Math.max(limit, 1);
+    while (left > 0) {
+      const batch = db.get("SELECT * FROM batch WHERE fold_phase IS NOT NULL ORDER BY seq LIMIT 1");
+      if (!batch) break;
+      const phase = Number(batch["fold_phase"]);
+      const slice = PHASES[phase]?.(db, batch, String(batch["fold_cursor"]), left);
+      left -= slice?.rows ?? 0;
+      if (slice?.cursor !== undefined) {
+        db.run("UPDATE batch SET fold_cursor = ? WHERE no = ?", slice.cursor, batch["no"] ?? null);
+      } else if (phase + 1 < PHASES.length) {
+        db.run("UPDATE batch SET fold_phase = ?, fold_cursor = '' WHERE no = ?", phase + 1, batch["no"] ?? null);
+      } else {
+        db.run("UPDATE batch SET fold_phase = NULL, fold_cursor = NULL, roles = NULL, new_roles = NULL WHERE no = ?", batch["no"] ?? null);
+      }
+    }
+    if (left > 0) forgetChanges(db, left);
+    const more = db.get("SELECT 1 FROM batch WHERE fold_phase IS NOT NULL LIMIT 1") ?? db.get("SELECT 1 FROM task WHERE forget = 1 LIMIT 1");
+    return { remaining: more !== undefined };
+  });
+}
+
+/** Applies the batch's changes; a task none of whose changes is open any more, and that has its result, may be forgotten. */
+function foldChanges(db: Connection, batch: Row, cursor: string, limit: number): Slice {
+  const rows = db.all(
+    "SELECT no, kind, coalesce(cut_role, role) AS role, path, fragment, outcome FROM change WHERE batch = ? AND no > ? ORDER BY no LIMIT ?",
+    batch["no"] ?? null, Number(cursor), limit,
+  );
+  const ended = new Map<number, number>();
+  const tasks = new TaskFinder(db);
+  for (const { no } of rows) {
+    const task = tasks.of(Number(no))?.no;
+    if (task !== undefined) ended.set(task, (ended.get(task) ?? 0) + 1);
+  }
+  // Neighbours in the table are written together; of one path the later change still comes later.
+  const applied = rows.filter((row) => row["outcome"] === "apply" && row["kind"] !== "refresh")
+    .sort((a, b) => order(String(a["role"]), String(b["role"])) || order(String(a["path"]), String(b["path"])) || Number(a["no"]) - Number(b["no"]));
+  for (const { kind, role, path, fragment } of applied) {
+    if (kind === "add") {
+      db.run(
+        "INSERT INTO artifact VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET fragment = excluded.fragment", role ?? null, path ?? null, fragment ?? null,
+      );
+    } else {
+      db.run("DELETE FROM artifact WHERE role = ? AND path = ?", role ?? null, path ?? null);
+    }
+  }
+  for (const [task, changes] of ended) {
+    db.run(
+      "UPDATE task SET open = open - ?1, forget = (open = ?1 AND EXISTS (SELECT 1 FROM result WHERE task = no)) WHERE no = ?2", changes, task,
+    );
+  }
+  return { rows: rows.length, cursor: rows.length === limit ? String(rows.at(-1)?.["no"]) : undefined };
+}
+
+/** Roles take their staged results; the names they had before are left behind. */
+function foldRoles(db: Connection, batch: Row, cursor: string, limit: number): Slice {
+  const rows = db.all(
+    "SELECT role, version, length, sha256, expires_ms FROM batch_result WHERE batch = ? AND role > ? ORDER BY role LIMIT ?", batch["no"] ?? null, cursor, limit,
+  );
+  const kinds = newRolesOf(batch);
+  for (const row of rows) {
+    const result = {
+      role: String(row["role"]), version: Number(row["version"]), length: Number(row["length"]),
+      sha256: String(row["sha256"]), expiresMs: Number(row["expires_ms"]),
+    };
+    putRole(db, result, kinds.get(result.role), Number(batch["garbage_not_before_ms"]));
+  }
+  return { rows: rows.length, cursor: rows.length === limit ? String(rows.at(-1)?.["role"]) : undefined };
+}
+
+/** Names that were planned, and given up for another version. */
+function foldPlan(db: Connection, batch: Row, cursor: string, limit: number): Slice {
+  const first = Number(batch["first_version"]);
+  const roles = JSON.parse(String(batch["roles"])) as string[];
+  const from = Number(cursor);
+  const slice = roles.slice(from, from + limit);
+  for (const [i, role] of slice.entries()) {
+    const used = db.get("SELECT version FROM batch_result WHERE batch = ? AND role = ?", batch["no"] ?? null, role)?.["version"];
+    if (used !== first + from + i) addGarbage(db, role, first + from + i, Number(batch["garbage_not_before_ms"]));
+  }
+  if (slice.length === limit) return { rows: limit, cursor: String(from + limit) };
+  if (batch["snapshot_version"] !== first + roles.length) addGarbage(db, "snapshot", first + roles.length, Number(batch["garbage_not_before_ms"]));
+  return { rows: slice.length, cursor: undefined };
+}
+
+function forgetResults(db: Connection, batch: Row, _cursor: string, limit: number): Slice {
+  const rows = db.run(
+    "DELETE FROM batch_result WHERE batch = ?1 AND role IN (SELECT role FROM batch_result WHERE batch = ?1 LIMIT ?2)", batch["no"] ?? null, limit,
+  );
+  return { rows, cursor: rows === limit ? "" : undefined };
+}
+
+/** Deletes the changes of ended tasks. */
+function forgetChanges(db: Connection, limit: number): void {
+  for (let left = limit; left > 0;) {
+    const task = db.get("SELECT no, first_change, last_change FROM task WHERE forget = 1 LIMIT 1");
+    if (!task) return;
+    const rows = db.run(
+      "DELETE FROM change WHERE no IN (SELECT no FROM change WHERE no BETWEEN ? AND ? LIMIT ?)", task["first_change"] ?? null, task["last_change"] ?? null, left,
+    );
+    if (rows < left) db.run("UPDATE task SET forget = 0 WHERE no = ?", task["no"] ?? null);
+    left -= Math.max(rows, 1);
+  }
+}
+
+/** The role's row says what `result` says; the name it had before may go from `notBeforeMs` on. */
+export function putRole(db: Connection, result: RoleResult, as: { readonly kind: RoleRow["kind"]; readonly parent: string } | undefined, notBeforeMs: number): void {
+  const { role, version, length, sha256, expiresMs } = result;
+  const old = db.get("SELECT kind, parent, version FROM role WHERE name = ?", role);
+  if (old && old["version"] !== version) addGarbage(db, role, Number(old["version"]), notBeforeMs);
+  const kind = as?.kind ?? old?.["kind"] ?? (role === "root" || role === "targets" ? role : "delegated");
+  db.run(
+    `INSERT INTO role VALUES (?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, parent = excluded.parent,
+     version = excluded.version, length = excluded.length, sha256 = excluded.sha256, expires_ms = excluded.expires_ms`,
+    role, kind, as?.parent ?? old?.["parent"] ?? "", version, length, sha256, expiresMs,
+  );
+}
+
+/** `V.role.json` may go once the head's version of the role is above it; root never, and timestamp has no such name. */
+export function addGarbage(db: Connection, role: string, version: number, notBeforeMs: number): void {
+  if (role === "root" || role === "timestamp") return;
+  db.run(
+    "INSERT INTO garbage VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET not_before_ms = excluded.not_before_ms", `${version}.${role}.json`, role, version, notBeforeMs,
+  );
+}
+
+/** The last one read; a bootstrap's is read once per slice otherwise, a megabyte each time. */
+let lastNewRoles: { readonly json: string; readonly roles: ReadonlyMap<string, { readonly kind: RoleRow["kind"]; readonly parent: string }> } | undefined;
+
+function newRolesOf(batch: Row): ReadonlyMap<string, { readonly kind: RoleRow["kind"]; readonly parent: string }> {
+  const json = String(batch["new_roles"]);
+  if (lastNewRoles?.json !== json) {
+    const list = JSON.parse(json) as { name: string; kind: RoleRow["kind"]; parent: string }[];
+    lastNewRoles = { json, roles: new Map(list.map((role) => [role.name, role])) };
+  }
+  return lastNewRoles.roles;
+}
+
+const order = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0;

@@ -1,0 +1,93 @@
+// What a client asks of the database thread.
+
+import type {
+  Accepted, Commit, Lease, NewBatch, RoleResult, TaskKind,
+} from "../../../ports/database.ts";
+
+/** A change on its way: kind, role, path, fragment, bytes; one array for all, which is cheap to copy. */
+export type FlatChanges = readonly (string | number)[];
+export const FLAT_WIDTH = 5;
+
+export interface Ending {
+  readonly endedMs: number;
+  /** The TaskResult, JSON. */
+  readonly body: string;
+}
+
+export interface AcceptMessage {
+  readonly task: { readonly id: string; readonly kind: TaskKind; readonly createdMs: number; readonly request: string };
+  /** The changes, or where they were staged. */
+  readonly changes: { readonly flat: FlatChanges } | { readonly staging: number };
+  readonly count: number;
+  readonly bytes: number;
+  readonly held: boolean;
+  readonly releaseHeld: boolean;
+  readonly result: Ending | undefined;
+  readonly settings: readonly Setting[];
+  readonly expectBootstrap: { readonly was: string | undefined } | undefined;
+  readonly idempotency: { readonly principal: string; readonly key: string; readonly bodySha256: string } | undefined;
+  readonly limits: { readonly changes: number; readonly bytes: number };
+}
+
+/** Name, JSON. */
+export type Setting = readonly [string, string];
+export type TaskEnding = Ending & { readonly task: string };
+
+export interface CommitMessage extends Omit<Commit, "settings" | "newRoles"> {
+  readonly settings: readonly Setting[];
+  readonly newRoles: NonNullable<Commit["newRoles"]>;
+}
+
+export interface Halted {
+  readonly code: string;
+  readonly reason: string;
+}
+
+export interface ForgetLimits {
+  readonly tasksMs: number;
+  readonly committedMs: number;
+  readonly idempotencyMs: number;
+}
+
+/** Every call that writes. */
+export interface WriteCalls {
+  accept: (request: AcceptMessage) => Accepted;
+  /** Writes a slice of `total` changes nobody reads yet; the first call (staging 0) answers the staging's number. */
+  stage: (staging: number, total: number, offset: number, held: boolean, flat: FlatChanges) => number;
+  unstage: (staging: number) => undefined;
+  takeLease: (holder: string, ttlMs: number) => Lease | undefined;
+  renewLease: (lease: Lease, ttlMs: number) => undefined;
+  releaseLease: (lease: Lease) => undefined;
+  halt: (lease: Lease, halted: Halted | undefined) => undefined;
+  cut: (lease: Lease, batch: NewBatch) => { readonly firstVersion: number };
+  allocate: (lease: Lease, count: number, above: number) => number;
+  stageResults: (lease: Lease, batch: string, results: readonly RoleResult[]) => undefined;
+  stageTaskResults: (lease: Lease, batch: string, results: readonly TaskEnding[]) => undefined;
+  commit: (lease: Lease, commit: CommitMessage) => { readonly seq: number };
+  markVisible: (lease: Lease, seq: number) => undefined;
+  fold: (lease: Lease, limit: number) => { readonly remaining: boolean };
+  dropBatch: (lease: Lease, batch: string, died: boolean) => undefined;
+  endTasks: (lease: Lease, results: readonly TaskEnding[], settings: readonly Setting[]) => undefined;
+  forgetGarbage: (lease: Lease, names: readonly string[]) => undefined;
+  forgetBefore: (lease: Lease, limits: ForgetLimits, limit: number) => undefined;
+}
+
+export interface Call<K extends keyof WriteCalls = keyof WriteCalls> {
+  readonly call: number;
+  readonly method: K;
+  readonly args: Parameters<WriteCalls[K]>;
+}
+
+export interface Fault {
+  /** A DatabaseError's code; undefined: a mistake in the program. */
+  readonly code: string | undefined;
+  readonly message: string;
+}
+
+export type Reply =
+  | { readonly call: number; readonly value: unknown }
+  | { readonly call: number; readonly fault: Fault }
+  | { readonly hint: "work" | "visible" };
+
+/** Rows a write transaction touches before it lets others in. */
+export const SLICE = 2000;

@@ -1,0 +1,251 @@
+// Reading: a read-only connection of the calling thread. In WAL mode a read waits for no write and
+// sees every transaction whose call was answered.
+
+import { DatabaseSync } from "node:sqlite";
+import type { SQLInputValue, StatementSync } from "node:sqlite";
+
+import { DatabaseError } from "../../../ports/database.ts";
+import type {
+  ChangeKind, ChangeOutcome, CommittedHead, Garbage, OpenBatch, OpenChange, PublisherState, RoleRow, SettingValue, Target,
+  TaskKind, TaskRequest, TaskResult, TaskRow,
+} from "../../../ports/database.ts";
+
+/** A row as an array: bulk reads spend most of their time on objects. */
+type Tuple = readonly SQLInputValue[];
+
+const CHANGE = "no, kind, role, path, fragment, bytes, attempts, attempts_alone";
+const ROLE = "name, kind, parent, version, length, sha256, expires_ms, retired";
+
+export class Reader {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(file: string, busyTimeoutMs: number) {
+    this.#db = new DatabaseSync(file, { readOnly: true, timeout: busyTimeoutMs });
+    this.#db.exec("PRAGMA cache_size = -8192");
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#db.close();
+  }
+
+  getTask(id: string): TaskRow | undefined {
+    const row = this.#get(
+      `SELECT t.id, t.kind, t.created_ms, t.request, iif(r.batch IS NULL OR b.seq <= (SELECT visible FROM publisher), r.body, NULL),
+         t.held = 1 AND t.open > 0 AND EXISTS (SELECT 1 FROM change WHERE no BETWEEN t.first_change AND t.last_change AND batch IS NULL)
+       FROM task t LEFT JOIN result r ON r.task = t.no LEFT JOIN batch b ON b.no = r.batch WHERE t.id = ?`, id,
+    );
+    if (!row) return undefined;
+    const [, kind, createdMs, request, body, held] = row;
+    return {
+      id, kind: kind as TaskKind, createdMs: Number(createdMs), request: JSON.parse(String(request)) as TaskRequest,
+      ...(typeof body === "string" ? { result: JSON.parse(body) as TaskResult } : {}),
+      held: held === 1,
+    };
+  }
+
+  backlog(): { changes: number; bytes: number } {
+    const [changes, bytes] = this.#one("SELECT changes, bytes FROM backlog");
+    return { changes: Number(changes), bytes: Number(bytes) };
+  }
+
+  setting(name: string): SettingValue | undefined {
+    const row = this.#get("SELECT value FROM setting WHERE name = ?", name);
+    return row && JSON.parse(String(row[0])) as SettingValue;
+  }
+
+  settings(): Readonly<Record<string, SettingValue>> {
+    return Object.fromEntries(this.#all("SELECT name, value FROM setting").map(([name, value]) => [String(name), JSON.parse(String(value)) as SettingValue]));
+  }
+
+  envelope(role: string, version?: number): { version: number; bytes: Buffer } | undefined {
+    const row = this.#get("SELECT version, bytes FROM envelope WHERE role = ? AND (?2 IS NULL OR version = ?2) ORDER BY version DESC LIMIT 1", role, version ?? null);
+    return row && { version: Number(row[0]), bytes: bufferOf(row[1]) };
+  }
+
+  listed(role: string | undefined, paths: readonly string[]): ReadonlySet<string> {
+    return this.#moment(() => {
+      const roles = role === undefined ? this.#rolesWithArtifacts() : [role];
+      return new Set(paths.filter((path) => roles.some((name) => this.#get("SELECT 1 FROM artifact WHERE role = ? AND path = ?", name, path))));
+    });
+  }
+
+  publisher(): PublisherState {
+    const [number, holder, untilMs, seq, head, visible, counter, pressedAtMs, code, reason] = this.#one(
+      `SELECT lease_number, lease_holder, lease_until_ms, seq, head, visible, counter, pressed_at_ms, halted_code, halted_reason FROM publisher`,
+    );
+    return {
+      lease: { number: Number(number), holder: String(holder), untilMs: Number(untilMs) },
+      seq: Number(seq), head: String(head), visible: Number(visible), counter: Number(counter), pressedAtMs: Number(pressedAtMs),
+      ...(typeof code === "string" ? { halted: { code, reason: String(reason) } } : {}),
+    };
+  }
+
+  head(): CommittedHead | undefined {
+    const row = this.#get(
+      "SELECT seq, sha256, timestamp_version, snapshot_version, timestamp, expires_ms FROM committed ORDER BY seq DESC LIMIT 1",
+    );
+    return row && {
+      seq: Number(row[0]), sha256: String(row[1]), timestampVersion: Number(row[2]), snapshotVersion: Number(row[3]),
+      timestamp: bufferOf(row[4]), expiresMs: Number(row[5]),
+    };
+  }
+
+  committed(sha256: string): { seq: number } | undefined {
+    const row = this.#get("SELECT seq FROM committed WHERE sha256 = ?", sha256);
+    return row && { seq: Number(row[0]) };
+  }
+
+  openChanges(limit: { changes: number; bytes: number }): readonly OpenChange[] {
+    return this.#moment(() => {
+      const found: Placed[] = [];
+      let bytes = 0;
+      const tasks = this.#prepare("SELECT no, id, first_change, last_change FROM task WHERE held = 0 AND open > 0 ORDER BY no").iterate() as
+        IterableIterator<unknown> as IterableIterator<Tuple>;
+      search: for (const [task, id, first, last] of tasks) {
+        const left = Math.max(limit.changes, 1) - found.length;
+        if (left <= 0) break;
+        const rows = this.#all(`SELECT ${CHANGE} FROM change WHERE no BETWEEN ? AND ? AND batch IS NULL ORDER BY no LIMIT ?`, first ?? null, last ?? null, left);
+        for (const row of rows) {
+          bytes += Number(row[5]);
+          if (found.length > 0 && bytes > limit.bytes) break search;
+          found.push({ task: Number(task), change: openChange(row, String(id), false) });
+        }
+      }
+      const held = this.#heldBefore(found);
+      if (held.length === 0) return found.map(({ change }) => change);
+      return [...found, ...held].sort((a, b) => a.task - b.task || a.change.id - b.change.id).map(({ change }) => change);
+    });
+  }
+
+  /** The held changes of the same paths, accepted before the last publishable one of theirs. */
+  #heldBefore(found: readonly Placed[]): readonly Placed[] {
+    if (!this.#get("SELECT 1 FROM task WHERE held = 1 AND open > 0 LIMIT 1")) return [];
+    const last = new Map(found.filter(({ change }) => change.kind !== "refresh").map(({ task, change }) => [change.path, task]));
+    const held: Placed[] = [];
+    for (const [path, before] of last) {
+      const rows = this.#all(`SELECT ${CHANGE} FROM change WHERE path = ? AND held = 1 AND batch IS NULL AND kind <> 'refresh'`, path);
+      for (const row of rows) {
+        const owner = this.#get("SELECT no, id, held, last_change FROM task WHERE first_change <= ? ORDER BY first_change DESC LIMIT 1", row[0] ?? null);
+        if (!owner || owner[2] !== 1 || Number(owner[3]) < Number(row[0]) || Number(owner[0]) > before) continue;
+        held.push({ task: Number(owner[0]), change: openChange(row, String(owner[1]), true) });
+      }
+    }
+    return held;
+  }
+
+  readTargets(base: string, roles: readonly string[]): ReadonlyMap<string, readonly Target[]> {
+    return this.#moment(() => {
+      if (this.#one("SELECT head FROM publisher")[0] !== base) throw new DatabaseError("stale-base", "the head moved");
+      if (this.#get("SELECT 1 FROM batch WHERE fold_phase IS NOT NULL LIMIT 1")) throw new DatabaseError("stale-base", "the head is not folded yet");
+      return new Map(roles.map((role) => [role, this.#all("SELECT path, fragment FROM artifact WHERE role = ? ORDER BY path", role)
+        .map(([path, fragment]) => ({ path: String(path), fragment: String(fragment) }))]));
+    });
+  }
+
+  openBatches(): readonly OpenBatch[] {
+    return this.#all("SELECT id, base, changes FROM batch WHERE state <> 'committed' AND state = 'open' ORDER BY no")
+      .map(([id, base, changes]) => ({ id: String(id), base: String(base), changes: Number(changes) }));
+  }
+
+  taskChanges(id: string): readonly (OpenChange & { outcome?: ChangeOutcome })[] {
+    return this.#moment(() => {
+      const task = this.#get("SELECT first_change, last_change, held FROM task WHERE id = ?", id);
+      if (!task || task[0] === null) return [];
+      const [first, last, held] = task;
+      return this.#all(`SELECT ${CHANGE}, coalesce(outcome, iif(?3 = 2, 'set-aside', NULL)) FROM change WHERE no BETWEEN ?1 AND ?2 ORDER BY no`, first ?? null, last ?? null, held ?? null)
+        .map((row) => ({ ...openChange(row, id, held === 1), ...(row[8] === null ? {} : { outcome: row[8] as ChangeOutcome }) }));
+    });
+  }
+
+  roles(): readonly RoleRow[] {
+    return this.#all(`SELECT ${ROLE} FROM role WHERE kind NOT IN ('root', 'snapshot', 'timestamp')`).map(roleRow);
+  }
+
+  role(name: string): RoleRow | undefined {
+    const row = this.#get(`SELECT ${ROLE} FROM role WHERE name = ?`, name);
+    return row && roleRow(row);
+  }
+
+  rolesExpiringBefore(beforeMs: number, limit: number): readonly RoleRow[] {
+    return this.#all(`SELECT ${ROLE} FROM role WHERE retired = 0 AND expires_ms < ? ORDER BY expires_ms LIMIT ?`, beforeMs, limit).map(roleRow);
+  }
+
+  firstExpiry(): ReadonlyMap<RoleRow["kind"], number> {
+    return new Map(this.#all("SELECT kind, min(expires_ms) FROM role WHERE retired = 0 GROUP BY kind").map(([kind, ms]) => [kind as RoleRow["kind"], Number(ms)]));
+  }
+
+  dueGarbage(nowMs: number, limit: number): readonly Garbage[] {
+    return this.#all(
+      `SELECT garbage.name, garbage.role, garbage.version FROM garbage JOIN role ON role.name = garbage.role
+       WHERE garbage.not_before_ms <= ? AND garbage.version < role.version LIMIT ?`, nowMs, limit,
+    ).map(([name, role, version]) => ({ name: String(name), role: String(role), version: Number(version) }));
+  }
+
+  #rolesWithArtifacts(): readonly string[] {
+    return this.#all(
+      `WITH RECURSIVE r (name) AS (SELECT min(role) FROM artifact UNION ALL SELECT (SELECT min(role) FROM artifact WHERE role > name) FROM r WHERE name IS NOT NULL)
+       SELECT name FROM r WHERE name IS NOT NULL`,
+    ).map(([name]) => String(name));
+  }
+
+  /** All reads of `work` see one moment. */
+  #moment<T>(work: () => T): T {
+    this.#db.exec("BEGIN");
+    try {
+      return work();
+    } finally {
+      this.#db.exec("COMMIT");
+    }
+  }
+
+  #get(sql: string, ...values: SQLInputValue[]): Tuple | undefined {
+    return this.#prepare(sql).get(...values) as unknown as Tuple | undefined;
+  }
+
+  #one(sql: string): Tuple {
+    const row = this.#get(sql);
+    if (!row) throw new DatabaseError("damaged", "a row that is always there is missing");
+    return row;
+  }
+
+  #all(sql: string, ...values: SQLInputValue[]): readonly Tuple[] {
+    return this.#prepare(sql).all(...values) as unknown as Tuple[];
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#db.prepare(sql);
+      statement.setReturnArrays(true);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+interface Placed {
+  /** The task's place in the order of acceptance. */
+  readonly task: number;
+  readonly change: OpenChange;
+}
+
+function openChange([id, kind, role, path, fragment, , attempts, attemptsAlone]: Tuple, task: string, held: boolean): OpenChange {
+  return {
+    id: Number(id), task, kind: kind as ChangeKind, role: String(role), path: String(path), fragment: String(fragment),
+    attempts: Number(attempts), attemptsAlone: Number(attemptsAlone), held,
+  };
+}
+
+function roleRow([role, kind, parent, version, length, sha256, expiresMs, retired]: Tuple): RoleRow {
+  return {
+    role: String(role), kind: kind as RoleRow["kind"], parent: String(parent), version: Number(version), length: Number(length),
+    sha256: String(sha256), expiresMs: Number(expiresMs), retired: retired === 1,
+  };
+}
+
+function bufferOf(value: SQLInputValue | undefined): Buffer {
+  if (!(value instanceof Uint8Array)) throw new DatabaseError("damaged", "a stored envelope is no blob");
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+}

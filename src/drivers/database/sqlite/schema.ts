@@ -1,0 +1,96 @@
+// The tables, as numbered migrations: forward only, never edited once released.
+//
+// Units: *_ms are milliseconds. Texts compare by their UTF-8 bytes (collation BINARY).
+// Settings, requests, results, names of roles in a plan are JSON.
+
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- One row: lease and head together, so that no one writes with one of them stale (rules 1, 2).
+  CREATE TABLE publisher (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    lease_number INTEGER NOT NULL, lease_holder TEXT NOT NULL, lease_until_ms INTEGER NOT NULL, lease_ttl_ms INTEGER NOT NULL,
+    seq INTEGER NOT NULL, head TEXT NOT NULL, visible INTEGER NOT NULL, counter INTEGER NOT NULL,
+    pressed_at_ms INTEGER NOT NULL, halted_code TEXT, halted_reason TEXT
+  ) STRICT;
+  INSERT INTO publisher VALUES (1, 0, '', 0, 0, 0, '', 0, 0, 0, NULL, NULL);
+
+  -- One row: what is pending, and the next change's number.
+  CREATE TABLE backlog (
+    id INTEGER PRIMARY KEY CHECK (id = 1), changes INTEGER NOT NULL, bytes INTEGER NOT NULL, next_change INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO backlog VALUES (1, 0, 0, 1);
+
+  CREATE TABLE committed (
+    seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, timestamp_version INTEGER NOT NULL, snapshot_version INTEGER NOT NULL,
+    timestamp BLOB NOT NULL, expires_ms INTEGER NOT NULL
+  ) STRICT;
+
+  -- cutting -> open -> committed; a dropped batch's row goes. fold_phase and fold_cursor say how far
+  -- a committed one is folded; NULL: not committed, or done.
+  CREATE TABLE batch (
+    no INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, base TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('cutting', 'open', 'committed')), seq INTEGER,
+    changes INTEGER NOT NULL, bytes INTEGER NOT NULL, first_version INTEGER NOT NULL, roles TEXT,
+    snapshot_version INTEGER, new_roles TEXT, garbage_not_before_ms INTEGER, fold_phase INTEGER, fold_cursor TEXT
+  ) STRICT;
+  CREATE INDEX batch_unfolded ON batch (seq) WHERE fold_phase IS NOT NULL;
+  CREATE INDEX batch_open ON batch (no) WHERE state <> 'committed';
+
+  CREATE TABLE batch_result (
+    batch INTEGER NOT NULL, role TEXT NOT NULL, version INTEGER NOT NULL, length INTEGER NOT NULL, sha256 TEXT NOT NULL,
+    expires_ms INTEGER NOT NULL, PRIMARY KEY (batch, role)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE garbage (
+    name TEXT PRIMARY KEY, role TEXT NOT NULL, version INTEGER NOT NULL, not_before_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX garbage_not_before ON garbage (not_before_ms);
+
+  CREATE TABLE role (
+    name TEXT PRIMARY KEY, kind TEXT NOT NULL, parent TEXT NOT NULL, version INTEGER NOT NULL, length INTEGER NOT NULL,
+    sha256 TEXT NOT NULL, expires_ms INTEGER NOT NULL, retired INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX role_expires ON role (expires_ms) WHERE retired = 0;
+  CREATE INDEX role_kind_expires ON role (kind, expires_ms) WHERE retired = 0;
+
+  CREATE TABLE artifact (role TEXT NOT NULL, path TEXT NOT NULL, fragment TEXT NOT NULL, PRIMARY KEY (role, path)) STRICT, WITHOUT ROWID;
+
+  -- no: the order of acceptance. Its changes are numbered first_change to last_change.
+  -- held: 0 publishable, 1 held, 2 ended (its unbound changes are out of the queue).
+  -- open: changes whose end is not folded yet. forget: fold may delete its changes.
+  CREATE TABLE task (
+    no INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, created_ms INTEGER NOT NULL, request TEXT NOT NULL,
+    held INTEGER NOT NULL, first_change INTEGER, last_change INTEGER, open INTEGER NOT NULL, forget INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX task_change ON task (first_change) WHERE first_change IS NOT NULL;
+  CREATE INDEX task_open ON task (held, no) WHERE open > 0;
+  CREATE INDEX task_forget ON task (no) WHERE forget = 1;
+
+  -- batch: the result counts once that one is committed and visible; NULL: at once.
+  CREATE TABLE result (task INTEGER PRIMARY KEY, batch INTEGER, ended_ms INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+  CREATE INDEX result_batch ON result (batch) WHERE batch IS NOT NULL;
+  CREATE INDEX result_ended ON result (ended_ms);
+
+  -- Open while batch is NULL and its task has not ended. held: as accepted.
+  CREATE TABLE change (
+    no INTEGER PRIMARY KEY, kind TEXT NOT NULL, role TEXT NOT NULL, path TEXT NOT NULL, fragment TEXT NOT NULL, bytes INTEGER NOT NULL,
+    held INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, attempts_alone INTEGER NOT NULL DEFAULT 0,
+    batch INTEGER, outcome TEXT, cut_role TEXT
+  ) STRICT;
+  CREATE INDEX change_batch ON change (batch) WHERE batch IS NOT NULL;
+  CREATE INDEX change_held ON change (path) WHERE held = 1;
+
+  -- Changes written ahead of the task that will own them.
+  CREATE TABLE staging (no INTEGER PRIMARY KEY AUTOINCREMENT, first_change INTEGER NOT NULL, last_change INTEGER NOT NULL) STRICT;
+
+  CREATE TABLE envelope (role TEXT NOT NULL, version INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (role, version)) STRICT;
+
+  CREATE TABLE idempotency (
+    principal TEXT NOT NULL, key TEXT NOT NULL, body_sha256 TEXT NOT NULL, task TEXT NOT NULL, created_ms INTEGER NOT NULL,
+    PRIMARY KEY (principal, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX idempotency_created ON idempotency (created_ms);
+  `,
+];

@@ -1,0 +1,93 @@
+// Tasks: which one a change belongs to, ending them, forgetting what is old.
+
+import type { Lease } from "../../../ports/database.ts";
+import { setSettings } from "./accept.ts";
+import type { Connection } from "./connection.ts";
+import { fence, publisherRow } from "./lease.ts";
+import type { ForgetLimits, Setting, TaskEnding } from "./messages.ts";
+
+export interface OwnerRow {
+  readonly no: number;
+  readonly first: number;
+  readonly last: number;
+  /** 0 publishable, 1 held, 2 ended. */
+  readonly held: number;
+}
+
+/** The task of a change, remembering the last one found: neighbours share it. */
+export class TaskFinder {
+  readonly #db: Connection;
+  #last: OwnerRow | undefined;
+
+  constructor(db: Connection) {
+    this.#db = db;
+  }
+
+  of(change: number): OwnerRow | undefined {
+    if (this.#last && change >= this.#last.first && change <= this.#last.last) return this.#last;
+    const row = this.#db.get(
+      "SELECT no, first_change, last_change, held FROM task WHERE first_change <= ? ORDER BY first_change DESC LIMIT 1", change,
+    );
+    if (!row || Number(row["last_change"]) < change) return undefined;
+    this.#last = { no: Number(row["no"]), first: Number(row["first_change"]), last: Number(row["last_change"]), held: Number(row["held"]) };
+    return this.#last;
+  }
+}
+
+/** Ends tasks at once; `held = 2` takes their unbound changes out of the queue, fold deletes them. */
+export function endTasks(db: Connection, lease: Lease, results: readonly TaskEnding[], settings: readonly Setting[], nowMs: number): undefined {
+  db.transaction(() => {
+    fence(db, lease, nowMs);
+    setSettings(db, settings);
+    for (const { task: id, endedMs, body } of results) {
+      const task = db.get("SELECT no, first_change, last_change, open FROM task WHERE id = ?", id);
+      if (!task) continue;
+      const no = Number(task["no"]);
+      const ended = db.run(
+        `INSERT INTO result (task, batch, ended_ms, body) VALUES (?, NULL, ?, ?)
+         ON CONFLICT (task) DO UPDATE SET batch = NULL, ended_ms = excluded.ended_ms, body = excluded.body
+         WHERE (SELECT state FROM batch WHERE no = result.batch) <> 'committed'`, no, endedMs, body,
+      );
+      if (ended === 0) continue;
+      const out = db.get(
+        "SELECT count(*) AS changes, coalesce(sum(bytes), 0) AS bytes FROM change WHERE no BETWEEN ? AND ? AND batch IS NULL",
+        task["first_change"] ?? 0, task["last_change"] ?? -1,
+      ) ?? {};
+      const changes = Number(out["changes"]);
+      db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", changes, Number(out["bytes"]));
+      const open = Number(task["open"]) - changes;
+      db.run("UPDATE task SET held = 2, open = ?, forget = ? WHERE no = ?", open, open === 0 && task["first_change"] !== null ? 1 : 0, no);
+    }
+  });
+}
+
+export function forgetGarbage(db: Connection, lease: Lease, names: readonly string[], nowMs: number): undefined {
+  db.transaction(() => {
+    fence(db, lease, nowMs);
+    for (const name of names) db.run("DELETE FROM garbage WHERE name = ?", name);
+  });
+}
+
+export function forgetBefore(db: Connection, lease: Lease, limits: ForgetLimits, limit: number, nowMs: number): undefined {
+  db.transaction(() => {
+    fence(db, lease, nowMs);
+    const visible = Number(publisherRow(db)["visible"]);
+    const tasks = db.all(
+      `SELECT result.task, first_change, last_change FROM result LEFT JOIN batch ON batch.no = result.batch JOIN task ON task.no = result.task
+       WHERE ended_ms < ? AND (result.batch IS NULL OR batch.seq <= ?) AND open = 0 AND forget = 0 LIMIT ?`, limits.tasksMs, visible, limit,
+    );
+    for (const { task, first_change: first, last_change: last } of tasks) {
+      db.run("DELETE FROM change WHERE no BETWEEN ? AND ?", first ?? 0, last ?? -1);
+      db.run("DELETE FROM result WHERE task = ?", task ?? null);
+      db.run("DELETE FROM task WHERE no = ?", task ?? null);
+    }
+    db.run("DELETE FROM committed WHERE seq IN (SELECT seq FROM committed WHERE expires_ms < ? AND seq < ? LIMIT ?)", limits.committedMs, visible, limit);
+    for (const { principal, key } of db.all("SELECT principal, key FROM idempotency WHERE created_ms < ? LIMIT ?", limits.idempotencyMs, limit)) {
+      db.run("DELETE FROM idempotency WHERE principal = ? AND key = ?", principal ?? null, key ?? null);
+    }
+    db.run(
+      `DELETE FROM batch WHERE no IN (SELECT no FROM batch WHERE state = 'committed' AND fold_phase IS NULL AND seq <= ?
+       AND NOT EXISTS (SELECT 1 FROM result WHERE result.batch = batch.no) LIMIT ?)`, visible, limit,
+    );
+  });
+}

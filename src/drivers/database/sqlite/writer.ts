@@ -1,0 +1,198 @@
+// The order in which the database thread works.
+//
+// - Requests that wait together share one transaction, each behind a savepoint.
+// - Leases move at once.
+// - Everything else runs one after another; what goes in slices lets the two above in between.
+
+import { DatabaseError } from "../../../ports/database.ts";
+import type { Accepted } from "../../../ports/database.ts";
+import { acceptOne, stageSlice, unstage } from "./accept.ts";
+import { commit, cut, dropBatch, stageResults, stageTaskResults, undoCut } from "./batch.ts";
+import type { Connection } from "./connection.ts";
+import { fold } from "./fold.ts";
+import { allocateVersions, fence, halt, markVisible, releaseLease, renewLease, takeLease } from "./lease.ts";
+import { SLICE } from "./messages.ts";
+import type { AcceptMessage, Call, Fault, WriteCalls } from "./messages.ts";
+import { endTasks, forgetBefore, forgetGarbage } from "./task.ts";
+
+type Steps<T> = Generator<void, T>;
+type Methods = { readonly [K in Exclude<keyof WriteCalls, "accept">]: (...args: Parameters<WriteCalls[K]>) => ReturnType<WriteCalls[K]> | Steps<ReturnType<WriteCalls[K]>> };
+
+export type Answer = (outcome: { readonly value: unknown } | { readonly fault: Fault }) => void;
+export type Hint = (topic: "work" | "visible") => void;
+
+/** Calls that do not wait for the one in progress. */
+const AT_ONCE: ReadonlySet<keyof WriteCalls> = new Set(["takeLease", "renewLease", "releaseLease", "stage"] as const);
+const HINTS: Partial<Record<keyof WriteCalls, "work" | "visible">> = { dropBatch: "work", markVisible: "visible", endTasks: "visible" };
+
+interface Waiting {
+  readonly call: Call;
+  readonly answer: Answer;
+}
+
+export class Writer {
+  readonly #db: Connection;
+  readonly #now: () => number;
+  readonly #hint: Hint;
+  readonly #methods: Methods;
+  #accepts: { readonly request: AcceptMessage; readonly answer: Answer }[] = [];
+  #atOnce: Waiting[] = [];
+  #queue: Waiting[] = [];
+  #current: { readonly steps: Steps<unknown>; readonly waiting: Waiting } | undefined;
+  #scheduled = false;
+
+  constructor(db: Connection, now: () => number, hint: Hint) {
+    this.#db = db;
+    this.#now = now;
+    this.#hint = hint;
+    this.#methods = methodsOn(db, now);
+  }
+
+  submit(call: Call, answer: Answer): void {
+    if (call.method === "accept") this.#accepts.push({ request: (call as Call<"accept">).args[0], answer });
+    else (AT_ONCE.has(call.method) ? this.#atOnce : this.#queue).push({ call, answer });
+    this.#schedule();
+  }
+
+  /** Removes what an earlier process, or a client that died, left half done. Nobody else is using the file. */
+  clean(): void {
+    for (const { no } of this.#db.all("SELECT no FROM staging")) for (const _ of unstage(this.#db, Number(no)));
+    for (const { no } of this.#db.all("SELECT no FROM batch WHERE state = 'cutting'")) for (const _ of undoCut(this.#db, Number(no)));
+  }
+
+  /** Does everything that waits. */
+  finish(): void {
+    while (this.#isWaiting()) this.#turn();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // After the messages that have arrived by now: they share the turn's transaction.
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#turn();
+      if (this.#isWaiting()) this.#schedule();
+    });
+  }
+
+  #isWaiting(): boolean {
+    return this.#accepts.length > 0 || this.#atOnce.length > 0 || this.#queue.length > 0 || this.#current !== undefined;
+  }
+
+  #turn(): void {
+    for (const waiting of this.#atOnce.splice(0)) this.#attempt(waiting, () => this.#call(waiting.call));
+    if (this.#accepts.length > 0) this.#acceptGroup();
+    if (!this.#current) {
+      const waiting = this.#queue.shift();
+      if (!waiting) return;
+      this.#attempt(waiting, () => this.#call(waiting.call));
+      return;
+    }
+    const { steps, waiting } = this.#current;
+    this.#current = undefined;
+    this.#attempt(waiting, () => this.#advance(steps, waiting));
+  }
+
+  #attempt(waiting: Waiting, work: () => unknown): void {
+    let value: unknown;
+    try {
+      value = work();
+    } catch (error) {
+      waiting.answer({ fault: toFault(error) });
+      return;
+    }
+    if (isSteps(value)) {
+      this.#attempt(waiting, () => this.#advance(value, waiting));
+      return;
+    }
+    if (value === CONTINUES) return;
+    const topic = HINTS[waiting.call.method];
+    if (topic) this.#hint(topic);
+    waiting.answer({ value });
+  }
+
+  #advance(steps: Steps<unknown>, waiting: Waiting): unknown {
+    const step = steps.next();
+    if (step.done) return step.value;
+    this.#current = { steps, waiting };
+    return CONTINUES;
+  }
+
+  #call({ method, args }: Call): unknown {
+    if (method === "accept") throw new Error("accept has its own way");
+    return (this.#methods[method] as (...args: unknown[]) => unknown)(...args);
+  }
+
+  /** Group commit: one transaction, one sync, for all that wait; at most about a slice of rows. */
+  #acceptGroup(): void {
+    let rows = 0;
+    const count = this.#accepts.findIndex(({ request }) => (rows += 1 + ("flat" in request.changes ? request.count : 0)) > SLICE);
+    const group = this.#accepts.splice(0, count < 0 ? this.#accepts.length : Math.max(count, 1));
+    const outcomes: (Parameters<Answer>[0])[] = [];
+    let work = false;
+    let visible = false;
+    try {
+      this.#db.transaction(() => {
+        for (const { request } of group) {
+          try {
+            const value: Accepted = this.#db.savepoint(() => acceptOne(this.#db, request, this.#now()));
+            outcomes.push({ value });
+            if (value.outcome === "replayed") continue;
+            if (request.result) visible = true;
+            if (request.count > 0 || request.releaseHeld || !request.result) work = true;
+          } catch (error) {
+            if (!this.#db.isTransaction) throw error;
+            outcomes.push({ fault: toFault(error) });
+          }
+        }
+      });
+    } catch (error) {
+      const fault = toFault(error);
+      for (const [i, { answer }] of group.entries()) {
+        const own = outcomes[i];
+        answer(own && "fault" in own ? own : { fault });
+      }
+      return;
+    }
+    if (work) this.#hint("work");
+    if (visible) this.#hint("visible");
+    for (const [i, { answer }] of group.entries()) answer(outcomes[i] ?? { value: undefined });
+  }
+}
+
+const CONTINUES = Symbol("continues");
+
+function isSteps(value: unknown): value is Steps<unknown> {
+  return typeof value === "object" && value !== null && Symbol.iterator in value && "next" in value;
+}
+
+export function toFault(error: unknown): Fault {
+  if (error instanceof DatabaseError) return { code: error.code, message: error.message };
+  return { code: undefined, message: error instanceof Error ? error.message : String(error) };
+}
+
+function methodsOn(db: Connection, now: () => number): Methods {
+  return {
+    stage: (...args) => stageSlice(db, ...args),
+    unstage: (staging) => unstage(db, staging),
+    takeLease: (holder, ttlMs) => takeLease(db, holder, ttlMs, now()),
+    renewLease: (lease, ttlMs) => renewLease(db, lease, ttlMs, now()),
+    releaseLease: (lease) => releaseLease(db, lease, now()),
+    halt: (lease, halted) => halt(db, lease, halted, now()),
+    cut: (lease, batch) => cut(db, lease, batch, now),
+    allocate: (lease, count, above) => db.transaction(() => {
+      fence(db, lease, now());
+      return allocateVersions(db, count, above);
+    }),
+    stageResults: (lease, batch, results) => stageResults(db, lease, batch, results, now),
+    stageTaskResults: (lease, batch, results) => stageTaskResults(db, lease, batch, results, now),
+    commit: (lease, message) => commit(db, lease, message, now()),
+    markVisible: (lease, seq) => markVisible(db, lease, seq, now()),
+    fold: (lease, limit) => fold(db, lease, limit, now()),
+    dropBatch: (lease, batch, died) => dropBatch(db, lease, batch, died, now),
+    endTasks: (lease, results, settings) => endTasks(db, lease, results, settings, now()),
+    forgetGarbage: (lease, names) => forgetGarbage(db, lease, names, now()),
+    forgetBefore: (lease, limits, limit) => forgetBefore(db, lease, limits, limit, now()),
+  };
+}
