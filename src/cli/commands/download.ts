@@ -1,6 +1,6 @@
 // rstuf download: fetch artifacts, each verified against the repository's signed metadata.
 
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -19,6 +19,9 @@ import { FetchError } from "../../ports/fetcher.ts";
 import type { Fetcher } from "../../ports/fetcher.ts";
 import { sha256Hex } from "../../tuf/crypto.ts";
 import type { CliContext } from "../context.ts";
+import { examplesText } from "../examples.ts";
+import { printable } from "../printable.ts";
+import { examplesText } from "../examples.ts";
 
 interface DownloadFlags {
   readonly metadataUrl: string;
@@ -54,8 +57,8 @@ export function downloadCommand(context: CliContext): Command {
         "trusted root is remembered too, and --root needs to be given only once.",
     )
     .argument("<path...>", "artifacts to download, by their path in the repository")
-    .addOption(new Option("--metadata-url <url>", "where the repository's metadata is").makeOptionMandatory())
-    .addOption(new Option("--artifacts-url <url>", "where the artifacts are").makeOptionMandatory())
+    .requiredOption("--metadata-url <url>", "where the repository's metadata is")
+    .requiredOption("--artifacts-url <url>", "where the artifacts are")
     .option("--root <file|url>", "the root to trust; get it by a way you trust")
     .option("--trust-on-first-use", "trust the first root the repository shows, when none is given or remembered")
     .option("--cache-dir <dir>", "what was verified (default: a folder of this repository under the user's data directory)")
@@ -63,7 +66,7 @@ export function downloadCommand(context: CliContext): Command {
     .option("--hash-prefix", "artifacts are served under HASH.NAME")
     .option("--json", "one JSON object per artifact on stdout")
     .option("-q, --quiet", "only errors")
-    .addHelpText("after", `\nExamples:\n${DOWNLOAD_EXAMPLES.map((example) => `  $ ${example}`).join("\n")}\n\nExit codes: 0 all downloaded, 1 an artifact refused or failed, 2 used wrongly`)
+    .addHelpText("after", examplesText([{ commands: DOWNLOAD_EXAMPLES }], "0 all downloaded, 1 an artifact refused or failed, 2 used wrongly"))
     .action(async (paths: string[], flags: DownloadFlags) => {
       context.setExitCode(await downloadAll(context, paths, flags));
     });
@@ -186,9 +189,4 @@ class ProgressLine {
   clear(): void {
     if (this.#drawnMs !== undefined) this.#context.stderr.write(CLEAR_LINE);
   }
-}
-
-/** What came from afar must not steer the terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
