@@ -21,7 +21,6 @@ import { sha256Hex } from "../../tuf/crypto.ts";
 import type { CliContext } from "../context.ts";
 import { examplesText } from "../examples.ts";
 import { printable } from "../printable.ts";
-import { examplesText } from "../examples.ts";
 
 interface DownloadFlags {
   readonly metadataUrl: string;
