@@ -188,8 +188,11 @@ describe("the trusted root", () => {
   test("a given root of another repository displaces the cached chain", async () => {
     const stage = createStage(simple());
     stage.repository.publishRoot();
+    stage.repository.publishRoot();
     stage.serve();
     await stage.client().refresh();
+    // A gap, so that walking up the chain would not meet what lies above it.
+    stage.cache.kept.delete("root-2");
     const other = simple();
     stage.serve(other.files);
     const root = other.files.get("1.root.json");
