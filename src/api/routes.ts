@@ -9,7 +9,7 @@ import type { Idempotency, OperationDeps, Submitted } from "../operations/deps.t
 import type { TaskView } from "../operations/get-task.ts";
 import type { DisabledEndpoints } from "./disabled.ts";
 import { SchemaRefusal } from "./faults.ts";
-import { readBody, readQuery, type LaxSchema } from "./lax.ts";
+import { readBody, readQuery } from "./lax.ts";
 import { preferredWait } from "./prefer.ts";
 import { problemOf, reportProblem, sendProblem, type ContractWords } from "./problems.ts";
 import { lastUpdate, taskResultBody, type TaskResultBody } from "./task-body.ts";

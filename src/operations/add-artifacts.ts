@@ -1,7 +1,6 @@
 // Artifacts come in: checked at the door, each given its role and its canonical fragment,
 // then accepted in one transaction. Nothing of a request with a fault is applied.
 
-import { AppError } from "../lib/app-error.ts";
 import { nextTurn } from "../lib/turn.ts";
 import type { NewChange, TaskResult } from "../ports/database.ts";
 import type { Json, JsonObject } from "../tuf/documents.ts";
@@ -100,7 +99,7 @@ export function checkPath(text: string, at: At, seen: Set<string>, faults: Fault
     seen.add(path);
     return path;
   } catch (error) {
-    if (!(error instanceof AppError)) throw error;
+    if (!(error instanceof TufError)) throw error;
     faults.add({ at: [...at, ...member], rule: error.message, code: error.code, input: text });
     return undefined;
   }
