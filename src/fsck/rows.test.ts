@@ -1,89 +1,26 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { databaseViewOf, publishedRows, type PublishedRows } from "../../test/fakes/published-rows.ts";
 import { RepositoryBuilder } from "../../test/fakes/repository-builder.ts";
-import { DatabaseError, type CommittedHead, type PublisherState, type RoleRow, type Target, type TaskRow } from "../ports/database.ts";
-import { canonicalString } from "../tuf/canonical.ts";
-import { sha256Hex } from "../tuf/crypto.ts";
-import type { Json } from "../tuf/documents.ts";
-import { fsck, type DatabaseView } from "./fsck.ts";
+import type { TaskRow } from "../ports/database.ts";
+import { fsck } from "./fsck.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 
-/** What a database that published this repository holds; each test bends one answer. */
-interface Rows {
-  state: PublisherState;
-  committed: Map<string, number>;
-  head: CommittedHead;
-  roots: Map<number, Buffer>;
-  targets: Buffer;
-  roles: RoleRow[];
-  artifacts: Map<string, Target[]>;
-  garbage: string[];
-  open: string[];
-  tasks: Map<string, TaskRow>;
-  batches: { id: string; base: string; changes: number }[];
-  folded: boolean;
-}
-
-function build(): { repository: RepositoryBuilder; rows: Rows } {
+function build(): { repository: RepositoryBuilder; rows: PublishedRows } {
   const repository = new RepositoryBuilder({ now: NOW, bins: 4 });
   for (let i = 0; i < 20; i += 1) repository.add(`file-${i}.txt`, `content ${i}`);
   repository.publish();
   repository.snapshot.meta["gone.json"] = { version: 1 };
   repository.publishSnapshot();
   repository.publishTimestamp();
-  const timestamp = repository.fileOf("timestamp");
-  const hash = sha256Hex(timestamp);
-  const expiresMs = Date.parse(repository.timestamp.expires);
-  const row = (role: string, kind: RoleRow["kind"], version: number, bytes: Buffer): RoleRow => ({ role, kind, parent: kind === "bins" ? "targets" : "", retired: false, version, length: bytes.length, sha256: sha256Hex(bytes), expiresMs });
-  const rows: Rows = {
-    state: { lease: { number: 1, holder: "h", untilMs: NOW + 1000 }, seq: 2, head: hash, visible: 2, counter: repository.timestamp.version, pressedAtMs: NOW },
-    committed: new Map([[hash, 2]]),
-    head: { seq: 2, sha256: hash, timestampVersion: repository.timestamp.version, snapshotVersion: repository.snapshot.version, timestamp, expiresMs },
-    roots: new Map([[1, repository.files.get("1.root.json")!]]),
-    targets: repository.fileOf("targets"),
-    roles: [...repository.roles].map(([name, { version }]) => row(name, name === "targets" ? "targets" : "bins", version, repository.fileOf(name))),
-    artifacts: new Map([...repository.roles].map(([name, { targets }]) => [name, Object.entries(targets).map(([path, target]) => ({ path, fragment: canonicalString(target as unknown as Json) }))])),
-    garbage: ["1.bins-0.json"],
-    open: [],
-    tasks: new Map(),
-    batches: [],
-    folded: true,
-  };
-  rows.roles.push({ ...row("gone", "delegated", 1, Buffer.alloc(0)), retired: true }, row("snapshot", "snapshot", repository.snapshot.version, repository.fileOf("snapshot")));
-  rows.garbage = [];
+  const rows = publishedRows(repository);
+  rows.roles.push({ role: "gone", kind: "delegated", parent: "", retired: true, version: 1, length: 0, sha256: "", expiresMs: 0 });
   return { repository, rows };
 }
 
-function view(rows: Rows): DatabaseView {
-  return {
-    publisher: async () => rows.state,
-    head: async () => rows.head,
-    committed: async (sha256) => {
-      const seq = rows.committed.get(sha256);
-      return seq === undefined ? undefined : { seq };
-    },
-    envelope: async (role, version) => {
-      if (role === "targets") return { version: 0, bytes: rows.targets };
-      const last = version ?? Math.max(...rows.roots.keys());
-      const bytes = rows.roots.get(last);
-      return bytes && { version: last, bytes };
-    },
-    roles: async () => rows.roles,
-    readTargets: async (base, roles) => {
-      if (!rows.folded || base !== rows.state.head) throw new DatabaseError("stale-base", "not folded");
-      return new Map(roles.map((role) => [role, rows.artifacts.get(role) ?? []]));
-    },
-    dueGarbage: async () => rows.garbage.map((name) => ({ name, role: "", version: 0 })),
-    openChanges: async () => rows.open.map((task, id) => ({ id, task, attempts: 0, attemptsAlone: 0, held: false, kind: "add", role: "bins-0", path: "p", fragment: "{}" })),
-    getTask: async (id) => rows.tasks.get(id),
-    openBatches: async () => rows.batches,
-    now: async () => NOW,
-  };
-}
-
 const look = ({ repository, rows }: ReturnType<typeof build>) =>
-  fsck({ files: { read: async (name) => repository.files.get(name) }, root: repository.files.get("1.root.json")!, database: view(rows), now: NOW });
+  fsck({ files: { read: async (name) => repository.files.get(name) }, root: repository.files.get("1.root.json")!, database: databaseViewOf(rows), now: NOW });
 
 const task = (id: string, state?: "SUCCESS"): TaskRow => ({ id, kind: "add_artifacts", createdMs: NOW, request: {}, held: false, ...(state && { result: { state, message: "", lastUpdateMs: NOW } }) });
 
@@ -97,7 +34,7 @@ describe("fsck with a database", () => {
     assert.deepEqual(report.notes, []);
   });
 
-  const damages: readonly { readonly name: string; readonly do: (rows: Rows, repository: RepositoryBuilder) => void; readonly finds: readonly string[]; readonly subject?: string | RegExp }[] = [
+  const damages: readonly { readonly name: string; readonly do: (rows: PublishedRows, repository: RepositoryBuilder) => void; readonly finds: readonly string[]; readonly subject?: string | RegExp }[] = [
     { name: "a timestamp of another history", do: (rows) => rows.committed.clear(), finds: ["42 head"], subject: "timestamp.json" },
     { name: "a timestamp older than the visible head", do: (rows) => rows.committed.set(rows.state.head, 1), finds: ["42 head"], subject: "timestamp.json" },
     { name: "a head that clients do not see", do: (rows) => { rows.state = { ...rows.state, seq: 3 }; }, finds: ["42 visible"] },

@@ -1,7 +1,7 @@
 // rstuf key: make key pairs, and say what TUF calls a key.
 
 import { Command, Option } from "commander";
-import { mkdir, open } from "node:fs/promises";
+import { mkdir, open, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { publicHalfOf, readPrivateKey } from "../../drivers/signer/common/private-key.ts";
 import { generateKeyPair, writePrivatePem, type KeyPairType } from "../../drivers/signer/file/generate.ts";
@@ -80,8 +80,7 @@ async function generate(context: CliContext, flags: GenerateFlags): Promise<void
   const publicFile = `${privateFile}.pub`;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writePrivatePem(privateFile, pair.privatePem(password));
-    await writePublicPem(publicFile, pair.publicPem);
+    await writePair(privateFile, pair.privatePem(password), publicFile, pair.publicPem);
   } catch (error) {
     const taken = error instanceof Error && "code" in error && error.code === "EEXIST";
     if (taken) throw new CliError("file-exists", `a file for the key ${name} is in ${folder} already; choose another --name or --out-dir`, { cause: error });
@@ -91,10 +90,19 @@ async function generate(context: CliContext, flags: GenerateFlags): Promise<void
   if (password === undefined) context.stderr.write("The private key is not encrypted: whoever can read the file can sign with it.\n");
 }
 
-async function writePublicPem(path: string, pem: string): Promise<void> {
-  await using file = await open(path, "wx", 0o644);
-  await file.writeFile(pem);
-  await file.sync();
+/** Both files or none; a private key is never left without saying so. */
+async function writePair(privateFile: string, privatePem: string, publicFile: string, publicPem: string): Promise<void> {
+  {
+    await using file = await open(publicFile, "wx", 0o644);
+    await file.writeFile(publicPem);
+    await file.sync();
+  }
+  try {
+    await writePrivatePem(privateFile, privatePem);
+  } catch (error) {
+    await rm(publicFile, { force: true });
+    throw error;
+  }
 }
 
 async function info(context: CliContext, files: readonly string[], flags: InfoFlags): Promise<void> {
