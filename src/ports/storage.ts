@@ -56,11 +56,16 @@ export interface Storage {
   /**
    * Creates many, each as `create` would, answering in the order given; when it resolves,
    * all that are `created` or `same` are durable. Cheaper than one by one. On an error any
-   * subset may exist. At most 10,000 files and 64 MiB a call. @throws StorageError
+   * subset may exist. At most 10,000 files and 64 MiB a call, else `too-large` and nothing is written.
+   * A name given twice is created in the order given. @throws StorageError
    */
   createAll(files: readonly NewFile[]): Promise<readonly Created[]>;
 
-  /** The bytes and token of `name`, or undefined when there is none. Never cached. @throws StorageError `too-large` over `maxBytes`. */
+  /**
+   * The bytes and token of `name`, or undefined when there is none. Never cached.
+   * @throws StorageError `too-large` over `maxBytes`; `denied` when something else than a file
+   *         lies there (a link is not followed): whoever serves files answers 404 to that.
+   */
   read(name: string, maxBytes: number): Promise<StoredFile | undefined>;
 
   /**
@@ -86,9 +91,9 @@ export interface Storage {
 /**
  * - `unavailable`  could not be reached, full, or answered with a fault; later may help
  * - `denied`       the storage answered that we may not
- * - `too-large`    a file is larger than the caller reads
+ * - `too-large`    a file is larger than the caller reads, or a call larger than the storage takes
  * - `bad-name`     not a name this storage serves
- * - `fatal`        durability is no longer known (fsync failed): the process must end
+ * - `fatal`        durability is no longer known (fsync failed): the process must end; every later write answers the same
  * - `unsuitable`   `prove` found a promise it cannot keep
  */
 export class StorageError extends AppError<"unavailable" | "denied" | "too-large" | "bad-name" | "fatal" | "unsuitable"> {}

@@ -9,12 +9,12 @@ import type { Fetcher } from "../../../src/ports/fetcher.ts";
 export interface FetcherHarness {
   readonly fetcher: Fetcher;
   /** Makes `bytes` available and says where. */
-  put(name: string, bytes: Uint8Array): Promise<string>;
+  readonly put: (name: string, bytes: Uint8Array) => Promise<string>;
   /** Where nothing lies. */
   readonly missing: string;
   /** A body without end, when this kind of fetcher can meet one; `given` counts its pieces of 64 KiB, of which there are at most 2,000. */
-  endless?(): { readonly url: string; given(): number };
-  end(): Promise<void>;
+  readonly endless?: () => { readonly url: string; readonly given: () => number };
+  readonly end: () => Promise<void>;
 }
 
 export interface FetcherCase {
@@ -153,7 +153,7 @@ export async function assertCode(code: FetchError["code"], fetching: Promise<unk
 }
 
 /** 2,000 pieces of 64 KiB, counted as they are taken. */
-export function countedPieces(): { readonly pieces: Iterable<Uint8Array>; given(): number } {
+export function countedPieces(): { readonly pieces: Iterable<Uint8Array>; readonly given: () => number } {
   let given = 0;
   function* pieces(): Generator<Uint8Array> {
     while (given < 2_000) {

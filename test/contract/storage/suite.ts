@@ -434,11 +434,11 @@ async function tokenOf(storage: Storage, name: string): Promise<StorageToken> {
 
 /** Reads over and over until `write` has ended; every reading must be `right`. */
 async function whileReading(storage: Storage, name: string, right: (seen: Buffer | undefined) => boolean, write: () => Promise<unknown>): Promise<void> {
-  let writing = true;
-  const written = write().finally(() => (writing = false));
+  const state = { writing: true };
+  const written = write().finally(() => (state.writing = false));
   do {
     assert.ok(right(await bytesOf(storage, name)), "a whole file");
-  } while (writing);
+  } while (state.writing);
   await written;
   assert.ok(right(await bytesOf(storage, name)), "a whole file");
 }

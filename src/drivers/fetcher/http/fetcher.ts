@@ -4,6 +4,7 @@
 // server that goes silent is left. Compressed answers are not asked for: lengths in
 // metadata are those of the stored bytes, and a small answer cannot unfold into a large one.
 
+import type { ReadableStream } from "node:stream/web";
 import { FetchError } from "../../../ports/fetcher.ts";
 import type { Fetcher } from "../../../ports/fetcher.ts";
 
@@ -34,7 +35,7 @@ export function createHttpFetcher(options: HttpFetcherOptions): Fetcher {
       try {
         const response = await watch.wait(follow(url, headers, ending.signal));
         if (response.body === null) return;
-        const reader = response.body.getReader();
+        const reader = (response.body as ReadableStream<Uint8Array>).getReader();
         for (;;) {
           const { done, value } = await watch.wait(reader.read());
           if (done) return;

@@ -93,11 +93,11 @@ async function crash(row: CrashRow, at: number, when: "before" | "after", cut: P
   await withPlace(async () => {
     const storage = await place.open();
     await row.before?.(storage);
-    let reached = false;
+    const reached: Call[] = [];
     place.disk.watch = {
       [when](call: Call) {
         if (call.index !== at) return;
-        reached = true;
+        reached.push(call);
         place.disk.kill();
         throw failure("EIO", "the power is cut");
       },
@@ -119,7 +119,7 @@ async function crash(row: CrashRow, at: number, when: "before" | "after", cut: P
     await row.act(again);
     await place.cutPower("lose");
     for (const [name, bytes] of Object.entries(row.done)) assert.ok(present(place)[name]?.equals(bytes) === true, `${where}: ${name} after the second try`);
-    if (reached) outcome = "crashed";
+    if (reached.length > 0) outcome = "crashed";
   }, place);
   return outcome;
 }

@@ -124,7 +124,8 @@ class PosixStorage implements Storage {
     await this.#guard(`prove ${this.#directory}`, async () => {
       for (let left = REWRITES; ; left -= 1) {
         try {
-          return await this.#proveOnce();
+          await this.#proveOnce();
+          return;
         } catch (error) {
           // Another process that opens the folder just now may have taken the probe for a left-over.
           if (!(error instanceof StorageError && error.code === "unsuitable") || left === 0) throw error;
@@ -389,7 +390,7 @@ class PosixStorage implements Storage {
     path: string,
     expected: StorageToken | "absent",
     mayWrite: () => boolean,
-  ): { readonly outcome: "created" | "conflict"; readonly error?: unknown } {
+  ): { readonly outcome: "created" | "conflict"; readonly error?: Error } {
     if (!mayWrite()) return { outcome: "conflict" };
     if (!this.#holdsNow(path, expected)) return { outcome: "conflict" };
     try {
@@ -398,7 +399,7 @@ class PosixStorage implements Storage {
       else this.#calls.renameNow(temporary, path);
       return { outcome: "created" };
     } catch (error) {
-      return { outcome: "conflict", error };
+      return { outcome: "conflict", error: error instanceof Error ? error : new Error(String(error)) };
     }
   }
 

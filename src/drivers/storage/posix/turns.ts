@@ -27,21 +27,19 @@ export class Turns {
    */
   async each<T>(items: readonly T[], work: (item: T, index: number) => Promise<void>): Promise<void> {
     let at = 0;
-    let failed = false;
-    let failure: unknown;
+    const failures: unknown[] = [];
     const runner = async (): Promise<void> => {
-      while (at < items.length && !failed) {
+      while (at < items.length && failures.length === 0) {
         const index = at;
         at += 1;
         try {
           await this.run(() => work(items[index] as T, index));
         } catch (error) {
-          if (!failed) failure = error;
-          failed = true;
+          failures.push(error);
         }
       }
     };
     await Promise.all(Array.from({ length: Math.min(this.#limit, items.length) }, runner));
-    if (failed) throw failure;
+    if (failures.length > 0) throw failures[0];
   }
 }
