@@ -185,20 +185,55 @@ describe("the trusted root", () => {
     assert.equal(stage.asked()[0], "2.root.json");
   });
 
-  test("a given root of another repository displaces the cached chain", async () => {
+  for (const { name, forget } of [
+    { name: "the cached chain", forget: [] },
+    { name: "a cached chain with a gap", forget: ["root-2"] },
+    { name: "a cached chain that begins above it", forget: ["root-1"] },
+  ]) {
+    test(`a given root of another repository displaces ${name}, also when nothing more can be had`, async () => {
+      const stage = createStage(simple());
+      stage.repository.publishRoot();
+      stage.repository.publishRoot();
+      stage.serve();
+      await stage.client().refresh();
+      for (const kept of forget) stage.cache.kept.delete(kept);
+      const other = simple();
+      const root = other.files.get("1.root.json");
+      assert.ok(root);
+      stage.serve(new Map(), new Map());
+      await assert.rejects(stage.client({ trust: { root } }).refresh(), { code: "metadata-not-found" });
+      assert.deepEqual(await stage.cache.rootVersions(), [1]);
+      stage.serve(other.files);
+      assert.equal((await stage.client({ trust: "cache" }).refresh()).root, 1);
+    });
+  }
+
+  test("a given root that the cache does not hold keeps what follows from it", async () => {
     const stage = createStage(simple());
     stage.repository.publishRoot();
     stage.repository.publishRoot();
     stage.serve();
     await stage.client().refresh();
-    // A gap, so that walking up the chain would not meet what lies above it.
-    stage.cache.kept.delete("root-2");
-    const other = simple();
-    stage.serve(other.files);
-    const root = other.files.get("1.root.json");
-    assert.ok(root);
-    assert.equal((await stage.client({ trust: { root } }).refresh()).root, 1);
-    assert.deepEqual(await stage.cache.rootVersions(), [1]);
+    stage.cache.kept.delete("root-1");
+    stage.asked();
+    assert.equal((await stage.client().refresh()).root, 3);
+    assert.equal(stage.asked()[0], "4.root.json");
+  });
+
+  test("a given root beyond a change of keys lets go of what the old keys signed", async () => {
+    const stage = createStage(simple());
+    stage.repository.snapshot.version = 900;
+    stage.repository.publishSnapshot();
+    stage.repository.publishTimestamp();
+    stage.serve();
+    await stage.client().refresh();
+    // Fast-forward recovery (TUF 5.3.11) by a new snapshot key, told to the client by a newer first root.
+    stage.repository.rotate(["snapshot"]);
+    const root = stage.repository.publishRoot();
+    stage.repository.snapshot.version = 1;
+    stage.repository.publish();
+    stage.serve();
+    assert.ok((await stage.client({ trust: { root } }).refresh()).snapshot < 900);
   });
 
   test("a chain of 256 is followed at once, a longer one by the next refresh", async () => {

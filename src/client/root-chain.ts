@@ -1,8 +1,8 @@
 // From the root that is trusted to the newest one (TUF 5.3).
 //
 // Every root on the way is verified by its predecessor and by itself, whether it comes
-// from the cache or from afar; only the first is taken on trust. A cached root that the
-// chain does not verify belongs to another chain: it and all above it are forgotten.
+// from the cache or from afar; only the first is taken on trust. The cache holds one chain:
+// when another first root is given, what does not follow from that one is forgotten.
 
 import type { ClientCache } from "../ports/client-storage.ts";
 import type { Root, TopLevelRole } from "../tuf/documents.ts";
@@ -23,8 +23,9 @@ export async function establishTrust(trust: Trust, cache: ClientCache, source: M
     const version = set.root.signed.version;
     const cached = await cache.readRoot(version, limits.rootBytes);
     if (cached?.equals(trust.root) === true) return set;
-    if (cached !== undefined) await cache.removeRootsFrom(version);
-    await forgetAfterRotation(cache, await newestCached(cache, limits, now, version), set.root.signed);
+    await cache.removeRootsFrom(await endOfChain(trust.root, cache, limits, now));
+    const older = await newestCached(cache, limits, now, version);
+    if (older !== undefined) await forgetIfRotated(cache, older.root.signed, set.root.signed);
     await cache.writeRoot(version, trust.root);
     return set;
   }
@@ -49,15 +50,11 @@ export async function followRoots(set: TrustedSet, cache: ClientCache, source: M
   for (let fetched = 0; fetched < limits.rootRotations; ) {
     const version = set.root.signed.version + 1;
     const cached = await cache.readRoot(version, limits.rootBytes);
-    if (cached !== undefined) {
-      if (accepts(() => { set.updateRoot(cached); })) continue;
-      await cache.removeRootsFrom(version);
-    }
+    if (cached !== undefined && accepts(() => { set.updateRoot(cached); })) continue;
     const bytes = await source.fetchIfThere({ role: "root", version, defaultBytes: limits.rootBytes });
     if (bytes === undefined) return { stoppedAtLimit: false };
     fetched += 1;
-    const before = set;
-    const previous = before.root.signed;
+    const previous = set.root.signed;
     set.updateRoot(bytes);
     // Before the root is kept, so that a crash between the two repeats this step.
     await forgetIfRotated(cache, previous, set.root.signed);
@@ -90,8 +87,13 @@ async function newestCached(cache: ClientCache, limits: ClientLimits, now: numbe
   return undefined;
 }
 
-async function forgetAfterRotation(cache: ClientCache, older: TrustedSet | undefined, root: Root): Promise<void> {
-  if (older !== undefined) await forgetIfRotated(cache, older.root.signed, root);
+/** The first version that the cached roots, each the successor of the one before, do not reach from `root`. */
+async function endOfChain(root: Uint8Array, cache: ClientCache, limits: ClientLimits, now: number): Promise<number> {
+  const set = new TrustedSet(root, { now });
+  for (;;) {
+    const next = await cache.readRoot(set.root.signed.version + 1, limits.rootBytes);
+    if (next === undefined || !accepts(() => { set.updateRoot(next); })) return set.root.signed.version + 1;
+  }
 }
 
 /**
