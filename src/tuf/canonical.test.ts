@@ -11,7 +11,7 @@ interface Vectors {
   readonly origin: string;
   readonly canonical: readonly { name: string; json: string; canonicalHex: string }[];
 }
-const vectors = ["python-tuf.json", "go-tuf.json"].map(
+const vectors = ["python-tuf.json", "go-tuf.json", "tough.json"].map(
   (name) => JSON.parse(readFileSync(new URL(`vectors/${name}`, import.meta.url), "utf8")) as Vectors,
 );
 

@@ -189,13 +189,19 @@ export function requireUsable(key: Key): void {
   keyObject(key);
 }
 
-/** A name for the public key itself, whatever its keyid, scheme and spelling. */
+const fingerprints = new WeakMap<Key, string>();
+
+/** A name for the public key itself, whatever its keyid, scheme and spelling; undefined when it cannot be read. */
 export function publicKeyFingerprint(key: Key): string | undefined {
+  let fingerprint = fingerprints.get(key);
+  if (fingerprint !== undefined) return fingerprint;
   try {
-    return sha256Hex(keyObject(key).export({ format: "der", type: "spki" }));
+    fingerprint = sha256Hex(keyObject(key).export({ format: "der", type: "spki" }));
   } catch {
     return undefined;
   }
+  fingerprints.set(key, fingerprint);
+  return fingerprint;
 }
 
 /**

@@ -168,6 +168,10 @@ describe("parseSigned", () => {
     assert.ok(canonical.includes(0x0a), "the root holds a bare newline");
     assert.deepEqual(parseSigned(canonical, "root"), signed);
   });
+  test("reads indented JSON too", () => {
+    const { signed } = parseEnvelope(golden.get("1.root.json") as Buffer, "root");
+    assert.deepEqual(parseSigned(Buffer.from(JSON.stringify(signed, null, 2)), "root"), signed);
+  });
   test("refuses another type", () => {
     assert.throws(() => parseSigned(parseEnvelope(golden.get("timestamp.json") as Buffer).canonical, "root"), code("document-type"));
   });

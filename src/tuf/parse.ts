@@ -55,7 +55,14 @@ function parsed<T extends Type>(envelope: Envelope<SignedOf<T>>, bytes: Buffer):
  * @throws TufError `json-*` or `document-*`
  */
 export function parseSigned<T extends Type = Type>(bytes: Uint8Array, type?: T): SignedOf<T> {
-  return checkSigned(parseJson(embed(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))), type);
+  let value: Json;
+  try {
+    value = parseJson(bytes);
+  } catch (error) {
+    if (!(error instanceof TufError) || error.code !== "json-syntax") throw error;
+    value = parseJson(embed(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
+  }
+  return checkSigned(value, type);
 }
 
 /**
@@ -93,7 +100,7 @@ export function checkSigned<T extends Type = Type>(value: Json, type?: T, at: Pa
   }
   checkSpecVersion(string(signed["spec_version"], [...at, "spec_version"]), [...at, "spec_version"]);
   integer(signed["version"], 1, [...at, "version"]);
-  parseExpires(string(signed["expires"], [...at, "expires"]));
+  parseExpires(string(signed["expires"], [...at, "expires"]), [...at, "expires"]);
   CHECKS[stated](signed, at);
   return signed as unknown as SignedOf<T>;
 }
@@ -126,12 +133,13 @@ const EXPIRES = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{
 
 /**
  * `YYYY-MM-DDTHH:MM:SSZ` (TUF 4.2.3) in milliseconds since 1970.
+ * @param at where it stands, for the error
  * @throws TufError `document-expires` for any other spelling and for days no calendar has
  */
-export function parseExpires(text: string): number {
+export function parseExpires(text: string, at?: Path): number {
   const ms = EXPIRES.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms) || formatExpires(ms) !== text) {
-    throw new TufError("document-expires", `expires is ${quote(text)}; it is written YYYY-MM-DDTHH:MM:SSZ`);
+    throw new TufError("document-expires", `expires is ${quote(text)}; it is written YYYY-MM-DDTHH:MM:SSZ`, at === undefined ? {} : { at });
   }
   return ms;
 }

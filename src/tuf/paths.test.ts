@@ -9,6 +9,7 @@ const python = JSON.parse(readFileSync(new URL("vectors/python-tuf.json", import
   patterns: { pattern: string; matches: string[] }[];
   patternNames: string[];
 };
+const tough = JSON.parse(readFileSync(new URL("vectors/tough.json", import.meta.url), "utf8")) as { notComposed: { text: string; composed: string }[] };
 const refusal = (run: () => unknown, code: string): string => {
   try {
     run();
@@ -48,6 +49,13 @@ describe("parseTargetPath", () => {
   ];
   for (const [name, path, fault] of refused) {
     test(`refuses ${name}`, () => { assert.match(refusal(() => parseTargetPath(path), "target-path"), fault); });
+  }
+  for (const { text, composed } of tough.notComposed) {
+    test(`refuses ${JSON.stringify(text)}, which tough would sign as ${composed}`, () => {
+      for (const parse of [() => parseTargetPath(`a/${text}`), () => parseTargetPath(text)]) assert.match(refusal(parse, "target-path"), /normalisation/);
+      assert.match(refusal(() => parsePattern(`${text}/*`), "path-pattern"), /normalisation/);
+      parseTargetPath(composed);
+    });
   }
   test("names every fault at once", () => {
     const message = refusal(() => parseTargetPath("/a\\..#?\0/../b/"), "target-path");

@@ -58,7 +58,7 @@ function commonFaults(text: string): string[] {
   if (/\p{Cc}/u.test(text)) faults.push("contains a control character");
   if (!text.isWellFormed()) faults.push("contains half a surrogate pair");
   else if (text.normalize("NFC") !== text) faults.push("is not in Unicode normalisation form C");
-  if (text.length > MAX_PATH_BYTES || Buffer.byteLength(text) > MAX_PATH_BYTES) faults.push(`is longer than ${MAX_PATH_BYTES} bytes`);
+  if (Buffer.byteLength(text) > MAX_PATH_BYTES) faults.push(`is longer than ${MAX_PATH_BYTES} bytes`);
   return faults;
 }
 
@@ -131,11 +131,8 @@ export function matchesPattern(pattern: string, path: string): boolean {
     } else if (wanted === found && wanted !== QUESTION) {
       p++;
       t++;
-      // A segment that has matched stays matched: `*` never reaches past it.
-      if (found === SLASH) starP = -1;
     } else if (starP >= 0 && path.charCodeAt(starT) !== SLASH) {
-      starT += widthAt(path, starT);
-      t = starT;
+      t = ++starT;
       p = starP;
     } else {
       return false;
