@@ -35,6 +35,7 @@ export function createProgram(context: CliContext, parts: ProgramParts = {}): Co
 /** Runs one command line; every outcome ends in `context.setExitCode`. Never throws. */
 export async function runProgram(context: CliContext, argv: readonly string[], parts: ProgramParts = {}): Promise<void> {
   const program = createProgram(context, parts);
+  context.stdout.on("error", ignoreClosedPipe);
   try {
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
@@ -52,6 +53,11 @@ function report(context: CliContext, error: unknown, how: { readonly debug: bool
   if (how.debug) context.stderr.write(`${stacks(error)}\n`);
   else if (code === "unexpected") context.stderr.write("This is a fault of the program, or of the machine; --debug shows where.\n");
   return 1;
+}
+
+/** `rstuf fsck … | head -1`: who reads no more wants no more. */
+function ignoreClosedPipe(error: Error): void {
+  if (!("code" in error) || error.code !== "EPIPE") throw error;
 }
 
 function systemMessage(error: unknown): string {

@@ -1,0 +1,116 @@
+// Every example of every help text, run as it stands by a plain shell in a folder of its own,
+// against the service that another example starts. Only the port is put in: examples say 8080.
+
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+const checkout = dirname(dirname(import.meta.dirname));
+const base = mkdtempSync(join(tmpdir(), "rstuf-help-"));
+const folder = join(base, "work");
+const environment = { PATH: `${join(base, "bin")}${delimiter}/usr/local/bin${delimiter}/usr/bin${delimiter}/bin`, HOME: join(base, "home") };
+
+before(() => {
+  for (const name of ["bin", "home", "work"]) mkdirSync(join(base, name));
+  symlinkSync(join(checkout, "rstuf"), join(base, "bin", "rstuf"));
+  writeFileSync(join(folder, "password.txt"), "correct horse\n");
+});
+after(() => rmSync(base, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+function start(command: string): { readonly child: ChildProcess; readonly ended: Promise<Ended>; readonly ready: Promise<string> } {
+  // `exec` makes the shell the program, so that a signal reaches it.
+  const child = spawn("sh", ["-c", `exec ${command}`], { cwd: folder, env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  const ready = Promise.withResolvers<string>();
+  const heard = (piece: Buffer): void => {
+    output += piece.toString();
+    const origin = /^ready (http:\S+)$/m.exec(output)?.[1];
+    if (origin !== undefined) ready.resolve(origin);
+  };
+  child.stdout.on("data", heard);
+  child.stderr.on("data", heard);
+  const ended = new Promise<Ended>((resolve) => {
+    child.on("close", (code) => {
+      ready.reject(new Error(`${command} ended with ${String(code)}:\n${output}`));
+      resolve({ code, output });
+    });
+  });
+  ready.promise.catch(() => undefined);
+  return { child, ended, ready: ready.promise };
+}
+
+async function help(path: readonly string[]): Promise<string> {
+  const { code, output } = await start(`rstuf ${[...path, "--help"].join(" ")}`).ended;
+  assert.equal(code, 0, output);
+  return output;
+}
+
+/** Every command's examples, continued lines joined, by the command's name. */
+async function examples(path: readonly string[] = []): Promise<[name: string, commands: string[]][]> {
+  const text = await help(path);
+  const listed = /^Commands:\n((?: {2}.*\n)+)/m.exec(text)?.[1] ?? "";
+  const names = listed.split("\n").flatMap((line) => /^ {2}([a-z-]+)/.exec(line)?.[1] ?? []).filter((name) => name !== "help");
+  if (names.length > 0) return (await Promise.all(names.map((name) => examples([...path, name])))).flat();
+  const found = [...text.replaceAll(/ \\\n\s+/g, " ").matchAll(/^ {2}\$ (.*)$/gm)].map(([, line]) => line ?? "");
+  return [[path.join(" "), found]];
+}
+
+describe("help", () => {
+  test("shows examples that work, for every command", { timeout: 120_000 }, async () => {
+    const all = await examples();
+    for (const [name, commands] of all) assert.ok(commands.length > 0, `${name} has no example`);
+    const commands = all.flatMap(([, each]) => each);
+    const serving = commands.filter((command) => command.startsWith("rstuf serve "));
+    const offline = commands.filter((command) => command.includes("--data-dir") && !serving.includes(command));
+    const rest = commands.filter((command) => !serving.includes(command) && !offline.includes(command));
+    assert.ok(serving.length > 0 && offline.length > 0 && rest.length > 0);
+
+    const service = start("rstuf serve --trial --port 0 --bins 4");
+    try {
+      const origin = await service.ready;
+      mkdirSync(join(folder, "rstuf-data", "files"), { recursive: true });
+      writeFileSync(join(folder, "rstuf-data", "files", "hello.txt"), "hello\n");
+      await publish(origin);
+      for (const command of rest) {
+        const { code, output } = await start(command.replaceAll("http://127.0.0.1:8080", origin)).ended;
+        assert.equal(code, 0, `${command}\n${output}`);
+      }
+    } finally {
+      service.child.kill("SIGTERM");
+    }
+    assert.equal((await service.ended).code, 0);
+
+    for (const command of offline) {
+      const { code, output } = await start(command).ended;
+      assert.equal(code, 0, `${command}\n${output}`);
+    }
+    for (const command of serving) {
+      const run = start(command);
+      await run.ready;
+      run.child.kill("SIGTERM");
+      const { code, output } = await run.ended;
+      assert.equal(code, 0, `${command}\n${output}`);
+    }
+  });
+});
+
+/** Adds the artifact that the examples download. */
+async function publish(origin: string): Promise<void> {
+  const sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+  const answer = await fetch(`${origin}/api/v1/artifacts/?wait=30`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ artifacts: [{ path: "hello.txt", info: { length: 6, hashes: { sha256 } } }] }),
+  });
+  const text = await answer.text();
+  assert.equal(answer.status, 202, text);
+  assert.equal((JSON.parse(text) as { data: { state: string } }).data.state, "SUCCESS", text);
+}
