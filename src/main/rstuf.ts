@@ -23,7 +23,7 @@ const context: CliContext = {
 await runProgram(context, process.argv.slice(2), {
   extraCommands: [serveCommand(context)],
   openDatabase: async (dataDir) => {
-    const { openSqlite } = await import("../drivers/database/sqlite/open.ts");
+    const { openSqlite } = await import("../drivers/database/sqlite/sqlite.ts");
     const database = await openSqlite({ file: join(dataDir, "rstuf.db") });
     return { database, close: () => database.close() };
   },

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { createApi } from "../api/app.ts";
 import type { Config } from "../config/schema.ts";
 import { systemClock, systemRandom } from "../drivers/clock/system/clock.ts";
-import { openSqlite } from "../drivers/database/sqlite/open.ts";
+import { openSqlite } from "../drivers/database/sqlite/sqlite.ts";
 import { openPosixStorage } from "../drivers/storage/posix/storage.ts";
 import { createTelemetry } from "../drivers/telemetry/pino/telemetry.ts";
 import { readiness } from "../operations/readiness.ts";

@@ -2,7 +2,7 @@
 
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { SqliteConnector } from "../../drivers/database/sqlite/connect.ts";
+import type { SqliteConnector } from "../../drivers/database/sqlite/sqlite.ts";
 import type { FileSignersOptions } from "../../drivers/signer/file/signers.ts";
 import type { TelemetryOptions } from "../../drivers/telemetry/pino/telemetry.ts";
 import type { Metrics } from "../../ports/telemetry.ts";

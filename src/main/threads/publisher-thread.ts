@@ -7,7 +7,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { processEnvironment } from "../../config/environment.ts";
 import { systemClock, systemRandom } from "../../drivers/clock/system/clock.ts";
-import { connectSqlite } from "../../drivers/database/sqlite/connect.ts";
+import { connectSqlite } from "../../drivers/database/sqlite/sqlite.ts";
 import { createFileSigners } from "../../drivers/signer/file/signers.ts";
 import { openPosixStorage } from "../../drivers/storage/posix/storage.ts";
 import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
