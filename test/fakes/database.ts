@@ -476,11 +476,12 @@ class Memory implements MemoryDatabase {
       batch.state = "dropped";
       for (const change of batch.changes) {
         change.batch = undefined;
-        change.outcome = undefined;
+        change.outcome = change.task.result && change.task.resultBatch === undefined ? "set-aside" : undefined;
         change.cutRole = change.role;
         if (died) change.attempts += 1;
         if (died && batch.changes.length === 1) change.attemptsAlone += 1;
       }
+      state.ended.push(...new Set(batch.changes.map(({ task }) => task)));
       for (const { role, version } of [...batch.plan, ...batch.results.values()]) state.addGarbage(role, version, 0);
       state.hint("work");
     });

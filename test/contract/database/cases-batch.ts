@@ -309,4 +309,20 @@ export const batchCases: readonly Case[] = [
       assert.deepEqual(await database.taskChanges(id(1)), []);
     },
   },
+  {
+    name: "a change that a dropped batch gives back to a task that ended meanwhile is out of the queue",
+    run: async ({ database }) => {
+      const mine = await lease(database);
+      await accept(database, 1, [add("a")]);
+      await accept(database, 2, [add("b")]);
+      await cutAndStage(database, mine, { batch: id(40) });
+      await database.endTasks(mine, [{ task: id(1), result: success() }]);
+      await database.dropBatch(mine, id(40), true);
+      assert.deepEqual(paths(await open(database)), ["b"]);
+      assert.equal((await database.backlog()).changes, 1);
+      await foldAll(database, mine);
+      assert.deepEqual(await database.taskChanges(id(1)), []);
+      assert.equal((await database.taskChanges(id(2))).length, 1);
+    },
+  },
 ];

@@ -21,7 +21,7 @@ export const cases: readonly Case[] = [
 ];
 
 export function databaseContract(name: string, open: () => Promise<Subject>): void {
-  describe(`database contract: ${name}`, () => {
+  describe(`database contract: ${name}`, { concurrency: 3 }, () => {
     for (const { name: claim, run } of cases) {
       test(claim, { timeout: 30_000 }, async () => {
         const subject = await open();

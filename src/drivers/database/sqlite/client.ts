@@ -30,6 +30,7 @@ export class SqliteClient implements Database {
   readonly #listeners = new Set<{ readonly topic: Topic; readonly call: () => void }>();
   #calls = 0;
   #closed = false;
+  #reading = true;
 
   constructor({ file, busyTimeoutMs, port, clock }: ClientOptions) {
     this.#file = file;
@@ -250,10 +251,17 @@ export class SqliteClient implements Database {
     return Promise.resolve();
   }
 
+  /** Reads are refused from now on; calls under way are still answered. */
+  stopReading(): void {
+    if (!this.#reading) return;
+    this.#reading = false;
+    this.#reader.close();
+  }
+
   // ---- how
 
   async #read<T>(work: (reader: Reader) => T): Promise<T> {
-    if (this.#closed) throw this.#isClosed();
+    if (!this.#reading) throw this.#isClosed();
     try {
       return work(this.#reader);
     } catch (error) {
@@ -293,7 +301,7 @@ export class SqliteClient implements Database {
     if (this.#closed) return;
     this.#closed = true;
     this.#listeners.clear();
-    this.#reader.close();
+    this.stopReading();
     for (const { reject } of this.#pending.values()) {
       reject(new DatabaseError("unclear", `the connection to the database ${this.#file} closed while a call was under way`));
     }

@@ -6,7 +6,9 @@ import type { SQLInputValue, StatementSync } from "node:sqlite";
 import { DatabaseError } from "../../../ports/database.ts";
 import { commitFaultOf, faultOf } from "./faults.ts";
 
-export type Row = Readonly<Record<string, SQLInputValue>>;
+/** What a column holds; integers stay below 2^53. */
+export type Cell = null | number | string | Uint8Array;
+export type Row = Readonly<Record<string, Cell>>;
 
 export class Connection {
   readonly file: string;
@@ -78,6 +80,12 @@ export class Connection {
   }
 
   close(): void {
+    try {
+      // Empties the log, so that the file alone is the database. Harmless when a reader prevents it.
+      this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch {
+      // The next to open it does the same.
+    }
     this.#statements.clear();
     this.#db.close();
   }

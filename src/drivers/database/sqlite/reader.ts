@@ -9,9 +9,10 @@ import type {
   ChangeKind, ChangeOutcome, CommittedHead, Garbage, OpenBatch, OpenChange, PublisherState, RoleRow, SettingValue, Target,
   TaskKind, TaskRequest, TaskResult, TaskRow,
 } from "../../../ports/database.ts";
+import type { Cell } from "./connection.ts";
 
 /** A row as an array: bulk reads spend most of their time on objects. */
-type Tuple = readonly SQLInputValue[];
+type Tuple = readonly Cell[];
 
 const CHANGE = "no, kind, role, path, fragment, bytes, attempts, attempts_alone";
 const ROLE = "name, kind, parent, version, length, sha256, expires_ms, retired";
@@ -245,7 +246,7 @@ function roleRow([role, kind, parent, version, length, sha256, expiresMs, retire
   };
 }
 
-function bufferOf(value: SQLInputValue | undefined): Buffer {
+function bufferOf(value: Cell | undefined): Buffer {
   if (!(value instanceof Uint8Array)) throw new DatabaseError("damaged", "a stored envelope is no blob");
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }

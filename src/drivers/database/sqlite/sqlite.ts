@@ -48,7 +48,7 @@ export interface SqliteConnector {
 export async function openSqlite(options: SqliteOptions): Promise<SqliteDatabase> {
   const { file, busyTimeoutMs = 5000, clock } = options;
   const threadOptions: ThreadOptions = { file, busyTimeoutMs, clock };
-  const thread = new Worker(new URL(`./thread${extname(import.meta.filename)}`, import.meta.url), { workerData: threadOptions, name: "database" });
+  const thread = new Worker(new URL(`./thread${extname(import.meta.filename)}`, import.meta.url), { workerData: threadOptions, name: "database", execArgv: [] });
   const ended = new Promise<void>((resolve) => { thread.once("exit", () => { resolve(); }); });
   await started(thread, file);
   thread.unref();
@@ -63,6 +63,7 @@ export async function openSqlite(options: SqliteOptions): Promise<SqliteDatabase
   return Object.assign(client, {
     connector,
     close: async () => {
+      client.stopReading();
       thread.ref();
       thread.postMessage({ close: true } satisfies ThreadMessage);
       await ended;

@@ -3,7 +3,7 @@
 // A thread of its own, because waiting for a disk or a lock blocks, and two writing connections wait
 // for each other unfairly (1.1 s at worst with two threads hammering; 22 Nov 2026, 2 cores).
 
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 
 import { Connection, openForWriting } from "./connection.ts";
@@ -67,6 +67,9 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
     if ("connect" in message) {
       connect(message.connect);
       return;
+    }
+    for (const port of ports) {
+      for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) port.emit("message", next.message);
     }
     writer.finish();
     for (const port of ports) {

@@ -130,8 +130,7 @@ export class Writer {
     const count = this.#accepts.findIndex(({ request }) => (rows += 1 + ("flat" in request.changes ? request.count : 0)) > SLICE);
     const group = this.#accepts.splice(0, count < 0 ? this.#accepts.length : Math.max(count, 1));
     const outcomes: (Parameters<Answer>[0])[] = [];
-    let work = false;
-    let visible = false;
+    const hints = new Set<"work" | "visible">();
     try {
       this.#db.transaction(() => {
         for (const { request } of group) {
@@ -139,8 +138,8 @@ export class Writer {
             const value: Accepted = this.#db.savepoint(() => acceptOne(this.#db, request, this.#now()));
             outcomes.push({ value });
             if (value.outcome === "replayed") continue;
-            if (request.result) visible = true;
-            if (request.count > 0 || request.releaseHeld || !request.result) work = true;
+            if (request.result) hints.add("visible");
+            if (request.count > 0 || request.releaseHeld || !request.result) hints.add("work");
           } catch (error) {
             if (!this.#db.isTransaction) throw error;
             outcomes.push({ fault: toFault(error) });
@@ -155,8 +154,7 @@ export class Writer {
       }
       return;
     }
-    if (work) this.#hint("work");
-    if (visible) this.#hint("visible");
+    for (const topic of hints) this.#hint(topic);
     for (const [i, { answer }] of group.entries()) answer(outcomes[i] ?? { value: undefined });
   }
 }

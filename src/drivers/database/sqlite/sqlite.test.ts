@@ -1,0 +1,353 @@
+// What the contract cannot say: files, locks, threads, faults of the disk, a process that is killed.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { after, describe, test } from "node:test";
+import { Worker } from "node:worker_threads";
+
+import { DatabaseError } from "../../../ports/database.ts";
+import type { AcceptRequest, Database } from "../../../ports/database.ts";
+import { Connection, openForWriting } from "./connection.ts";
+import { migrate } from "./migrate.ts";
+import { MIGRATIONS } from "./schema.ts";
+import { openSqlite } from "./sqlite.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "rstuf-sqlite-"));
+after(() => rmSync(folder, { recursive: true }));
+let files = 0;
+const fresh = (): string => join(folder, `${++files}.db`);
+
+const hex = (n: number): string => n.toString(16).padStart(32, "0");
+const request = (n: number, paths: readonly string[], rest: Partial<AcceptRequest> = {}): AcceptRequest => ({
+  task: { id: hex(n), kind: "add_artifacts", createdMs: 1, request: { paths } },
+  changes: paths.map((path) => ({ kind: "add", role: "bins-0", path, fragment: "{}" })),
+  held: false, limits: { changes: 1e9, bytes: 1e12 }, ...rest,
+});
+const many = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, n) => `${prefix}/${n}`);
+const coded = (code: DatabaseError["code"], says = /./) => (error: unknown): boolean => {
+  assert(error instanceof DatabaseError, String(error));
+  assert.equal(error.code, code);
+  assert.match(error.message, says);
+  return true;
+};
+const openChanges = (db: Database): ReturnType<Database["openChanges"]> => db.openChanges({ changes: 1e9, bytes: 1e12 });
+
+/** Runs `source` in a process of its own; resolves with its lines when it ended. */
+function child(source: string, onLine: (line: string, kill: () => void) => void = () => {}): Promise<readonly string[]> {
+  return new Promise((resolve, reject) => {
+    const script = join(folder, `${++files}.mjs`);
+    writeFileSync(script, source);
+    const started = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
+    const lines: string[] = [];
+    let rest = "";
+    started.stdout.setEncoding("utf8");
+    started.stdout.on("data", (chunk: string) => {
+      const parts = (rest + chunk).split("\n");
+      rest = parts.pop() ?? "";
+      for (const line of parts) {
+        lines.push(line);
+        onLine(line, () => started.kill("SIGKILL"));
+      }
+    });
+    started.on("error", reject);
+    started.on("close", () => { resolve(lines); });
+  });
+}
+
+const driver = JSON.stringify(new URL("./sqlite.ts", import.meta.url).href);
+
+describe("a process that is killed", () => {
+  test("loses no request whose accept resolved", { timeout: 60_000 }, async () => {
+    const file = fresh();
+    const reported = await child(`
+      import { openSqlite } from ${driver};
+      const db = await openSqlite({ file: ${JSON.stringify(file)} });
+      const one = async (n) => {
+        for (; ; n += 8) {
+          const path = "p" + n;
+          await db.accept({ task: { id: n.toString(16).padStart(32, "0"), kind: "add_artifacts", createdMs: 1, request: {} },
+            changes: [{ kind: "add", role: "bins-0", path, fragment: "{}" }], held: false, limits: { changes: 1e9, bytes: 1e12 } });
+          process.stdout.write(path + "\\n");
+        }
+      };
+      await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(one));
+    `, (() => {
+      let lines = 0;
+      return (_, kill) => { if (++lines === 500) kill(); };
+    })());
+    assert(reported.length >= 500);
+    const db = await openSqlite({ file });
+    const stored = new Set((await openChanges(db)).map(({ path }) => path));
+    assert.deepEqual(reported.filter((path) => !stored.has(path)), []);
+    for (const path of reported) assert(await db.getTask(hex(Number(path.slice(1)))));
+    assert.equal((await db.backlog()).changes, stored.size);
+    await db.close();
+  });
+
+  test("in the middle of a large request leaves nothing of it", { timeout: 60_000 }, async () => {
+    const file = fresh();
+    const said = await child(`
+      import { openSqlite } from ${driver};
+      import { DatabaseSync } from "node:sqlite";
+      const db = await openSqlite({ file: ${JSON.stringify(file)} });
+      const changes = Array.from({ length: 200_000 }, (_, n) => ({ kind: "add", role: "r", path: "p" + n, fragment: "{}" }));
+      db.accept({ task: { id: "1".padStart(32, "0"), kind: "add_artifacts", createdMs: 1, request: {} }, changes, held: false, limits: { changes: 1e9, bytes: 1e12 } });
+      const other = new DatabaseSync(${JSON.stringify(file)}, { readOnly: true });
+      const rows = other.prepare("SELECT count(*) AS n FROM change");
+      const look = () => rows.get().n > 4000 ? process.stdout.write("now\\n") : setImmediate(look);
+      look();
+    `, (_, kill) => kill());
+    assert.deepEqual(said, ["now"]);
+    const db = await openSqlite({ file });
+    assert.deepEqual(await openChanges(db), []);
+    assert.equal(await db.getTask(hex(1)), undefined);
+    assert.equal((await db.backlog()).changes, 0);
+    const raw = new DatabaseSync(file, { readOnly: true });
+    assert.equal(raw.prepare("SELECT (SELECT count(*) FROM change) + (SELECT count(*) FROM staging) AS n").get()?.["n"], 0);
+    raw.close();
+    await db.close();
+  });
+
+  test("frees the file for the next", { timeout: 60_000 }, async () => {
+    const file = fresh();
+    const said = await child(`
+      import { openSqlite } from ${driver};
+      await openSqlite({ file: ${JSON.stringify(file)} });
+      process.stdout.write("open\\n");
+      setInterval(() => {}, 1000);
+    `, (_, kill) => kill());
+    assert.deepEqual(said, ["open"]);
+    await (await openSqlite({ file })).close();
+  });
+});
+
+describe("the file", () => {
+  test("is refused, by its name, while another process has it", { timeout: 60_000 }, async () => {
+    const file = fresh();
+    const db = await openSqlite({ file });
+    const [said] = await child(`
+      import { openSqlite } from ${driver};
+      await openSqlite({ file: ${JSON.stringify(file)} }).then(() => console.log("opened"), (e) => console.log(JSON.stringify([e.code, e.message])));
+    `);
+    assert.deepEqual(JSON.parse(said ?? ""), ["unavailable", `the database ${file} is used by another process (it holds ${file}.lock)`]);
+    await db.accept(request(1, ["a"]));
+    await db.close();
+  });
+
+  test("is refused to a second opener in this process too", async () => {
+    const file = fresh();
+    const db = await openSqlite({ file });
+    await assert.rejects(openSqlite({ file }), coded("unavailable", /another process/));
+    await db.close();
+    await (await openSqlite({ file })).close();
+  });
+
+  test("in a folder that is not there is unavailable", async () => {
+    await assert.rejects(openSqlite({ file: join(folder, "none", "x.db") }), coded("unavailable", /none/));
+  });
+
+  test("that is no database, or another program's, is damaged and stays as it is", async () => {
+    const text = fresh();
+    writeFileSync(text, "this is no database, whatever its name says".repeat(100));
+    await assert.rejects(openSqlite({ file: text }), coded("damaged", /no SQLite database/));
+    const foreign = fresh();
+    const db = new DatabaseSync(foreign);
+    db.exec("CREATE TABLE t (x)");
+    db.close();
+    await assert.rejects(openSqlite({ file: foreign }), coded("damaged", /another program/));
+  });
+
+  test("of a newer release is refused", async () => {
+    const file = fresh();
+    await (await openSqlite({ file })).close();
+    const db = new DatabaseSync(file);
+    db.exec("PRAGMA user_version = 999");
+    db.close();
+    await assert.rejects(openSqlite({ file }), coded("newer-schema", /999/));
+  });
+
+  test("is synced at every commit", async () => {
+    const raw = openForWriting(fresh(), 100);
+    assert.equal(raw.prepare("PRAGMA synchronous").get()?.["synchronous"], 2);
+    assert.equal(raw.prepare("PRAGMA journal_mode").get()?.["journal_mode"], "wal");
+    raw.close();
+  });
+});
+
+describe("migrate", () => {
+  test("runs only what is missing, and all of it or nothing", () => {
+    const raw = openForWriting(fresh(), 100);
+    migrate(raw, "f", ["CREATE TABLE a (x) STRICT".replace("x", "x TEXT")]);
+    assert.throws(() => migrate(raw, "f", ["never run again", "CREATE TABLE b (x TEXT) STRICT", "this is wrong"]));
+    assert.equal(raw.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"], 1);
+    migrate(raw, "f", ["never run again", "CREATE TABLE b (x TEXT) STRICT"]);
+    assert.equal(raw.prepare("PRAGMA user_version").get()?.["user_version"], 2);
+    raw.close();
+  });
+
+  test("makes strict tables only", () => {
+    const raw = openForWriting(fresh(), 100);
+    migrate(raw, "f");
+    const lax = raw.prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'").all();
+    assert.deepEqual(lax, []);
+    assert.equal(MIGRATIONS.length, raw.prepare("PRAGMA user_version").get()?.["user_version"]);
+    raw.close();
+  });
+});
+
+describe("a fault of the disk", () => {
+  test("full is unavailable, and what was begun is undone", () => {
+    const file = fresh();
+    const raw = openForWriting(file, 100);
+    raw.exec("CREATE TABLE t (x TEXT) STRICT; PRAGMA max_page_count = 10");
+    const db = new Connection(raw, file);
+    assert.throws(() => db.transaction(() => { for (let i = 0; i < 100; i++) db.run("INSERT INTO t VALUES (?)", "x".repeat(1000)); }), coded("unavailable", /full/));
+    assert.equal(db.get("SELECT count(*) AS n FROM t")?.["n"], 0);
+    db.transaction(() => db.run("INSERT INTO t VALUES ('fits')"));
+    db.close();
+  });
+
+  test("locked by a stranger's connection is unavailable, and over when that ends", () => {
+    const file = fresh();
+    const db = new Connection(openForWriting(file, 20), file);
+    db.transaction(() => db.run("CREATE TABLE t (x TEXT) STRICT"));
+    const stranger = new DatabaseSync(file);
+    stranger.exec("BEGIN IMMEDIATE");
+    assert.throws(() => db.transaction(() => undefined), coded("unavailable", /locked/));
+    stranger.close();
+    db.transaction(() => undefined);
+    db.close();
+  });
+
+  test("at the commit is unclear, and nothing more is written", () => {
+    const file = fresh();
+    const raw = openForWriting(file, 100);
+    const db = new Connection(raw, file);
+    db.transaction(() => db.run("CREATE TABLE t (x TEXT) STRICT"));
+    const failing = new Connection(new Proxy(raw, {
+      get: (target, name) => {
+        if (name === "prepare") {
+          return (sql: string) => sql === "COMMIT"
+            ? { run: () => { throw Object.assign(new Error("disk I/O error"), { code: "ERR_SQLITE_ERROR", errcode: 10 }); } }
+            : target.prepare(sql);
+        }
+        const member: unknown = Reflect.get(target, name, target);
+        return typeof member === "function" ? member.bind(target) as unknown : member;
+      },
+    }), file);
+    assert.throws(() => failing.transaction(() => failing.run("INSERT INTO t VALUES ('x')")), coded("unclear"));
+    assert.throws(() => failing.transaction(() => failing.run("INSERT INTO t VALUES ('y')")), coded("unavailable", /opened anew/));
+    raw.close();
+  });
+
+  test("a page that is broken is damaged", async () => {
+    const file = fresh();
+    const db = await openSqlite({ file });
+    await db.accept(request(1, many("p", 1500)));
+    await db.close();
+    assert(!existsSync(`${file}-wal`), "nothing is left in the log");
+    const { open } = await import("node:fs/promises");
+    const handle = await open(file, "r+");
+    const { size } = await handle.stat();
+    await handle.write(Buffer.alloc(size - 4096, 0xa5), 0, size - 4096, 4096); // all but the header's page
+    await handle.close();
+    await assert.rejects((async () => {
+      const again = await openSqlite({ file });
+      try {
+        await openChanges(again);
+      } finally {
+        await again.close();
+      }
+    })(), coded("damaged"));
+  });
+});
+
+describe("threads", () => {
+  test("another thread reads and writes through a connector, and hears hints", { timeout: 30_000 }, async () => {
+    const db = await openSqlite({ file: fresh() });
+    const connector = db.connector();
+    const worker = new Worker(`
+      import { workerData, parentPort } from "node:worker_threads";
+      const { connectSqlite } = await import(${driver});
+      const db = connectSqlite(workerData.connector);
+      const stop = db.subscribe("work", async () => {
+        stop();
+        const [change] = await db.openChanges({ changes: 1, bytes: 1 });
+        await db.accept({ task: { id: "2".padStart(32, "0"), kind: "add_artifacts", createdMs: 1, request: {} },
+          changes: [{ kind: "remove", role: "r", path: change.path, fragment: "" }], held: true, limits: { changes: 9, bytes: 999 } });
+        await db.close();
+      });
+      parentPort.postMessage("ready");
+    `, { eval: true, execArgv: ["--input-type=module"], workerData: { connector }, transferList: [...connector.transferList] });
+    await new Promise((resolve) => worker.once("message", resolve));
+    const ended = new Promise((resolve) => worker.once("exit", resolve));
+    await db.accept(request(1, ["a"]));
+    assert.equal(await ended, 0, "and its thread ends by itself");
+    assert.equal((await db.getTask(hex(2)))?.held, true);
+    await db.close();
+  });
+
+  test("what a thread that died had staged is removed", { timeout: 30_000 }, async () => {
+    const file = fresh();
+    const db = await openSqlite({ file });
+    const connector = db.connector();
+    const { connectSqlite } = await import("./sqlite.ts");
+    const other = connectSqlite(connector);
+    const pending = other.accept(request(1, many("p", 50_000)));
+    const raw = new DatabaseSync(file, { readOnly: true });
+    const staged = (): number => Number(raw.prepare("SELECT count(*) AS n FROM staging").get()?.["n"]);
+    const change = (): number => Number(raw.prepare("SELECT count(*) AS n FROM change").get()?.["n"]);
+    while (staged() === 0) await new Promise(setImmediate);
+    const refused = assert.rejects(pending, coded("unclear"));
+    await other.close();
+    await refused;
+    while (staged() > 0) await new Promise(setImmediate);
+    assert.equal(change(), 0);
+    raw.close();
+    assert.equal(await db.getTask(hex(1)), undefined);
+    await db.close();
+  });
+
+  test("a small request does not wait for a large one", { timeout: 30_000 }, async () => {
+    const db = await openSqlite({ file: fresh() });
+    const order: string[] = [];
+    const large = db.accept(request(1, many("large", 60_000))).then(() => order.push("large"));
+    await db.accept(request(2, ["small"])).then(() => order.push("small"));
+    await large;
+    assert.deepEqual(order, ["small", "large"]);
+    await db.close();
+  });
+
+  test("closing does first what was asked before", async () => {
+    const file = fresh();
+    const db = await openSqlite({ file });
+    const asked = Promise.all(Array.from({ length: 50 }, (_, n) => db.accept(request(n, [`p${n}`]))));
+    await db.close();
+    await asked;
+    const again = await openSqlite({ file });
+    assert.equal((await openChanges(again)).length, 50);
+    await again.close();
+    await again.close();
+  });
+
+  test("requests that wait together share one commit", async () => {
+    const file = fresh();
+    const db = await openSqlite({ file });
+    const raw = new DatabaseSync(file, { readOnly: true });
+    const version = (): number => Number(raw.prepare("PRAGMA data_version").get()?.["data_version"]);
+    const before = version();
+    let commits = 0;
+    let last = before;
+    const stop = db.subscribe("work", () => { commits += 1; last = version(); });
+    await Promise.all(Array.from({ length: 100 }, (_, n) => db.accept(request(n, [`p${n}`]))));
+    stop();
+    assert(commits <= 20, `${commits} commits for 100 requests`);
+    assert.notEqual(last, before);
+    raw.close();
+    await db.close();
+  });
+});
