@@ -156,6 +156,23 @@ test("a name that a killed process linked and did not sync is synced before it i
   });
 });
 
+test("a name that another process linked and has not synced yet is synced before it is `same`", async () => {
+  await withPlace(async (place) => {
+    for (const many of [1, 3]) {
+      const storage = await place.open();
+      const calls = place.disk.calls();
+      const slow = await openPosixStorage({ directory: place.directory, calls: { ...calls, fsync: async (fd) => (fs.fstatSync(fd).isFile() ? calls.fsync(fd) : undefined) } });
+      const files = three.slice(0, many);
+      await slow.createAll(files);
+      const answers = many === 1 ? [await storage.create(files[0]!.name, files[0]!.bytes)] : await storage.createAll(files);
+      assert.deepEqual(new Set(answers), new Set(["same"]));
+      await place.cutPower("lose");
+      for (const { name, bytes } of files) assert.deepEqual(present(place)[name], bytes);
+      for (const { name } of files) fs.rmSync(join(place.directory, name));
+    }
+  });
+});
+
 test("a replaced name that a killed process did not sync is durable once the folder is open again", async () => {
   await withPlace(async (place) => {
     const storage = await place.open();
@@ -352,6 +369,21 @@ test("too many open files are waited out", async () => {
       },
     };
     assert.equal(await storage.create("1.a.json", NEW), "created");
+  });
+});
+
+test("too many open files after the rename are no conflict", async () => {
+  await withPlace(async (place) => {
+    const storage = await place.open();
+    await storage.create("timestamp.json", OLD);
+    const { token } = (await storage.read("timestamp.json", 1000))!;
+    let left = 1;
+    place.disk.watch = {
+      before(call) {
+        if (call.name === "open" && call.path === "metadata" && left-- > 0) throw failure("EMFILE", "as asked");
+      },
+    };
+    assert.equal(await storage.replace("timestamp.json", NEW, token, yes), "replaced");
   });
 });
 

@@ -490,7 +490,8 @@ class PosixStorage implements Storage {
     if (this.#queuedSync === undefined) {
       const queued = this.#lastSync.then(async () => {
         this.#queuedSync = undefined;
-        await this.#openFolder(this.#directory, (fd) => this.#fsync(fd, this.#directory));
+        // Tried again here and not by the whole call: after a rename that would look like a conflict.
+        await retrying(`sync ${this.#directory}`, () => this.#openFolder(this.#directory, (fd) => this.#fsync(fd, this.#directory)));
       });
       this.#queuedSync = queued;
       this.#lastSync = queued.catch(() => undefined);
@@ -509,25 +510,29 @@ class PosixStorage implements Storage {
 
   /** Every public call passes here: closed and fatal storages refuse, transient errors are tried again, the rest is named. */
   async #guard<T>(doing: string, work: () => Promise<T>, kind: "read" | "write" = "write"): Promise<T> {
-    const attempt = async (): Promise<T> => {
-      for (let tries = 0; ; tries += 1) {
-        if (this.#closed) throw new StorageError("unavailable", `cannot ${doing}: the storage is closed`);
-        if (this.#fatal !== undefined && kind === "write") throw this.#fatal;
-        try {
-          return await work();
-        } catch (error) {
-          const waitMs = RETRY_MS[tries];
-          if (!isTransient(error) || waitMs === undefined) throw storageErrorOf(error, doing);
-          await pause(waitMs);
-        }
-      }
-    };
-    const running = attempt();
+    if (this.#closed) throw new StorageError("unavailable", `cannot ${doing}: the storage is closed`);
+    const running = retrying(doing, () => {
+      if (this.#fatal !== undefined && kind === "write") throw this.#fatal;
+      return work();
+    });
     this.#inFlight.add(running);
     try {
       return await running;
     } finally {
       this.#inFlight.delete(running);
+    }
+  }
+}
+
+/** Tries again what is transient, for about a second; throws StorageErrors only. */
+async function retrying<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const waitMs = RETRY_MS[tries];
+      if (!isTransient(error) || waitMs === undefined) throw storageErrorOf(error, doing);
+      await pause(waitMs);
     }
   }
 }
