@@ -45,7 +45,7 @@ test("a bootstrap is followed to its end, and is the only one", async () => {
   ]);
   assert.deepEqual([first?.status, first?.message, last(first)], [202, "Bootstrap accepted.", "SUCCESS"]);
   assert.deepEqual([first?.result?.status, first?.result?.task, first?.result?.message], [true, "bootstrap", "Bootstrap Processed"]);
-  assert.deepEqual(first?.result?.details, { bootstrap: `Bootstrap finished ${String(first.data?.["task_id"])}` });
+  assert.deepEqual(first?.result?.details, { bootstrap: `Bootstrap finished ${taskOf(first)}` });
   assert.deepEqual([second?.status, second?.detail], [404, { error: "System already has a Metadata. State: finished" }]);
 });
 
@@ -61,7 +61,7 @@ test("artifacts are added, held, published and removed in the words that clients
   assert.deepEqual([add?.status, add?.message, add?.data?.["artifacts"], last(add)], [202, "New Artifact(s) successfully submitted.", ["a", "b"], "SUCCESS"]);
   assert.deepEqual([add?.result?.status, add?.result?.task, add?.result?.message, add?.result?.details?.["added_artifacts"], add?.result?.details?.["invalid_paths"]], [true, "add_artifacts", "Artifact(s) Added", ["a", "b"], []]);
   assert.deepEqual([held?.status, held?.message], [202, "New Artifact(s) successfully submitted. Publishing will be skipped."]);
-  const [published] = await send([{ method: "GET", path: `/api/v1/task/?task_id=${String(held?.data?.["task_id"])}` }]);
+  const [published] = await send([{ method: "GET", path: `/api/v1/task/?task_id=${taskOf(held)}` }]);
   assert.deepEqual([published?.status, published?.message, published?.data?.["state"]], [200, "Task state.", "SUCCESS"]);
   assert.deepEqual([publish?.status, publish?.message, publish?.data?.["artifacts"], last(publish), publish?.result?.task, publish?.result?.message], [202, "Publish artifacts successfully submitted.", [], "SUCCESS", "publish_artifacts", "Publish Artifacts Processed"]);
   assert.deepEqual([remove?.status, remove?.message, last(remove), remove?.result?.task, remove?.result?.message], [202, "Remove Artifact(s) successfully submitted.", "SUCCESS", "remove_artifacts", "Artifact(s) removed"]);
@@ -78,6 +78,10 @@ test("a bad request is refused in the contract's shape", async () => {
 });
 
 const STATES = ["PENDING", "RECEIVED", "PRE_RUN", "STARTED", "RUNNING", "SUCCESS", "FAILURE", "ERRORED"];
+
+function taskOf(seen: Seen | undefined): string {
+  return String(seen?.data?.["task_id"]);
+}
 
 function last(seen: Seen | undefined): string | undefined {
   for (const state of seen?.states ?? []) assert.ok(STATES.includes(state), state);
