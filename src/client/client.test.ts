@@ -4,7 +4,7 @@ import type { FakeClock } from "../../test/fakes/clock.ts";
 import { createMemoryCache } from "../../test/fakes/client-storage.ts";
 import { ARTIFACTS_URL, createStage, METADATA_URL, NOW } from "../../test/fakes/client-setup.ts";
 import { FetchError } from "../ports/fetcher.ts";
-import { createTestKey, RepositoryBuilder } from "../../test/fakes/repository-builder.ts";
+import { createTestKey, DAY_MS, RepositoryBuilder } from "../../test/fakes/repository-builder.ts";
 
 function simple(options: Partial<ConstructorParameters<typeof RepositoryBuilder>[0]> = {}): RepositoryBuilder {
   const repository = new RepositoryBuilder({ now: NOW, bins: 16, ...options });
@@ -132,6 +132,57 @@ describe("refresh", () => {
     assert.ok(stage.asked().length < 15);
   });
 
+  test("what a parent says of the length goes before what a client reads by itself", async () => {
+    const small = { limits: { snapshotBytes: 10, targetsBytes: 10 } };
+    const told = createStage(simple({ hashes: "all" }));
+    assert.ok(await told.client(small).find("a/b.txt"));
+    assert.ok(await told.client(small).find("a/b.txt"), "from the cache too");
+    const untold = createStage(simple({ hashes: "none" }));
+    await assert.rejects(untold.client(small).refresh(), { code: "metadata-too-large" });
+    const boasting = createStage(simple({ hashes: "all" }));
+    await assert.rejects(boasting.client({ limits: { announcedBytes: 200 } }).refresh(), { code: "metadata-too-large", message: /over the 200/ });
+  });
+
+  test("a frozen timestamp ends the update: nothing more is fetched", async () => {
+    const stage = createStage(simple());
+    await stage.client().refresh();
+    stage.asked();
+    stage.clock.jump(40 * DAY_MS);
+    stage.repository.publishRoot((root) => { root.expires = stage.repository.expires(400); });
+    stage.serve();
+    await assert.rejects(stage.client().refresh(), { code: "timestamp-expired" });
+    assert.deepEqual(stage.asked(), ["2.root.json", "3.root.json", "timestamp.json"]);
+  });
+
+  test("a failed search is not remembered", async () => {
+    const stage = createStage(simple());
+    const client = stage.client();
+    await client.refresh();
+    stage.fetcher.web.clear();
+    await assert.rejects(client.find("a/b.txt"), { code: "metadata-not-found" });
+    stage.serve();
+    assert.ok(await client.find("a/b.txt"));
+  });
+
+  test("a new timestamp key also lets go of what the old snapshot listed (TUF 5.3.11)", async () => {
+    const stage = createStage(simple());
+    const bin = stage.repository.binOf("a/b.txt") ?? "";
+    const document = stage.repository.role(bin);
+    document.version = 900;
+    stage.repository.snapshot.meta[`${bin}.json`] = { version: 900 };
+    stage.repository.put(bin, 900, stage.repository.sign(bin, document));
+    stage.repository.publishSnapshot();
+    stage.repository.publishTimestamp();
+    stage.serve();
+    assert.equal((await stage.client().find("a/b.txt"))?.version, 900);
+    stage.repository.rotate(["timestamp"]);
+    stage.repository.publishRoot();
+    stage.repository.role(bin);
+    stage.repository.publish();
+    stage.serve();
+    assert.ok(((await stage.client().find("a/b.txt"))?.version ?? 900) < 900);
+  });
+
   test("a slow process does not put an older timestamp over a newer one in a shared cache", async () => {
     const stage = createStage(simple());
     const oldTimestamp = stage.repository.fileOf("timestamp");
@@ -218,6 +269,20 @@ describe("the trusted root", () => {
     stage.asked();
     assert.equal((await stage.client().refresh()).root, 3);
     assert.equal(stage.asked()[0], "4.root.json");
+  });
+
+  test("a given older root does not undo the guard against rollback", async () => {
+    const stage = createStage(simple());
+    const second = stage.repository.publishRoot();
+    stage.repository.rotate(["timestamp"]);
+    stage.repository.publishRoot();
+    stage.repository.publish();
+    const early = stage.repository.copyFiles();
+    stage.repository.publish();
+    stage.serve();
+    await stage.client({ trust: { root: second } }).refresh();
+    stage.serve(early);
+    await assert.rejects(stage.client().refresh(), { code: "timestamp-rollback" });
   });
 
   test("a given root beyond a change of keys lets go of what the old keys signed", async () => {
