@@ -15,6 +15,7 @@ import { bootstrapRoutes } from "./bootstrap.ts";
 import { configRoutes } from "./config.ts";
 import { parseDisabled } from "./disabled.ts";
 import { docsPage } from "./docs.ts";
+import { serveExpectingClients } from "./expect-continue.ts";
 import { fileRoutes, type ArtifactFiles } from "./files.ts";
 import { authenticate, checkHost, checkOrigin, isApi, isWrite } from "./gate.ts";
 import { acceptJsonBodies } from "./json-body.ts";
@@ -135,26 +136,13 @@ function createServer(settings: ApiSettings): FastifyInstance {
     ? Fastify({ ...options, http: limited })
     : (Fastify({ ...options, https: { ...limited, cert: tls.cert, key: tls.key, minVersion: "TLSv1.2" } }));
   app.server.maxConnections = limits.connections;
-  continueWhenRead(app);
+  serveExpectingClients(app);
   return app;
 }
 
 /** How often Node looks for requests that are over their time. */
 function checkIntervalMs({ limits }: ApiSettings): number {
   return Math.max(100, Math.min(1000, limits.headersTimeoutMs / 4, limits.requestTimeoutMs / 4));
-}
-
-/**
- * `Expect: 100-continue`: the client is told to go on when its body is about to be read, so
- * that one that will be refused is never sent.
- */
-function continueWhenRead(app: FastifyInstance): void {
-  app.server.on("checkContinue", (request, response) => {
-    request.once("resume", () => {
-      if (!response.headersSent) response.writeContinue();
-    });
-    app.server.emit("request", request, response);
-  });
 }
 
 function logAnswer(deps: ApiDeps, request: FastifyRequest, status: number, durationMs: number): void {

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Json } from "../tuf/documents.ts";
 import { TufError } from "../tuf/errors.ts";
 import { sha256Hex } from "../tuf/crypto.ts";
+import { askForBody } from "./expect-continue.ts";
 import { parseLargeJson } from "./large-json.ts";
 import { SchemaRefusal } from "./faults.ts";
 import { HttpRefusal } from "./refusal.ts";
@@ -34,6 +35,7 @@ export function acceptJsonBodies(app: FastifyInstance, limits: ApiLimits): void 
     };
     try {
       reserve(declared);
+      askForBody(request);
       const pieces: Buffer[] = [];
       let received = 0;
       for await (const piece of payload) {
