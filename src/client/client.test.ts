@@ -377,6 +377,16 @@ describe("find", () => {
     assert.equal((await client.find("y"))?.role, "child");
   });
 
+  test("a terminating delegation further down ends the whole search too", async () => {
+    const repository = new RepositoryBuilder({ now: NOW });
+    repository.delegate("targets", "first");
+    repository.delegate("first", "child", { terminating: true });
+    repository.delegate("targets", "second");
+    repository.add("x", "second", "second");
+    repository.publish();
+    assert.equal(await createStage(repository).client().find("x"), undefined);
+  });
+
   test("a terminating delegation for other paths ends nothing", async () => {
     const repository = new RepositoryBuilder({ now: NOW });
     repository.delegate("targets", "first", { terminating: true, paths: ["other/*"] });

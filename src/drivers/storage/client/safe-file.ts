@@ -78,7 +78,9 @@ export async function ensureFolder(folder: string, mode: number, links: "allowed
     const found = links === "allowed" ? await stat(folder) : await lstat(folder);
     if (found.isDirectory()) return;
   } catch (error) {
-    throw new ClientStorageError("unusable", `${folder} cannot be used as a folder: ${String(error)}`, { cause: error });
+    const code = (error as NodeJS.ErrnoException).code;
+    const reason = code === "EEXIST" || code === "ENOTDIR" ? "a file is in its place" : String(error);
+    throw new ClientStorageError("unusable", `${folder} cannot be used as a folder: ${reason}`, { cause: error });
   }
   throw new ClientStorageError("unusable", `${folder} is a link or no folder; links are not followed here`);
 }
