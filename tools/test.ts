@@ -13,7 +13,7 @@ import type { TestCounts } from "./test-counts.ts";
 
 const root = dirname(import.meta.dirname);
 /** Raise it as the suite grows; lowering it wants a reason in the commit. */
-const TESTS_AT_LEAST = 100;
+const TESTS_AT_LEAST = 1000;
 /** A full run takes under six minutes on two cores; after this it hangs. */
 const TIME_OUT_MS = 15 * 60_000;
 /** Two files at a time also where Node would take the cores minus one. */

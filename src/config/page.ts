@@ -26,7 +26,7 @@ key and where the value came from. The effective configuration is logged once, s
 server: { host: 0.0.0.0, port: 443 }
 dataDir: /var/lib/rstuf
 api:
-  tokensFile: /etc/rstuf/tokens.yml
+  tokensFile: /etc/rstuf/tokens
 tls: { cert: /etc/rstuf/tls.pem, key: /etc/rstuf/tls.key }
 \`\`\`
 `;

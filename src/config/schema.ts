@@ -49,7 +49,7 @@ export const SCHEMA = {
   },
   api: {
     tokensFile: file({
-      meaning: "The file with the hashes of the tokens that every `/api/v1` request must carry one of.",
+      meaning: "The file of tokens that every `/api/v1` request must carry one of. A line holds the sha256 of a token, in hex, and may name its holder.",
       wrong: "Without it the API asks nobody who they are, and therefore listens on loopback alone.",
     }),
     allowUnauthenticatedWritesFromTheNetwork: flag({
@@ -83,7 +83,7 @@ export const SCHEMA = {
     maxWaiters: integer({ value: 1000, min: 0, max: 1_000_000, unit: "requests", meaning: "The most requests that wait for a task at a time; more are answered without waiting." }),
     headersTimeoutMs: integer({ value: 10_000, min: 100, max: HOUR_MS, unit: "milliseconds", meaning: "How long a client may take to send a request's headers." }),
     requestTimeoutMs: integer({ value: 30_000, min: 100, max: HOUR_MS, unit: "milliseconds", meaning: "How long a client may take to send a whole request.", wrong: "Too short, and large requests over slow lines end in 408." }),
-    rateLimitPerMinute: integer({ value: 0, min: 0, max: 1_000_000_000, unit: "requests", meaning: "The most requests a minute from one address; 0 is no limit.", wrong: "Behind a proxy all clients share one address." }),
+    rateLimitPerMinute: integer({ value: 0, min: 0, max: 1_000_000_000, unit: "requests", meaning: "The most writing requests a minute from one address; 0 is no limit. Over it they are answered 429.", wrong: "Behind a proxy all clients share one address." }),
   },
   metadata: {
     listen: address({ meaning: "A second address that serves `/metadata/` alone, for reading. Needs no token.", wrong: "Without it `/metadata/` is served beside the API." }),

@@ -52,7 +52,7 @@ export async function checkTree(input: TreeInput): Promise<Tree> {
   const { snapshot, targets } = input;
   const roles = new Map<string, LiveRole>();
   const delegations = new Map<string, Targets>();
-  const top = liveRole("targets", targets);
+  const top = liveRole("targets", targets, metaOf(snapshot.signed, "targets")?.version);
   roles.set("targets", top);
   if (targets.signed.delegations !== undefined) delegations.set("targets", withoutTargets(targets.signed));
   await input.visit(top, targets.signed, []);
@@ -67,7 +67,7 @@ export async function checkTree(input: TreeInput): Promise<Tree> {
     await inParallel(level, async ([name, parents]) => {
       const document = await checkRole(name, parents, delegations, input);
       if (document !== undefined) {
-        const live = liveRole(name, document);
+        const live = liveRole(name, document, metaOf(snapshot.signed, name)?.version);
         roles.set(name, live);
         if (document.signed.delegations !== undefined) {
           delegations.set(name, withoutTargets(document.signed));
@@ -147,10 +147,11 @@ function checkSharedVersions(roles: ReadonlyMap<string, LiveRole>, snapshot: Sna
   if (shared > 0 && !ours) findings.notes.push(`${shared} roles share a version with another, and snapshot states no hash of them: one could be served in the other's place`);
 }
 
-function liveRole(name: string, { signed, bytes }: ParsedEnvelope<"targets">): LiveRole {
+/** @param listed the version snapshot lists, which names the file; a faulty file may say another */
+function liveRole(name: string, { signed, bytes }: ParsedEnvelope<"targets">, listed: number | undefined): LiveRole {
   return {
     name,
-    file: `${signed.version}.${name}.json`,
+    file: `${listed ?? signed.version}.${name}.json`,
     version: signed.version,
     length: bytes.byteLength,
     sha256: sha256Hex(bytes),
