@@ -1,7 +1,7 @@
 // What `rstuf serve` does: configuration, start, trial bootstrap, and an orderly end.
 
 import type { CliContext } from "../cli/context.ts";
-import { processEnvironment } from "../config/environment.ts";
+import { processEnvironment, type Environment } from "../config/environment.ts";
 import { ConfigError, loadConfig, printable } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { createTelemetry } from "../drivers/telemetry/pino/telemetry.ts";
@@ -24,7 +24,8 @@ const STOP_MS = 4_000;
 export async function serve(context: CliContext, options: ServeOptions): Promise<number> {
   const stopped = untilStopped();
   try {
-    const { config, warnings } = loadConfig({ flags: flagsOf(options), configFile: options.config, environment: processEnvironment(), cwd: context.cwd });
+    const environment = processEnvironment();
+    const { config, warnings } = loadConfig({ flags: flagsOf(options, environment), configFile: options.config, environment, cwd: context.cwd });
     const { log } = createTelemetry({ level: config.log.level, processMetrics: false });
     for (const warning of warnings) log.warn({ warning }, "read configuration with a warning");
     log.info({ version: VERSION, ...printable(config) }, "read configuration");
@@ -57,8 +58,11 @@ function failureOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-function flagsOf(options: ServeOptions): Record<string, string | boolean | undefined> {
+function flagsOf(options: ServeOptions, environment: Environment): Record<string, string | boolean | undefined> {
+  // A trial talks to a person: its log keeps quiet unless something is wrong, or asked for.
+  const quiet = options.trial === true && options.config === undefined && environment["RSTUF_LOG_LEVEL"] === undefined;
   return {
+    "log.level": quiet ? "warn" : undefined,
     dataDir: options.dataDir,
     "server.host": options.host,
     "server.port": options.port,

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startProgram, type RunningService } from "../demo/running-service.ts";
@@ -118,12 +119,25 @@ class Bench {
     });
   }
 
-  async #post(artifacts: readonly unknown[]): Promise<void> {
-    const answer = await fetch(`${this.#origin}/api/v1/artifacts/`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ artifacts }) });
-    const text = await answer.text();
-    if (answer.status !== 202) throw new Error(`${String(answer.status)}: ${text.slice(0, 300)}`);
+  #post(artifacts: readonly unknown[]): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    const sent = request(`${this.#origin}/api/v1/artifacts/`, { method: "POST", agent: AGENT, headers: { "content-type": "application/json" } }, (answer) => {
+      let text = "";
+      answer.on("data", (chunk: Buffer) => { text += chunk.toString(); });
+      answer.once("end", () => {
+        if (answer.statusCode === 202) resolve(undefined);
+        else reject(new Error(`${String(answer.statusCode)}: ${text.slice(0, 300)}`));
+      });
+      answer.once("error", reject);
+    });
+    sent.once("error", reject);
+    sent.end(JSON.stringify({ artifacts }));
+    return promise;
   }
 }
+
+/** The service takes 1,000 connections; one of them is the watcher's. */
+const AGENT = new Agent({ keepAlive: true, maxSockets: 900 });
 
 async function statusLine(service: RunningService, name: string): Promise<number> {
   const status = await readFile(`/proc/${String(service.process.pid)}/status`, "utf8").catch(() => "");
