@@ -77,7 +77,10 @@ export interface AcceptRequest {
   /** Refused with `busy-bootstrap` unless setting `bootstrap` still is this (undefined: absent). */
   readonly expectBootstrap?: { readonly was: SettingValue | undefined };
   readonly idempotency?: { readonly principal: string; readonly key: string; readonly bodySha256: string };
-  /** Bounds of the backlog (open and held changes of all tasks, this request included); over it `backlog-full`. */
+  /**
+   * Bounds of the backlog: changes of all tasks that are in no committed batch, held ones and this request's
+   * included; bytes are UTF-8 of path and fragment. Over them `backlog-full`; a request without changes never is.
+   */
   readonly limits: { readonly changes: number; readonly bytes: number };
 }
 
@@ -129,7 +132,7 @@ export interface PublisherState {
   readonly visible: number;
   /** The last version number allocated (rule 4); floors all that come. */
   readonly counter: number;
-  /** When the head's roles were pressed, milliseconds; never falls. */
+  /** When the head's roles were pressed, milliseconds; never falls: a commit that states less keeps it. */
   readonly pressedAtMs: number;
   /** Why publishing is halted, or absent. */
   readonly halted?: { readonly code: string; readonly reason: string };
@@ -235,7 +238,8 @@ export interface Database {
 
   /**
    * Task, changes and settings, all or nothing. Concurrent calls share one commit.
-   * Changes of one path keep the order in which their requests were accepted.
+   * Changes of one path keep the order in which their requests were accepted. A replay is answered
+   * before any other check. Text is well-formed Unicode; a lone surrogate is refused as a mistake.
    * @throws DatabaseError `backlog-full` | `idempotency-key-reused` | `busy-bootstrap` | `unavailable`
    */
   accept(request: AcceptRequest): Promise<Accepted>;
@@ -254,7 +258,7 @@ export interface Database {
   /** Takes the lease if it ran out or `holder` holds it: number + 1, until = database time + `ttlMs`. Undefined while another holds it. */
   takeLease(holder: string, ttlMs: number): Promise<Lease | undefined>;
   renewLease(lease: Lease, ttlMs: number): Promise<void>;
-  /** Ends the lease now, so that the next publisher need not wait. */
+  /** Ends the lease now, so that the next publisher need not wait; it is lost to this one too. */
   releaseLease(lease: Lease): Promise<void>;
   head(): Promise<CommittedHead | undefined>;
   /** The committed head with this timestamp hash, or undefined: then it is not of this history. */
@@ -279,9 +283,12 @@ export interface Database {
   allocate(lease: Lease, count: number, above: number): Promise<number>;
   /** The targets of each role, sorted by UTF-8 bytes of the path, read in one moment in which `base` is the head and all commits are folded. */
   readTargets(base: string, roles: readonly string[]): Promise<ReadonlyMap<string, readonly Target[]>>;
-  /** Keeps pressed roles, once each; nobody reads them before the commit. */
+  /**
+   * Keeps pressed roles, once each: the same again is nothing. Nobody reads them before the commit.
+   * @throws DatabaseError `stale-base` when the batch is closed, or a role was staged differently
+   */
   stageResults(lease: Lease, batch: string, results: readonly RoleResult[]): Promise<void>;
-  /** The results of tasks that end with this batch; they count once it is visible. */
+  /** The results of tasks that end with this batch; they count once it is visible. A result that counts, or will, stays. */
   stageTaskResults(lease: Lease, batch: string, results: readonly { readonly task: string; readonly result: TaskResult }[]): Promise<void>;
   /**
    * Moves the head: the batch and everything staged for it become true, in one small transaction.
@@ -312,7 +319,7 @@ export interface Database {
 
   // ---- roles
 
-  /** Every role in snapshot, with its version; retired ones too. In no order. */
+  /** Every role in snapshot (not root, snapshot, timestamp), with its version; retired ones too. In no order. */
   roles(): Promise<readonly RoleRow[]>;
   role(name: string): Promise<RoleRow | undefined>;
   /** Live roles that expire before `beforeMs`, soonest first. */
@@ -325,7 +332,7 @@ export interface Database {
   /** Names that may go: not before passed, and below the head's version of that role. */
   dueGarbage(nowMs: number, limit: number): Promise<readonly Garbage[]>;
   forgetGarbage(lease: Lease, names: readonly string[]): Promise<void>;
-  /** Forgets tasks that ended before, committed heads that expired before, idempotency keys older than. */
+  /** Forgets tasks that ended before, committed heads that expired before (never the visible one, nor later), idempotency keys older than. */
   forgetBefore(lease: Lease, limits: { readonly tasksMs: number; readonly committedMs: number; readonly idempotencyMs: number }, limit: number): Promise<void>;
 
   /** Milliseconds by the database's own clock. */

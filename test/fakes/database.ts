@@ -145,7 +145,14 @@ class Memory implements MemoryDatabase {
   #run<T>(work: (state: State) => T): Promise<T> {
     return new Promise((resolve) => {
       if (this.#closed) throw new DatabaseError("unavailable", "the database is closed");
-      resolve(work(this.#state));
+      const before = this.#state.publisher;
+      try {
+        resolve(work(this.#state));
+      } catch (error) {
+        // Checks come first in every method; what they follow is the renewal of the lease.
+        this.#state.publisher = before;
+        throw error;
+      }
     });
   }
 
@@ -257,14 +264,9 @@ class Memory implements MemoryDatabase {
 
   renewLease(lease: Lease, ttlMs: number): Promise<void> {
     return this.#run((state) => {
-      const before = state.ttlMs;
+      state.fence(lease);
       state.ttlMs = ttlMs;
-      try {
-        state.fence(lease);
-      } catch (error) {
-        state.ttlMs = before;
-        throw error;
-      }
+      state.fence(lease);
     });
   }
 

@@ -170,7 +170,7 @@ export async function everything(db: Database): Promise<unknown> {
     roles: [...await db.roles()].sort((a, b) => a.role < b.role ? -1 : 1),
     snapshot: await db.role("snapshot"),
     timestamp: await db.role("timestamp"),
-    garbage: await db.dueGarbage(1e15, 1000),
+    garbage: [...await db.dueGarbage(1e15, 1000)].sort((a, b) => a.name < b.name ? -1 : 1),
     expiry: [...await db.firstExpiry()].sort(),
   });
 }

@@ -1,12 +1,12 @@
 // Folding: committed batches become rows of artifacts, roles and garbage, in slices.
 //
-// Each call is one transaction of at most `limit` rows. How far a batch is folded stands in its own
-// row (phase and cursor), written in the same transaction, so that a slice counts exactly once
-// however often fold is cut off.
+// A slice is one transaction. How far a batch is folded stands in its own row (phase and cursor),
+// written in the same transaction, so that a slice counts exactly once however often fold is cut off.
 
 import type { Lease, RoleResult, RoleRow } from "../../../ports/database.ts";
 import type { Connection, Row } from "./connection.ts";
 import { fence } from "./lease.ts";
+import { SLICE } from "./messages.ts";
 import { TaskFinder } from "./task.ts";
 
 interface Slice {
@@ -20,10 +20,19 @@ type Phase = (db: Connection, batch: Row, cursor: string, limit: number) => Slic
 
 const PHASES: readonly Phase[] = [foldChanges, foldRoles, foldPlan, forgetResults];
 
-export function fold(db: Connection, lease: Lease, limit: number, nowMs: number): { readonly remaining: boolean } {
+/** At most `limit` rows, in transactions of at most a slice. */
+export function* fold(db: Connection, lease: Lease, limit: number, now: () => number): Generator<void, { readonly remaining: boolean }> {
+  for (let left = Math.max(limit, 1); ; left -= SLICE) {
+    const { remaining } = foldSlice(db, lease, Math.min(left, SLICE), now());
+    if (!remaining || left <= SLICE) return { remaining };
+    yield;
+  }
+}
+
+function foldSlice(db: Connection, lease: Lease, limit: number, nowMs: number): { readonly remaining: boolean } {
   return db.transaction(() => {
     fence(db, lease, nowMs);
-    let left = Math.max(limit, 1);
+    let left = limit;
     while (left > 0) {
       const batch = db.get("SELECT * FROM batch WHERE fold_phase IS NOT NULL ORDER BY seq LIMIT 1");
       if (!batch) break;

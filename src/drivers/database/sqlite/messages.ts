@@ -90,4 +90,4 @@ export type Reply =
   | { readonly hint: "work" | "visible" };
 
 /** Rows a write transaction touches before it lets others in. */
-export const SLICE = 2000;
+export const SLICE = 1000;

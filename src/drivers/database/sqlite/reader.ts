@@ -14,7 +14,7 @@ import type { Cell } from "./connection.ts";
 /** A row as an array: bulk reads spend most of their time on objects. */
 type Tuple = readonly Cell[];
 
-const CHANGE = "no, kind, role, path, fragment, bytes, attempts, attempts_alone";
+const CHANGE = "c.no, c.kind, c.role, c.path, c.fragment, c.bytes, c.attempts, c.attempts_alone";
 const ROLE = "name, kind, parent, version, length, sha256, expires_ms, retired";
 
 export class Reader {
@@ -102,17 +102,14 @@ export class Reader {
     return this.#moment(() => {
       const found: Placed[] = [];
       let bytes = 0;
-      const tasks = this.#prepare("SELECT no, id, first_change, last_change FROM task WHERE held = 0 AND open > 0 ORDER BY no").iterate() as
-        IterableIterator<unknown> as IterableIterator<Tuple>;
-      search: for (const [task, id, first, last] of tasks) {
-        const left = Math.max(limit.changes, 1) - found.length;
-        if (left <= 0) break;
-        const rows = this.#all(`SELECT ${CHANGE} FROM change WHERE no BETWEEN ? AND ? AND batch IS NULL ORDER BY no LIMIT ?`, first ?? null, last ?? null, left);
-        for (const row of rows) {
-          bytes += Number(row[5]);
-          if (found.length > 0 && bytes > limit.bytes) break search;
-          found.push({ task: Number(task), change: openChange(row, String(id), false) });
-        }
+      const rows = this.#prepare(
+        `SELECT ${CHANGE}, t.no, t.id FROM task t CROSS JOIN change c ON c.no BETWEEN t.first_change AND t.last_change
+         WHERE t.held = 0 AND t.open > 0 AND c.batch IS NULL ORDER BY t.no, c.no LIMIT ?`,
+      ).iterate(Math.max(limit.changes, 1)) as IterableIterator<unknown> as IterableIterator<Tuple>;
+      for (const row of rows) {
+        bytes += Number(row[5]);
+        if (found.length > 0 && bytes > limit.bytes) break;
+        found.push({ task: Number(row[8]), change: openChange(row, String(row[9]), false) });
       }
       const held = this.#heldBefore(found);
       if (held.length === 0) return found.map(({ change }) => change);
@@ -126,7 +123,7 @@ export class Reader {
     const last = new Map(found.filter(({ change }) => change.kind !== "refresh").map(({ task, change }) => [change.path, task]));
     const held: Placed[] = [];
     for (const [path, before] of last) {
-      const rows = this.#all(`SELECT ${CHANGE} FROM change WHERE path = ? AND held = 1 AND batch IS NULL AND kind <> 'refresh'`, path);
+      const rows = this.#all(`SELECT ${CHANGE} FROM change c WHERE path = ? AND held = 1 AND batch IS NULL AND kind <> 'refresh'`, path);
       for (const row of rows) {
         const owner = this.#get("SELECT no, id, held, last_change FROM task WHERE first_change <= ? ORDER BY first_change DESC LIMIT 1", row[0] ?? null);
         if (!owner || owner[2] !== 1 || Number(owner[3]) < Number(row[0]) || Number(owner[0]) > before) continue;
@@ -155,7 +152,7 @@ export class Reader {
       const task = this.#get("SELECT first_change, last_change, held FROM task WHERE id = ?", id);
       if (!task || task[0] === null) return [];
       const [first, last, held] = task;
-      return this.#all(`SELECT ${CHANGE}, coalesce(outcome, iif(?3 = 2, 'set-aside', NULL)) FROM change WHERE no BETWEEN ?1 AND ?2 ORDER BY no`, first ?? null, last ?? null, held ?? null)
+      return this.#all(`SELECT ${CHANGE}, coalesce(outcome, iif(?3 = 2, 'set-aside', NULL)) FROM change c WHERE no BETWEEN ?1 AND ?2 ORDER BY no`, first ?? null, last ?? null, held ?? null)
         .map((row) => ({ ...openChange(row, id, held === 1), ...(row[8] === null ? {} : { outcome: row[8] as ChangeOutcome }) }));
     });
   }
