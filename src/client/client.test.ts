@@ -286,19 +286,19 @@ describe("the trusted root", () => {
   });
 
   test("a given root beyond a change of keys lets go of what the old keys signed", async () => {
-    const stage = createStage(simple());
+    const stage = createStage(simple({ versions: "each" }));
     stage.repository.snapshot.version = 900;
     stage.repository.publishSnapshot();
     stage.repository.publishTimestamp();
     stage.serve();
-    await stage.client().refresh();
+    assert.equal((await stage.client().refresh()).snapshot, 901);
     // Fast-forward recovery (TUF 5.3.11) by a new snapshot key, told to the client by a newer first root.
     stage.repository.rotate(["snapshot"]);
     const root = stage.repository.publishRoot();
     stage.repository.snapshot.version = 1;
     stage.repository.publish();
     stage.serve();
-    assert.ok((await stage.client({ trust: { root } }).refresh()).snapshot < 900);
+    assert.equal((await stage.client({ trust: { root } }).refresh()).snapshot, 2);
   });
 
   test("a chain of 256 is followed at once, a longer one by the next refresh", async () => {
