@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { after, describe, test } from "node:test";
 import { startProgram, type RunningService } from "../demo/running-service.ts";
 import { ROOT, sh, type Ended } from "./pages.ts";
@@ -28,13 +28,13 @@ async function start(): Promise<RunningService> {
 
 const commandsOf = (output: string): readonly string[] => output.split("\n").filter((line) => line.startsWith("  $ ")).map((line) => line.slice("  $ ".length));
 
-/** Where `rstuf download` says it put the file. */
+/** Where `rstuf download` says it put the file; removed at the end, for it may lie in the checkout. */
 function downloaded({ stdout }: Ended): string {
-  const file = / as (.+)$/m.exec(stdout)?.[1];
-  assert.ok(file !== undefined, stdout);
-  litter.add(join(ROOT, file.startsWith("/") ? "" : file));
-  if (file.startsWith("/")) litter.add(file);
-  return file.startsWith("/") ? file : join(ROOT, file);
+  const said = / as (.+hello\.txt)$/m.exec(stdout)?.[1];
+  assert.ok(said !== undefined, stdout);
+  const file = resolve(ROOT, said);
+  litter.add(file);
+  return file;
 }
 
 async function stopWithin5s(service: RunningService): Promise<void> {
