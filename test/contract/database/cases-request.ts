@@ -85,6 +85,18 @@ export const requestCases: readonly Case[] = [
     },
   },
   {
+    name: "a request for a task that exists is refused whole, its neighbours are not",
+    run: async ({ database }) => {
+      await accept(database, 1, [add("held")], { held: true });
+      const outcomes = await Promise.allSettled([
+        accept(database, 2, [add("a")]), accept(database, 1, [add("b")], { releaseHeld: true, settings: { s: 1 } }), accept(database, 3, [add("c")]),
+      ]);
+      assert.deepEqual(outcomes.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+      assert.deepEqual(paths(await open(database)), ["a", "c"]);
+      assert.equal((await database.backlog()).changes, 3);
+    },
+  },
+  {
     name: "the same Idempotency-Key with the same body is replayed, and nothing is applied twice",
     run: async ({ database, connect }) => {
       const other = await connect();
