@@ -11,7 +11,7 @@ import { bootstrap } from "../operations/bootstrap.ts";
 import { readBootstrapState } from "../operations/bootstrap-state.ts";
 import { createOwners } from "../operations/owners.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
-import type { ServeOptions } from "./commands/serve.ts";
+import type { ServeOptions } from "./serve-options.ts";
 import { startService, type Service } from "./service.ts";
 import { apiSettingsOf } from "./settings.ts";
 import { rootKeyFile, trialBootstrap } from "./trial.ts";

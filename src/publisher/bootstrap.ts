@@ -67,11 +67,8 @@ async function carryOut(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, ta
     return undefined;
   }
   await requireEmpty(deps, root);
-  for (const role of ["timestamp", "snapshot", "targets"] as const) {
-    for (const keyid of root.root.signed.roles[role].keyids.slice(0, root.root.signed.roles[role].threshold)) {
-      await sealer.prove(keyid, root.root.signed.keys[keyid]!);
-    }
-  }
+  const { keys, roles } = root.root.signed;
+  for (const role of ["timestamp", "snapshot", "targets"] as const) await sealer.prove(role, { keys, role: roles[role] });
   return await firstHead(deps, hold, sealer, task, root, settings, document);
 }
 

@@ -37,7 +37,7 @@ export interface PlanInput {
 export function planBatch(input: PlanInput): Plan {
   const changes: PlannedChange[] = [];
   const edits = new Map<string, Map<string, string | undefined>>();
-  const last = new Map<string, number>();
+  const last = new Map<string, { outcome: ChangeOutcome }>();
   let publishes = input.force;
   const touch = (role: string): Map<string, string | undefined> => {
     publishes = true;
@@ -68,9 +68,10 @@ export function planBatch(input: PlanInput): Plan {
       changes.push({ ...change, role: owner, outcome: "not-found" });
       continue;
     }
-    if (older !== undefined) changes[older] = { ...changes[older]!, outcome: "absorbed" };
-    last.set(change.path, changes.length);
-    changes.push({ ...change, role: owner, outcome: held ? "absorbed" : "apply" });
+    if (older !== undefined) older.outcome = "absorbed";
+    const planned = { ...change, role: owner, outcome: held ? "absorbed" as const : "apply" as const };
+    last.set(change.path, planned);
+    changes.push(planned);
     if (!held) touch(owner).set(change.path, change.kind === "add" ? change.fragment : undefined);
   }
   return { changes, edits, publishes };

@@ -126,11 +126,11 @@ const MAX_BURNS = 32;
 async function putFresh(deps: PublisherDeps, hold: LeaseHold, files: readonly PressedFile[], order: PressOrder, sealer: Sealer): Promise<readonly PressedFile[]> {
   const done: PressedFile[] = [];
   let pending = files;
-  for (let burns = 0; pending.length > 0; burns++) {
-    if (burns > MAX_BURNS) throw new PublisherError("names-taken", `${pending[0]!.name} and ${String(MAX_BURNS)} names before it hold other bytes: is another repository in this storage?`);
-    const created: readonly Created[] = pending.length === 1
-      ? [await deps.storage.create(pending[0]!.name, pending[0]!.bytes)]
-      : await deps.storage.createAll(pending);
+  for (let burns = 0; ; burns++) {
+    const [first, ...others] = pending;
+    if (first === undefined) break;
+    if (burns > MAX_BURNS) throw namesTaken(first.name);
+    const created: readonly Created[] = others.length === 0 ? [await deps.storage.create(first.name, first.bytes)] : await deps.storage.createAll(pending);
     const burnt: PressedFile[] = [];
     for (const [at, file] of pending.entries()) {
       if (created[at] === "other") burnt.push(file);
@@ -140,6 +140,9 @@ async function putFresh(deps: PublisherDeps, hold: LeaseHold, files: readonly Pr
   }
   return done;
 }
+
+const namesTaken = (name: string): PublisherError =>
+  new PublisherError("names-taken", `${name} and ${String(MAX_BURNS)} names before it hold other bytes: is another repository in this storage?`);
 
 async function pressAnew(deps: PublisherDeps, hold: LeaseHold, burnt: readonly PressedFile[], order: PressOrder, sealer: Sealer, burns: number): Promise<PressedFile[]> {
   const highest = Math.max(...burnt.map((file) => file.result.version));
@@ -156,7 +159,7 @@ async function pressAnew(deps: PublisherDeps, hold: LeaseHold, burnt: readonly P
 export async function putOne(deps: PublisherDeps, lease: Lease, press: (version: number) => Promise<PressedFile>, version: number): Promise<PressedFile> {
   let file = await press(version);
   for (let burns = 0; (await deps.storage.create(file.name, file.bytes)) === "other"; burns++) {
-    if (burns >= MAX_BURNS) throw new PublisherError("names-taken", `${file.name} and ${String(MAX_BURNS)} names before it hold other bytes: is another repository in this storage?`);
+    if (burns >= MAX_BURNS) throw namesTaken(file.name);
     deps.telemetry.log.warn({ names: [file.name], count: 1 }, "names were taken by other bytes");
     file = await press(await deps.database.allocate(lease, 1, file.result.version + 2 ** Math.min(burns, 20)));
   }

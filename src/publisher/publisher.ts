@@ -241,10 +241,9 @@ export class Publisher {
   /** Tells everyone who watches what went wrong. @throws StorageError `fatal`: nothing more may be done by this process */
   async #report(error: unknown): Promise<void> {
     const { telemetry } = this.#deps;
-    const code = error instanceof AppError ? error.code : "fault";
-    const source = error instanceof SignerError ? "signer" : error instanceof StorageError ? "storage" : error instanceof DatabaseError ? "database" : "publisher";
-    telemetry.metrics.error(source, code);
-    telemetry.log.error({ code, reason: reasonOf(error), ...(error instanceof AppError ? {} : { stack: error instanceof Error ? error.stack : undefined }) }, "publishing failed");
+    const code = codeOf(error);
+    telemetry.metrics.error(sourceOf(error), code);
+    telemetry.log.error({ code, reason: reasonOf(error), stack: code === FAULT && error instanceof Error ? error.stack : undefined }, "publishing failed");
     if (error instanceof StorageError && error.code === "fatal") throw error;
     if (!isLeaseLost(error)) await this.#setHalted({ code, reason: reasonOf(error) }).catch(() => undefined);
   }
@@ -277,6 +276,17 @@ export class Publisher {
 }
 
 const NOTHING_DUE: Due = { roles: [], force: false };
+
+/** The code of what is a fault of ours. */
+const FAULT = "fault";
+
+const codeOf = (error: unknown): string => (error instanceof AppError ? (error as AppError).code : FAULT);
+
+function sourceOf(error: unknown): "signer" | "storage" | "database" | "publisher" {
+  if (error instanceof SignerError) return "signer";
+  if (error instanceof StorageError) return "storage";
+  return error instanceof DatabaseError ? "database" : "publisher";
+}
 
 const isLeaseLost = (error: unknown): boolean => error instanceof DatabaseError && error.code === "lease-lost";
 

@@ -43,9 +43,9 @@ export class Sealer {
     return envelopeBytes(canonical, signatures);
   }
 
-  /** Proves by a test signature that `key` can sign, before anything names it. */
-  async prove(keyid: string, key: Key): Promise<void> {
-    await this.seal("a test document", Buffer.from("rstuf proves its online key"), { keys: { [keyid]: key }, role: { keyids: [keyid], threshold: 1 } });
+  /** Proves by test signatures that `authority` can be met, before a root that says so is shown to anybody. */
+  async prove(name: string, authority: RoleAuthority): Promise<void> {
+    await this.seal(`a test of ${name}`, Buffer.from("rstuf proves its online keys"), authority);
   }
 
   #signer(keyid: string, uri: string, key: Key): Promise<Signer> {

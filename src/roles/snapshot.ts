@@ -100,7 +100,7 @@ const fileOf = (role: string): string => `${role}.json`;
 
 /** Role names are ASCII, where every order agrees. */
 function sortedWith(files: readonly string[], parts: readonly string[], added: readonly (readonly [string, string])[]): { files: string[]; parts: string[] } {
-  const all = files.map((file, at): readonly [string, string] => [file, parts[at]!]);
+  const all = files.map((file, at): readonly [string, string] => [file, parts[at] ?? ""]);
   all.push(...added);
   all.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return { files: all.map(([file]) => file), parts: all.map(([, part]) => part) };

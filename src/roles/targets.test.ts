@@ -15,7 +15,10 @@ describe("mergeTargets", () => {
     fc.assert(fc.property(fc.uniqueArray(path), fc.array(fc.tuple(path, fc.option(fc.nat(9), { nil: undefined }))), (before, changes) => {
       const edits = new Map(changes.map(([name, length]) => [name, length === undefined ? undefined : fragment(length)]));
       const expected = new Map(before.map((name) => [name, fragment(1)]));
-      for (const [name, value] of edits) value === undefined ? expected.delete(name) : expected.set(name, value);
+      for (const [name, value] of edits) {
+        if (value === undefined) expected.delete(name);
+        else expected.set(name, value);
+      }
       const { targets, refused } = mergeTargets(entries(...before), edits);
       assert.deepEqual(refused, []);
       assert.deepEqual(targets.map((target) => [target.path, target.fragment]), [...expected].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))));

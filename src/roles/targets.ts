@@ -48,22 +48,23 @@ function merge(current: readonly TargetEntry[], edits: RoleEdits, sorted: readon
   const merged: TargetEntry[] = [];
   let at = 0;
   for (const path of sorted) {
-    while (at < current.length && compareCodePoints(current[at]!.path, path) < 0) merged.push(current[at++]!);
-    const old = at < current.length && current[at]!.path === path ? current[at++]! : undefined;
+    let next = current[at];
+    for (; next !== undefined && compareCodePoints(next.path, path) < 0; next = current[++at]) merged.push(next);
+    const old = next?.path === path ? next : undefined;
+    if (old !== undefined) at++;
     const fragment = refused.has(path) ? old?.fragment : edits.get(path);
     if (fragment !== undefined) merged.push({ path, fragment });
   }
-  while (at < current.length) merged.push(current[at++]!);
+  for (let next = current[at]; next !== undefined; next = current[++at]) merged.push(next);
   return merged;
 }
 
 /** An added path that UTF-16 order would put elsewhere: of a pair in disorder, the one that is new. */
 function firstOutOfOrder(targets: readonly TargetEntry[], edits: RoleEdits): string | undefined {
-  for (let i = 1; i < targets.length; i++) {
-    const before = targets[i - 1]!.path;
-    const after = targets[i]!.path;
-    if (before < after) continue;
-    return edits.has(after) ? after : before;
+  let before: string | undefined;
+  for (const { path: after } of targets) {
+    if (before !== undefined && before >= after) return edits.has(after) ? after : before;
+    before = after;
   }
   return undefined;
 }

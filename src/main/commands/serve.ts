@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import type { CliContext } from "../../cli/context.ts";
+import type { ServeOptions } from "../serve-options.ts";
 
 export function serveCommand(context: CliContext): Command {
   return new Command("serve")
@@ -27,15 +28,4 @@ Every other setting: docs/operate/configuration.md. Exit codes: 0 ended when tol
       const { serve } = await import("../serve.ts");
       context.setExitCode(await serve(context, options));
     });
-}
-
-export interface ServeOptions {
-  readonly trial?: boolean;
-  readonly config?: string;
-  readonly dataDir?: string;
-  readonly host?: string;
-  readonly port?: string;
-  readonly keyDir?: string;
-  readonly bins?: string;
-  readonly allowUnauthenticatedWritesFromTheNetwork?: boolean;
 }

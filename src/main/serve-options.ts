@@ -1,0 +1,11 @@
+/** What the command line of `rstuf serve` may say. */
+export interface ServeOptions {
+  readonly trial?: boolean;
+  readonly config?: string;
+  readonly dataDir?: string;
+  readonly host?: string;
+  readonly port?: string;
+  readonly keyDir?: string;
+  readonly bins?: string;
+  readonly allowUnauthenticatedWritesFromTheNetwork?: boolean;
+}
