@@ -21,7 +21,6 @@ describe("the name a request is addressed to", () => {
     { host: "evil.example", status: 421 },
     { host: "localhost.evil.example", status: 421 },
     { host: "evil.example:80:localhost", status: 421 },
-    { host: "", status: 421 },
   ];
   for (const { host, status } of rows) {
     test(`${JSON.stringify(host)} gets ${status}`, async () => {
@@ -167,11 +166,11 @@ describe("disabled endpoints", () => {
     { entry: "/metadata", expect: { "GET /metadata/timestamp.json": 404 } },
   ];
   for (const { entry, expect } of rows) {
-    test(`${entry}`, async () => {
+    test(entry, async () => {
       const { app, metadata } = await createTestApi({ settings: { disabledEndpoints: [entry] } });
       metadata.set("timestamp.json", Buffer.from("{}"));
       for (const [line, status] of Object.entries(expect)) {
-        const [method, url] = line.split(" ") as ["GET", string];
+        const [method, url] = line.split(" ") as ["GET" | "POST" | "PUT", string];
         const payload = method === "GET" ? {} : { payload: {} };
         assert.equal((await app.inject({ method, url, headers: HEADERS, ...payload })).statusCode, status, line);
       }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { DatabaseError } from "../../../src/ports/database.ts";
+import { DatabaseError, type Database } from "../../../src/ports/database.ts";
 import { StorageError } from "../../../src/ports/storage.ts";
 import { BOOTSTRAP_ID, createTestApi, HEADERS, type TestApi } from "./fixture.ts";
 
@@ -16,6 +16,16 @@ interface Task {
 async function call(api: TestApi, line: string, payload?: object, headers: Record<string, string> = {}) {
   const [method, url] = line.split(" ") as ["GET", string];
   return await api.app.inject({ method, url, headers: { ...HEADERS, ...headers }, ...(payload === undefined ? {} : { payload }) });
+}
+
+/** The database, with some of its methods replaced. */
+function overriding(database: Database, methods: Partial<Database>): Database {
+  return new Proxy(database, {
+    get(target, name) {
+      const value: unknown = Reflect.get(Object.hasOwn(methods, name) ? methods : target, name);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
 }
 
 async function taskOf(api: TestApi, id: string): Promise<Task["data"]> {
@@ -255,8 +265,8 @@ describe("waiting for a task", () => {
   });
 
   test("notices an end whose hint was lost within a second", async () => {
-    const api = await createTestApi({ deps: {} });
-    const silent = await createTestApi({ deps: { database: Object.assign(Object.create(api.database), { subscribe: () => () => undefined }) as typeof api.database, clock: api.clock } });
+    const api = await createTestApi();
+    const silent = await createTestApi({ deps: { database: overriding(api.database, { subscribe: () => () => undefined }), clock: api.clock } });
     const waiting = call(silent, "POST /api/v1/artifacts/?wait=60", payload);
     await api.clock.whenSleeping(2);
     const [open] = await api.database.openChanges({ changes: 1, bytes: 1000 });
@@ -439,7 +449,7 @@ describe("when the database does not answer", () => {
   for (const code of ["unavailable", "unclear"] as const) {
     test(`${code}: 503 with Retry-After, and no detail of ours`, async () => {
       const { database } = await createTestApi();
-      const broken = Object.assign(Object.create(database), { accept: () => Promise.reject(new DatabaseError(code, "table t is locked by 7")) }) as typeof database;
+      const broken = overriding(database, { accept: () => Promise.reject(new DatabaseError(code, "table t is locked by 7")) });
       const api = await createTestApi({ deps: { database: broken } });
       const response = await call(api, "POST /api/v1/artifacts/", { artifacts: [artifact("a")] });
       assert.equal(response.statusCode, 503);
@@ -451,7 +461,7 @@ describe("when the database does not answer", () => {
 
   test("an error nobody foresaw is a 500 that says nothing, and is logged", async () => {
     const { database } = await createTestApi();
-    const broken = Object.assign(Object.create(database), { setting: () => Promise.reject(new Error("secret internals")) }) as typeof database;
+    const broken = overriding(database, { setting: () => Promise.reject(new Error("secret internals")) });
     const api = await createTestApi({ deps: { database: broken } });
     const response = await call(api, "GET /api/v1/bootstrap/");
     assert.deepEqual([response.statusCode, response.json()], [500, { detail: "Internal Server Error", code: "internal" }]);
