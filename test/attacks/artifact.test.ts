@@ -1,5 +1,6 @@
 // Attacks on the artifact itself: arbitrary software in its place.
 
+import { test } from "node:test";
 import { RepositoryBuilder } from "../fakes/repository-builder.ts";
 import type { Answer } from "./attack.ts";
 import { ATTACK_NOW, attack } from "./attack.ts";
@@ -15,17 +16,17 @@ for (const { name, answer, code, says } of [
   { name: "endless data: the artifact", answer: "endless" as const, code: "artifact-too-large", says: /more than the 16 bytes/ },
   { name: "slow retrieval: the artifact stalls", answer: "stalled" as const, code: "too-slow", says: /took longer than/ },
 ] satisfies readonly { name: string; answer: Answer; code: string; says: RegExp }[]) {
-  attack(name, { code, says }, () => {
+  test(name, attack({ code, says }, () => {
     const repository = new RepositoryBuilder({ now: ATTACK_NOW, bins: 4 });
     repository.add(PATH, CONTENT);
     repository.publish();
     return { repository, path: PATH, artifacts: new Map([[PATH, answer]]) };
-  });
+  }));
 }
 
-attack("an artifact nobody lists", { code: "artifact-unknown", says: /not in the repository/ }, () => {
+test("an artifact nobody lists", attack({ code: "artifact-unknown", says: /not in the repository/ }, () => {
   const repository = new RepositoryBuilder({ now: ATTACK_NOW, bins: 4 });
   repository.add("other", CONTENT);
   repository.publish();
   return { repository, path: PATH, artifacts: new Map([[PATH, Buffer.from(CONTENT)]]) };
-});
+}));

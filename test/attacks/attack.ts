@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import type { TestContext } from "node:test";
 import { Updater } from "tuf-js";
 import { AppError } from "../../src/lib/app-error.ts";
 import { createStage, ARTIFACTS_URL, METADATA_URL } from "../fakes/client-setup.ts";
@@ -40,12 +40,12 @@ export interface Expected {
 /** Now, for documents whose expiry tuf-js compares with the real clock; whole seconds. */
 export const ATTACK_NOW = Math.floor(Date.now() / 1000) * 1000;
 
-/** Declares the test of one attack, named after it. */
-export function attack(name: string, expected: Expected, scene: () => Scene): void {
-  void test(name, async (context) => {
+/** The body of an attack's test: `test("named after the attack", attack(expected, scene))`. */
+export function attack(expected: Expected, scene: () => Scene): (context: TestContext) => Promise<void> {
+  return async (context) => {
     await context.test("our client", () => playOurs(scene(), expected));
     if (expected.tufJs === undefined) await context.test("tuf-js", () => playTufJs(scene(), expected));
-  });
+  };
 }
 
 async function playOurs(scene: Scene, expected: Expected): Promise<void> {

@@ -1,6 +1,7 @@
 // Attacks by whoever holds the key of one delegated role: he can sign what he likes, for
 // the paths he was given and no others.
 
+import { test } from "node:test";
 import { createTestKey, RepositoryBuilder } from "../fakes/repository-builder.ts";
 import { ATTACK_NOW, attack } from "./attack.ts";
 
@@ -10,38 +11,38 @@ function withDelegation(): RepositoryBuilder {
   return repository;
 }
 
-attack("delegation out of its paths", { code: "artifact-unknown" }, () => {
+test("delegation out of its paths", attack({ code: "artifact-unknown" }, () => {
   const repository = withDelegation();
   repository.add("core/login", "evil", "team");
   repository.publish();
   return { repository, path: "core/login" };
-});
+}));
 
-attack("delegation out of its paths: a star does not cross a folder", { code: "artifact-unknown" }, () => {
+test("delegation out of its paths: a star does not cross a folder", attack({ code: "artifact-unknown" }, () => {
   const repository = withDelegation();
   repository.add("team/core/login", "evil", "team");
   repository.publish();
   return { repository, path: "team/core/login" };
-});
+}));
 
-attack("delegation out of its paths: by delegating on", { code: "artifact-unknown" }, () => {
+test("delegation out of its paths: by delegating on", attack({ code: "artifact-unknown" }, () => {
   const repository = withDelegation();
   repository.delegate("team", "accomplice", { paths: ["*/*"] });
   repository.add("core/login", "evil", "accomplice");
   repository.publish();
   return { repository, path: "core/login" };
-});
+}));
 
-attack("a bin that lists another bin's path", { code: "artifact-unknown" }, () => {
+test("a bin that lists another bin's path", attack({ code: "artifact-unknown" }, () => {
   const repository = new RepositoryBuilder({ now: ATTACK_NOW, bins: 4 });
   const own = repository.binOf("core/login");
   const other = [0, 1, 2, 3].map((index) => repository.binName(index)).find((name) => name !== own);
   repository.add("core/login", "evil", other);
   repository.publish();
   return { repository, path: "core/login" };
-});
+}));
 
-attack("a role that claims to be of higher priority than it is", { code: "artifact-hash" }, () => {
+test("a role that claims to be of higher priority than it is", attack({ code: "artifact-hash" }, () => {
   const repository = new RepositoryBuilder({ now: ATTACK_NOW });
   repository.delegate("targets", "first", { paths: ["shared/*"] });
   repository.delegate("targets", "second", { paths: ["shared/*"] });
@@ -50,9 +51,9 @@ attack("a role that claims to be of higher priority than it is", { code: "artifa
   repository.publish();
   // The server hands out what the second role lists.
   return { repository, path: "shared/x" };
-});
+}));
 
-attack("a delegation revoked, its file still there", { code: "artifact-unknown" }, () => {
+test("a delegation revoked, its file still there", attack({ code: "artifact-unknown" }, () => {
   const repository = withDelegation();
   repository.add("team/x", "content", "team");
   repository.publish();
@@ -60,9 +61,9 @@ attack("a delegation revoked, its file still there", { code: "artifact-unknown" 
   repository.role("targets").delegations = { keys: {}, roles: [] };
   repository.publish();
   return { repository, path: "team/x", seen };
-});
+}));
 
-attack("a delegation whose key was replaced, signed by the old one", { code: "threshold", says: /team/ }, () => {
+test("a delegation whose key was replaced, signed by the old one", attack({ code: "threshold", says: /team/ }, () => {
   const repository = withDelegation();
   repository.add("team/x", "content", "team");
   repository.publish();
@@ -76,13 +77,13 @@ attack("a delegation whose key was replaced, signed by the old one", { code: "th
   }
   repository.publish();
   return { repository, path: "team/x", seen };
-});
+}));
 
-attack("a delegated role named like a top-level one", { code: "document-field", says: /top-level/ }, () => {
+test("a delegated role named like a top-level one", attack({ code: "document-field", says: /top-level/ }, () => {
   const repository = withDelegation();
   repository.delegate("targets", "timestamp", { paths: ["x"] });
   repository.roles.delete("timestamp");
   repository.signers.delete("timestamp");
   repository.publish();
   return { repository, path: "x" };
-});
+}));

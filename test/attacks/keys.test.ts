@@ -1,6 +1,7 @@
 // Attacks by whoever holds a key: a wrong one, a revoked one, too few, or one of the online
 // keys; and what the owner does against it.
 
+import { test } from "node:test";
 import { createTestKey, RepositoryBuilder } from "../fakes/repository-builder.ts";
 import { ATTACK_NOW, attack } from "./attack.ts";
 
@@ -14,17 +15,17 @@ function published(): RepositoryBuilder {
 }
 
 for (const role of ["timestamp", "snapshot", "targets", "bin"]) {
-  attack(`wrong key: ${role}`, { code: "threshold", says: new RegExp(role === "bin" ? "bins-" : role) }, () => {
+  test(`wrong key: ${role}`, attack({ code: "threshold", says: new RegExp(role === "bin" ? "bins-" : role) }, () => {
     const repository = published();
     const name = role === "bin" ? (repository.binOf(PATH) ?? "") : role;
     repository.signers.set(name, [createTestKey()]);
     if (role !== "timestamp" && role !== "snapshot") repository.role(name);
     repository.publish();
     return { repository, path: PATH };
-  });
+  }));
 }
 
-attack("wrong key: a root signed by itself alone", { code: "threshold" }, () => {
+test("wrong key: a root signed by itself alone", attack({ code: "threshold" }, () => {
   const repository = published();
   const mine = createTestKey();
   repository.publishRoot(
@@ -35,24 +36,24 @@ attack("wrong key: a root signed by itself alone", { code: "threshold" }, () => 
     [mine],
   );
   return { repository, path: PATH };
-});
+}));
 
-attack("wrong key: a root signed by the old keys alone", { code: "threshold" }, () => {
+test("wrong key: a root signed by the old keys alone", attack({ code: "threshold" }, () => {
   const repository = published();
   const old = repository.signers.get("root") ?? [];
   repository.rotate(["root"]);
   repository.publishRoot(undefined, old);
   return { repository, path: PATH };
-});
+}));
 
-attack("no signature at all", { code: "threshold" }, () => {
+test("no signature at all", attack({ code: "threshold" }, () => {
   const repository = published();
   repository.signers.set("timestamp", []);
   repository.publish();
   return { repository, path: PATH };
-});
+}));
 
-attack("threshold too low: one signature where two are needed", { code: "threshold" }, () => {
+test("threshold too low: one signature where two are needed", attack({ code: "threshold" }, () => {
   const repository = published();
   const second = createTestKey();
   repository.publishRoot((root) => {
@@ -61,10 +62,9 @@ attack("threshold too low: one signature where two are needed", { code: "thresho
   });
   repository.publish();
   return { repository, path: PATH };
-});
+}));
 
-attack(
-  "threshold too low: one public key under two keyids counts twice",
+test("threshold too low: one public key under two keyids counts twice", attack(
   { code: "threshold", tufJs: { differs: "tuf-js counts keyids, not keys, as the specification's other clients do" } },
   () => {
     const repository = published();
@@ -77,40 +77,40 @@ attack(
     repository.publish();
     return { repository, path: PATH };
   },
-);
+));
 
-attack("root intermediate missing", { code: "threshold", says: /timestamp/ }, () => {
+test("root intermediate missing", attack({ code: "threshold", says: /timestamp/ }, () => {
   const repository = published();
   repository.publishRoot();
   repository.rotate(["timestamp", "snapshot", "targets"]);
   repository.publishRoot();
   repository.publish();
   return { repository, path: PATH, served: new Map([...repository.files].filter(([name]) => name !== "2.root.json")) };
-});
+}));
 
-attack("root intermediate skipped: 3 in the place of 2", { code: "root-version" }, () => {
+test("root intermediate skipped: 3 in the place of 2", attack({ code: "root-version" }, () => {
   const repository = published();
   repository.publishRoot();
   const third = repository.publishRoot();
   repository.files.set("2.root.json", third);
   return { repository, path: PATH };
-});
+}));
 
-attack("root rolled back: 1 in the place of 2", { code: "root-version" }, () => {
+test("root rolled back: 1 in the place of 2", attack({ code: "root-version" }, () => {
   const repository = published();
   repository.files.set("2.root.json", repository.files.get("1.root.json") ?? Buffer.alloc(0));
   return { repository, path: PATH };
-});
+}));
 
-attack("key revoked, then old metadata replayed", { code: "threshold" }, () => {
+test("key revoked, then old metadata replayed", attack({ code: "threshold" }, () => {
   const repository = published();
   const old = repository.copyFiles();
   repository.rotate(["timestamp", "snapshot", "targets"]);
   const root = repository.publishRoot();
   return { repository, path: PATH, seen: old, served: new Map([...old, ["2.root.json", root]]) };
-});
+}));
 
-attack("stolen timestamp key: a newer timestamp names an older snapshot", { code: "snapshot-rollback" }, () => {
+test("stolen timestamp key: a newer timestamp names an older snapshot", attack({ code: "snapshot-rollback" }, () => {
   const repository = published();
   const earlier = { ...repository.timestamp.meta };
   repository.add(PATH, "newer content");
@@ -119,9 +119,9 @@ attack("stolen timestamp key: a newer timestamp names an older snapshot", { code
   Object.assign(repository.timestamp.meta, earlier);
   repository.publishTimestamp();
   return { repository, path: PATH, seen };
-});
+}));
 
-attack("stolen snapshot key: a newer snapshot lists an older bin", { code: "snapshot-rollback" }, () => {
+test("stolen snapshot key: a newer snapshot lists an older bin", attack({ code: "snapshot-rollback" }, () => {
   const repository = published();
   const bin = repository.binOf(PATH) ?? "";
   const earlier = { ...repository.snapshot.meta[`${bin}.json`], version: repository.roles.get(bin)?.version ?? 0 };
@@ -132,16 +132,16 @@ attack("stolen snapshot key: a newer snapshot lists an older bin", { code: "snap
   repository.publishSnapshot();
   repository.publishTimestamp();
   return { repository, path: PATH, seen };
-});
+}));
 
-attack("vanished role: a newer snapshot leaves a bin out", { code: "snapshot-role-vanished", says: /bins-/ }, () => {
+test("vanished role: a newer snapshot leaves a bin out", attack({ code: "snapshot-role-vanished", says: /bins-/ }, () => {
   const repository = published();
   const seen = repository.copyFiles();
   Reflect.deleteProperty(repository.snapshot.meta, `${repository.binOf(PATH) ?? ""}.json`);
   repository.publishSnapshot();
   repository.publishTimestamp();
   return { repository, path: PATH, seen };
-});
+}));
 
 /** Whoever held the online keys published versions so high that the owner's would be a rollback. */
 function fastForwarded(): { repository: RepositoryBuilder; seen: Map<string, Buffer> } {
@@ -159,11 +159,11 @@ function fastForwarded(): { repository: RepositoryBuilder; seen: Map<string, Buf
   return { repository, seen };
 }
 
-attack("fast-forward: without a new key the owner's versions are a rollback", { code: "timestamp-rollback" }, () => {
+test("fast-forward: without a new key the owner's versions are a rollback", attack({ code: "timestamp-rollback" }, () => {
   const { repository, seen } = fastForwarded();
   repository.publish();
   return { repository, path: PATH, seen };
-});
+}));
 
 for (const { roles, tufJs } of [
   { roles: ["timestamp", "snapshot", "targets"] },
@@ -171,11 +171,11 @@ for (const { roles, tufJs } of [
   { roles: ["timestamp"] },
   { roles: ["snapshot"], tufJs: { differs: "tuf-js keeps the stored timestamp, whose key still verifies, though TUF 5.3.11 has it deleted" } },
 ]) {
-  attack(`fast-forward: after a new key for ${roles.join(", ")} clients recover`, { code: "downloads", ...(tufJs === undefined ? {} : { tufJs }) }, () => {
+  test(`fast-forward: after a new key for ${roles.join(", ")} clients recover`, attack({ code: "downloads", ...(tufJs === undefined ? {} : { tufJs }) }, () => {
     const { repository, seen } = fastForwarded();
     repository.rotate(roles);
     repository.publishRoot();
     repository.publish();
     return { repository, path: PATH, seen };
-  });
+  }));
 }
