@@ -57,10 +57,10 @@ export async function visit(client: Client, { metadata, artifacts, root, cache, 
 const TIME_OUT_MS = 60_000;
 
 /** What a program prints. No proxy of this machine comes between it and the loopback. */
-export function outputOf([program = "", ...args]: readonly string[]): Promise<string> {
+export function outputOf([program = "", ...args]: readonly string[], timeOutMs = TIME_OUT_MS): Promise<string> {
   const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_proxy$/i.test(name)));
   return new Promise((resolve, reject) => {
-    execFile(program, args, { env: environment, timeout: TIME_OUT_MS, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+    execFile(program, args, { env: environment, timeout: timeOutMs, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else reject(new Error(`${program} ${args.slice(0, 1).join("")} failed (${String(error.code ?? error.signal)}):\n${stderr}${stdout}`));
     });
