@@ -231,4 +231,15 @@ describe("storage and database disagree", () => {
     await assert.rejects(stage.settle(), { code: "foreign" });
     assert.deepEqual((await stage.storage.read("timestamp.json", 20_000))?.bytes, foreign);
   });
+
+  test("what an earlier process was halted by is lifted once publishing goes on", async () => {
+    const stage = await bootstrapped();
+    const { lease } = await stage.database.publisher();
+    await stage.database.halt(lease, { code: "diverged", reason: "an older database" });
+    await stage.clock.advance(DAY_MS / 24);
+    const next = stage.newPublisher();
+    assert.equal(await next.takeOver(), true);
+    await next.turn();
+    assert.equal((await stage.database.publisher()).halted, undefined);
+  });
 });

@@ -71,6 +71,8 @@ export class Publisher {
     const hold = await LeaseHold.take(database, clock, policy.leaseMs, this.#holder);
     if (hold === undefined) return false;
     this.#hold = hold;
+    // What an earlier process reported is lifted by the first turn of this one that goes well.
+    this.#halted = before.halted?.code;
     this.#sealer = new Sealer(this.#deps.signers);
     const expired = before.lease.holder !== "" && before.lease.holder !== this.#holder;
     if (expired && storage.traits.weakReplace) this.#watch = { until: clock.monotonic() + WATCH.forMs, next: 0 };
