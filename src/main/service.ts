@@ -53,7 +53,7 @@ export interface ServiceOptions {
   readonly version: string;
   /** Trial mode: serves `<data-dir>/files/` too. */
   readonly trial: boolean;
-  /** Hears of the end of the publisher's thread; the process must end then. */
+  /** Hears of the end of a thread, or that the database can no longer be written; the process must end then. */
   readonly died: (error: Error) => void;
 }
 
@@ -61,7 +61,7 @@ export async function startService({ config, version, trial, died }: ServiceOpti
   const paths = dataPathsOf(config);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o750 });
   const telemetry = createTelemetry({ level: config.log.level, clock: systemClock });
-  const database = await openSqlite({ file: paths.database });
+  const database = await openSqlite({ file: paths.database, broken: died });
   const storage = await openPosixStorage({ directory: paths.metadata });
   if (trial) await mkdir(paths.files, { recursive: true });
 

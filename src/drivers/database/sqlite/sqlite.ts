@@ -23,6 +23,8 @@ export interface SqliteOptions {
   readonly busyTimeoutMs?: number;
   /** The database's clock in place of the system's, for tests: milliseconds, in shared memory. */
   readonly clock?: BigInt64Array;
+  /** Hears, once or more, that nothing can be written any more: the process must end, and open the file anew. */
+  readonly broken?: (error: DatabaseError) => void;
 }
 
 export interface SqliteDatabase extends Database {
@@ -46,12 +48,16 @@ export interface SqliteConnector {
  * @throws DatabaseError `unavailable` (another process has it, network file system, no such folder) | `damaged` | `newer-schema`
  */
 export async function openSqlite(options: SqliteOptions): Promise<SqliteDatabase> {
-  const { file, busyTimeoutMs = 5000, clock } = options;
+  const { file, busyTimeoutMs = 5000, clock, broken } = options;
   const threadOptions: ThreadOptions = { file, busyTimeoutMs, clock };
   const thread = new Worker(new URL(`./thread${extname(import.meta.filename)}`, import.meta.url), { workerData: threadOptions, name: "database", execArgv: [] });
   const ended = new Promise<void>((resolve) => { thread.once("exit", () => { resolve(); }); });
   await started(thread, file);
   thread.unref();
+  let closing = false;
+  thread.on("error", (error: unknown) => broken?.(new DatabaseError("unavailable", `the database thread for ${file} died`, { cause: error })));
+  thread.once("exit", () => { if (!closing) broken?.(new DatabaseError("unavailable", `the database thread for ${file} ended`)); });
+  thread.on("message", (answer: ThreadAnswer) => { if ("unclear" in answer) broken?.(new DatabaseError("unclear", answer.unclear)); });
 
   const connector = (): SqliteConnector => {
     const { port1, port2 } = new MessageChannel();
@@ -63,6 +69,7 @@ export async function openSqlite(options: SqliteOptions): Promise<SqliteDatabase
   return Object.assign(client, {
     connector,
     close: async () => {
+      closing = true;
       client.stopReading();
       thread.ref();
       thread.postMessage({ close: true } satisfies ThreadMessage);
@@ -83,7 +90,7 @@ function started(thread: Worker, file: string): Promise<void> {
       reject(new DatabaseError("unavailable", `the database thread for ${file} died`, { cause: error }));
     });
     thread.once("message", (answer: ThreadAnswer) => {
-      if ("ready" in answer) resolve();
+      if ("ready" in answer || "unclear" in answer) resolve();
       else if (answer.fault.code === undefined) reject(new Error(answer.fault.message));
       else reject(new DatabaseError(answer.fault.code as DatabaseError["code"], answer.fault.message));
     });

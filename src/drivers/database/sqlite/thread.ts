@@ -21,7 +21,11 @@ export interface ThreadOptions {
 }
 
 export type ThreadMessage = { readonly connect: MessagePort } | { readonly close: true };
-export type ThreadAnswer = { readonly ready: true } | { readonly fault: ReturnType<typeof toFault> };
+export type ThreadAnswer =
+  | { readonly ready: true }
+  | { readonly fault: ReturnType<typeof toFault> }
+  /** A commit's outcome is not known: nothing more is written until the file is opened anew. */
+  | { readonly unclear: string };
 
 function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOptions): void {
   const lock = lockFor(file);
@@ -54,6 +58,7 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
       writer.submit({ call, method, args }, (outcome) => {
         if (method === "stage" && "value" in outcome) stagings.add(Number(outcome.value));
         port.postMessage({ call, ...outcome } satisfies Reply);
+        if ("fault" in outcome && outcome.fault.code === "unclear") parent.postMessage({ unclear: outcome.fault.message } satisfies ThreadAnswer);
       });
     });
     port.on("close", () => {
