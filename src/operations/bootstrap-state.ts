@@ -3,10 +3,7 @@
 // absent -> `pre-<task>` -> `<task>`; or `pre-<task>` -> `signing-<task>` -> `<task>`.
 
 import type { Database, SettingValue } from "../ports/database.ts";
-import { OperationError } from "./errors.ts";
-
-/** `None` is the contract's word for absent; it stands in its messages. */
-export type BootstrapStateName = "None" | "pre" | "signing" | "finished" | "unknown";
+import { OperationError, type BootstrapStateName } from "./errors.ts";
 
 export interface BootstrapState {
   readonly name: BootstrapStateName;

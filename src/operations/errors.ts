@@ -1,5 +1,7 @@
 import { AppError } from "../lib/app-error.ts";
-import type { BootstrapStateName } from "./bootstrap-state.ts";
+
+/** How far a bootstrap is. `None` is the contract's word for absent; it stands in its messages. */
+export type BootstrapStateName = "None" | "pre" | "signing" | "finished" | "unknown";
 
 /**
  * Why a well-formed request was refused. Codes are API.
