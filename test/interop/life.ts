@@ -1,5 +1,5 @@
 // The life of one repository, as its clients live through it: artifacts appear, change, go
-// and come back; roles are refreshed by hand; a client stays away and returns.
+// and come back; roles are refreshed by hand; the service is restarted.
 //
 // Every stage is looked at by a fresh client of each kind and by one that has been there in
 // every stage before, with its old cache.
@@ -112,6 +112,12 @@ export function describeLife(life: Life): void {
       assert.equal(versions["root"], 1);
     });
     everybodySees("after a refresh by hand", true);
+
+    test("the service is restarted and goes on where it was", async () => {
+      await service.restart();
+      await service.add([serve("after/restart.txt", "after the restart")]);
+    });
+    everybodySees("after a restart", true);
 
     for (const client of life.clients) {
       test(`${client.name}, returning when nothing changed, asks a plain web server for no more than root and timestamp`, async () => {

@@ -43,6 +43,8 @@ export interface Service {
   submit(path: string, body?: unknown): Promise<Record<string, unknown>>;
   add(artifacts: readonly Artifact[]): Promise<void>;
   remove(paths: readonly string[]): Promise<void>;
+  /** Ends the process as an operator would, and starts it again on the same data, on another port. */
+  restart(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -71,12 +73,20 @@ export async function startUnbootstrapped(options: ServiceOptions): Promise<Serv
     const config = join(folder, "config.json");
     // JSON is YAML.
     await writeFile(config, JSON.stringify({ log: { level: "warn" }, bins: { style: options.binsStyle ?? "succinct" }, signers: { passwordFile: await passwordFile(folder) } }));
-    child = spawn(process.execPath, [BIN, "serve", "--data-dir", dataDir, "--key-dir", keyDir, "--port", "0", "--config", config], { stdio: ["ignore", "pipe", "pipe"] });
-    const origin = await untilReady(child);
+    let origin = "";
+    const launch = async (): Promise<void> => {
+      child = spawn(process.execPath, [BIN, "serve", "--data-dir", dataDir, "--key-dir", keyDir, "--port", "0", "--config", config], { stdio: ["ignore", "pipe", "pipe"] });
+      origin = await untilReady(child);
+    };
+    await launch();
     const submit = (path: string, body?: unknown): Promise<Record<string, unknown>> => submitAndWait(origin, path, body);
     return {
-      origin,
-      metadata: `${origin}/metadata/`,
+      get origin() {
+        return origin;
+      },
+      get metadata() {
+        return `${origin}/metadata/`;
+      },
       metadataFolder: join(dataDir, "metadata"),
       root,
       folder,
@@ -87,6 +97,11 @@ export async function startUnbootstrapped(options: ServiceOptions): Promise<Serv
       },
       async remove(paths) {
         await submit("/api/v1/artifacts/delete", { artifacts: paths });
+      },
+      async restart() {
+        if (child !== undefined) await stop(child);
+        if (child?.exitCode !== 0) throw new Error(`the service did not end in order: ${String(child?.exitCode ?? child?.signalCode)}`);
+        await launch();
       },
       [Symbol.asyncDispose]: dispose,
     };
