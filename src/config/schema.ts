@@ -86,7 +86,7 @@ export const SCHEMA = {
     rateLimitPerMinute: integer({ value: 0, min: 0, max: 1_000_000_000, unit: "requests", meaning: "The most writing requests a minute from one address; 0 is no limit. Over it they are answered 429.", wrong: "Behind a proxy all clients share one address." }),
   },
   metadata: {
-    listen: address({ meaning: "A second address that serves `/metadata/` alone, for reading. Needs no token.", wrong: "Without it `/metadata/` is served beside the API." }),
+    listen: address({ meaning: "A second address that serves `/metadata/` alone, for reading. Needs no token.", wrong: "Beside the API `/metadata/` is served in any case." }),
     directory: folder({
       value: "",
       shown: "`<dataDir>/metadata`",

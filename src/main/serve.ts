@@ -19,7 +19,7 @@ import { trialWords } from "./trial-words.ts";
 import { VERSION } from "./version.ts";
 
 /** How long an ordinary end may take before the process ends all the same; a crash loses nothing either. */
-const STOP_MS = 4_000;
+const STOP_MS = 4_500;
 
 export async function serve(context: CliContext, options: ServeOptions): Promise<number> {
   const stopped = untilStopped();
@@ -34,13 +34,14 @@ export async function serve(context: CliContext, options: ServeOptions): Promise
     const service = await startService({ config, version: VERSION, trial, died: stopped.died });
     try {
       if (trial) context.stdout.write(await startTrial(context, config, service));
+      if (service.metadataOrigin !== undefined) context.stdout.write(`metadata ${service.metadataOrigin}/metadata/\n`);
       context.stdout.write(`ready ${service.origin}\n`);
       const end = await stopped.promise;
       log.info({ reason: end instanceof Error ? reasonOf(end) : end }, "ending");
       return end instanceof Error ? 1 : 0;
     } finally {
-      setTimeout(() => process.exit(1), STOP_MS + 500).unref();
-      await service.stop(STOP_MS);
+      setTimeout(() => process.exit(1), STOP_MS).unref();
+      await service.stop();
     }
   } catch (error) {
     context.stderr.write(`${failureOf(error)}\n`);

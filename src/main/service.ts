@@ -9,6 +9,8 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createApi } from "../api/app.ts";
+import { createMetadataApp } from "../api/metadata-app.ts";
+import type { MetadataFiles } from "../api/metadata-files.ts";
 import type { Config } from "../config/schema.ts";
 import { systemClock, systemRandom } from "../drivers/clock/system/clock.ts";
 import { openSqlite } from "../drivers/database/sqlite/sqlite.ts";
@@ -20,16 +22,20 @@ import { apiSettingsOf, publisherPolicyOf } from "./settings.ts";
 import { trialFiles } from "./trial-files.ts";
 import { startPublisher } from "./threads/publisher-link.ts";
 
+/** How long the turn in hand may take to end; cut off, it loses nothing either. */
+const STOP_MS = 3_000;
 /** More than any file we publish. */
 const METADATA_BYTES = 64 * 1024 * 1024;
 
 export interface Service {
   /** `http://HOST:PORT` as a browser on this machine would write it. */
   readonly origin: string;
+  /** Where `metadata.listen` took effect. */
+  readonly metadataOrigin: string | undefined;
   readonly database: Database;
   readonly paths: DataPaths;
-  /** Ends everything within `timeoutMs`, losing nothing. */
-  stop(timeoutMs: number): Promise<void>;
+  /** Ends everything within seconds, losing nothing. */
+  stop(): Promise<void>;
 }
 
 export interface DataPaths {
@@ -57,12 +63,25 @@ export interface ServiceOptions {
   readonly died: (error: Error) => void;
 }
 
-export async function startService({ config, version, trial, died }: ServiceOptions): Promise<Service> {
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const parts = new AsyncDisposableStack();
+  try {
+    return await assemble(options, parts);
+  } catch (error) {
+    await parts.disposeAsync();
+    throw error;
+  }
+}
+
+/** What was put on `parts` is taken down in the opposite order: first the API, last the database. */
+async function assemble({ config, version, trial, died }: ServiceOptions, parts: AsyncDisposableStack): Promise<Service> {
   const paths = dataPathsOf(config);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o750 });
   const telemetry = createTelemetry({ level: config.log.level, clock: systemClock });
   const database = await openSqlite({ file: paths.database, broken: died });
+  parts.defer(() => database.close());
   const storage = await openPosixStorage({ directory: paths.metadata });
+  parts.defer(() => storage.close());
   if (trial) await mkdir(paths.files, { recursive: true });
 
   const publisher = await startPublisher(
@@ -76,7 +95,9 @@ export async function startService({ config, version, trial, died }: ServiceOpti
     telemetry.metrics,
     died,
   );
+  parts.defer(() => publisher.stop(STOP_MS));
   const settings = apiSettingsOf(config, version, trial);
+  const files: MetadataFiles = { read: (name) => storage.read(name, METADATA_BYTES) };
   const api = await createApi({
     database,
     clock: systemClock,
@@ -84,30 +105,27 @@ export async function startService({ config, version, trial, died }: ServiceOpti
     telemetry,
     metricsText: () => telemetry.metricsText(),
     readiness: () => readiness(database, systemClock),
-    metadata: { read: (name) => storage.read(name, METADATA_BYTES) },
+    metadata: files,
     ...(trial ? { files: trialFiles(paths.files) } : {}),
     settings,
   });
   await api.listen({ host: config.server.host, port: config.server.port });
-  const forgetRoot = keepTrustedRoot(database, paths.trustedRoot);
+  parts.defer(() => api.close());
+  const metadataApp = config.metadata.listen === undefined ? undefined : createMetadataApp(files, telemetry, settings.limits);
+  await metadataApp?.listen(config.metadata.listen);
+  parts.defer(() => metadataApp?.close());
+  parts.defer(keepTrustedRoot(database, paths.trustedRoot));
 
   return {
-    origin: originOf(config, api.server.address() as AddressInfo),
+    origin: originOf(config.tls.cert === undefined ? "http" : "https", api.server.address() as AddressInfo),
+    metadataOrigin: metadataApp === undefined ? undefined : originOf("http", metadataApp.server.address() as AddressInfo),
     database,
     paths,
-    async stop(timeoutMs) {
-      forgetRoot();
-      const closing = api.close();
-      await publisher.stop(timeoutMs);
-      await closing;
-      await storage.close();
-      await database.close();
-    },
+    stop: () => parts.disposeAsync(),
   };
 }
 
-function originOf(config: Config, { address, family, port }: AddressInfo): string {
-  const scheme = config.tls.cert === undefined ? "http" : "https";
+function originOf(scheme: string, { address, family, port }: AddressInfo): string {
   const host = address === "::" || address === "0.0.0.0" ? "localhost" : family === "IPv6" ? `[${address}]` : address;
   return `${scheme}://${host}:${String(port)}`;
 }

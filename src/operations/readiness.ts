@@ -3,6 +3,7 @@
 import type { Clock } from "../ports/clock.ts";
 import type { Database, PublisherState } from "../ports/database.ts";
 import { reasonOf } from "../lib/app-error.ts";
+import { parseEnvelope, parseExpires } from "../tuf/parse.ts";
 
 export interface Readiness {
   readonly ready: boolean;
@@ -15,13 +16,21 @@ export async function readiness(database: Database, clock: Pick<Clock, "now">): 
   try {
     const state = await database.publisher();
     const reasons = [...faultsOf(state, await database.now())];
-    for (const [kind, expiresMs] of state.seq === 0 ? [] : await database.firstExpiry()) {
+    for (const [kind, expiresMs] of state.seq === 0 ? [] : await expiries(database)) {
       if (expiresMs <= clock.now()) reasons.push(`a ${kind} role expired at ${new Date(expiresMs).toISOString()}`);
     }
     return { ready: reasons.length === 0, reasons };
   } catch (error) {
     return { ready: false, reasons: [`the database does not answer: ${reasonOf(error)}`] };
   }
+}
+
+/** Of each kind the first moment at which one expires; root, which only its key holders can renew, too. */
+async function expiries(database: Database): Promise<ReadonlyMap<string, number>> {
+  const found = new Map<string, number>(await database.firstExpiry());
+  const root = await database.envelope("root");
+  if (root !== undefined) found.set("root", parseExpires(parseEnvelope(root.bytes, "root").signed.expires));
+  return found;
 }
 
 function* faultsOf(state: PublisherState, databaseNow: number): Generator<string> {

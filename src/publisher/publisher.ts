@@ -14,6 +14,7 @@ import { DatabaseError, type OpenChange } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
 import { StorageError } from "../ports/storage.ts";
 import { ownerOf } from "../roles/delegation.ts";
+import { parseExpires } from "../tuf/parse.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { chooseChanges, poisonous } from "./choose.ts";
 import { requireSaneClock } from "./clock-check.ts";
@@ -134,7 +135,8 @@ export class Publisher {
     const { clock, policy } = this.#deps;
     await project(this.#deps, hold);
     await collect(this.#deps, hold);
-    await this.#tellNumbers();
+    await this.#tellExpiry(head);
+    await this.#tellBacklog();
     const due = await dueNow(this.#deps, head, clock.now());
     this.#nextTick = clock.monotonic() + policy.refresh.tickMs;
     return due;
@@ -221,7 +223,9 @@ export class Publisher {
         try {
           const worked = await this.turn();
           pause = RETRY_MS.first;
-          if (!worked) await woken.wait(this.#deps.clock, this.#idleMs(), both);
+          if (worked) continue;
+          await this.#tellBacklog();
+          await woken.wait(this.#deps.clock, this.#idleMs(), both);
         } catch (error) {
           await this.#report(error);
           if (isLeaseLost(error)) return;
@@ -264,11 +268,16 @@ export class Publisher {
     if (wait > 0) await clock.sleep(wait);
   }
 
-  async #tellNumbers(): Promise<void> {
+  async #tellExpiry(head: Head): Promise<void> {
     const { database, clock, telemetry } = this.#deps;
-    const backlog = await database.backlog();
-    telemetry.metrics.backlog(backlog.changes, backlog.bytes);
-    for (const [kind, expiresMs] of await database.firstExpiry()) telemetry.metrics.expirySeconds(kind, (expiresMs - clock.now()) / 1000);
+    const tell = telemetry.metrics.expirySeconds.bind(telemetry.metrics);
+    tell("root", (parseExpires(head.root.expires) - clock.now()) / 1000);
+    for (const [kind, expiresMs] of await database.firstExpiry()) tell(kind, (expiresMs - clock.now()) / 1000);
+  }
+
+  async #tellBacklog(): Promise<void> {
+    const { changes, bytes } = await this.#deps.database.backlog();
+    this.#deps.telemetry.metrics.backlog(changes, bytes);
   }
 
   #required(): LeaseHold {

@@ -23,7 +23,7 @@ export function taskResult(task: TaskRow, changes: readonly EndedChange[], publi
         artifact_roles: distinctRoles(changes),
       }, nowMs);
     case "remove_artifacts":
-      return success("Artifact(s) removed", { deleted_artifacts: paths("apply", "absorbed"), not_found_artifacts: paths("not-found") }, nowMs);
+      return success("Artifact(s) removed", { deleted_artifacts: paths("apply", "absorbed"), not_found_artifacts: [...paths("not-found"), ...(task.request.invalidPaths ?? [])] }, nowMs);
     case "publish_artifacts":
       return success("Publish Artifacts Processed", { artifact_roles: publishedRoles.length === 0 ? null : publishedRoles }, nowMs);
     case "force_online_metadata_update":

@@ -1,0 +1,125 @@
+// The service as a process: how it starts, refuses to start, and ends.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { startProgram, type RunningService } from "../demo/running-service.ts";
+
+async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "rstuf-serve-"));
+  try {
+    await run(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const serve = (folder: string, more: readonly string[] = [], environment: Record<string, string> = {}): Promise<RunningService> =>
+  startProgram(["serve", "--port", "0", "--data-dir", join(folder, "data"), ...more], environment);
+
+describe("rstuf serve", () => {
+  test("without a bootstrap it is ready, says so over REST, and refuses artifacts", () => inFolder(async (folder) => {
+    const service = await serve(folder);
+    try {
+      assert.equal((await fetch(`${service.origin}/readyz`)).status, 200);
+      assert.deepEqual(await (await fetch(`${service.origin}/api/v1/bootstrap/`)).json(), { data: { bootstrap: false }, message: "System available for bootstrap." });
+      const refused = await fetch(`${service.origin}/api/v1/artifacts/`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"artifacts":[]}' });
+      assert.equal(refused.status, 404);
+    } finally {
+      assert.equal(await service.stop(), 0);
+    }
+  }));
+
+  test("a data directory that another process uses ends the second at once, naming it", () => inFolder(async (folder) => {
+    const service = await serve(folder);
+    try {
+      await assert.rejects(serve(folder), (error: Error) => error.message.includes("ended with 1") && error.message.includes(join(folder, "data", "rstuf.db")));
+    } finally {
+      await service.stop();
+    }
+  }));
+
+  test("a taken port ends it at once, naming the port", () => inFolder(async (folder) => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const { port } = taken.address() as AddressInfo;
+    try {
+      await assert.rejects(startProgram(["serve", "--port", String(port), "--data-dir", join(folder, "data")]), (error: Error) => error.message.includes("ended with 1") && error.message.includes(String(port)));
+    } finally {
+      taken.close();
+    }
+  }));
+
+  test("beyond this machine it does not listen without tokens or the frank flag", () => inFolder(async (folder) => {
+    await assert.rejects(serve(folder, ["--host", "0.0.0.0"]), /ended with 1[^]*api\.tokensFile/);
+    await assert.rejects(serve(folder, ["--host", "0.0.0.0", "--trial"]), /ended with 1[^]*api\.tokensFile/);
+  }));
+
+  test("with a tokens file every API request needs one of them; metadata needs none", () => inFolder(async (folder) => {
+    const file = join(folder, "tokens");
+    await writeFile(file, `# release pipeline\n${createHash("sha256").update("s3cret-token").digest("hex")} pipeline\n`);
+    const service = await serve(folder, [], { RSTUF_API_TOKENS_FILE: file });
+    try {
+      const path = `${service.origin}/api/v1/bootstrap/`;
+      assert.equal((await fetch(path)).status, 401);
+      assert.equal((await fetch(path, { headers: { authorization: "Bearer wrong" } })).status, 401);
+      assert.equal((await fetch(path, { headers: { authorization: "Bearer s3cret-token" } })).status, 200);
+      assert.equal((await fetch(`${service.origin}/metadata/timestamp.json`)).status, 404);
+      assert.ok(!service.stderr().includes("s3cret-token"));
+    } finally {
+      await service.stop();
+    }
+  }));
+
+  test("metadata.listen serves /metadata/ on an address of its own, and nothing else", () => inFolder(async (folder) => {
+    await mkdir(join(folder, "conf"));
+    const config = join(folder, "conf", "rstuf.yaml");
+    await writeFile(config, "metadata:\n  listen: 127.0.0.1:0\n");
+    const service = await serve(folder, ["--trial", "--bins", "2", "--config", config]);
+    try {
+      const metadata = /^metadata (\S+)$/m.exec(service.stdout())?.[1];
+      assert.ok(metadata, service.stdout());
+      assert.equal((await fetch(new URL("timestamp.json", metadata))).status, 200);
+      const missing = await fetch(new URL("2.root.json", metadata));
+      assert.equal(missing.status, 404);
+      assert.equal(missing.headers.get("cache-control"), "no-store");
+      assert.equal((await fetch(new URL("/api/v1/bootstrap/", metadata))).status, 404);
+      assert.equal((await fetch(new URL("/metrics", metadata))).status, 404);
+    } finally {
+      await service.stop();
+    }
+  }));
+
+  test("/metrics tells expiry, backlog, publishes, and who leads", () => inFolder(async (folder) => {
+    const service = await serve(folder, ["--trial", "--bins", "2"]);
+    try {
+      const body = JSON.stringify({ artifacts: [{ path: "a", info: { length: 1, hashes: { sha256: "ab".repeat(32) } } }] });
+      const added = await fetch(`${service.origin}/api/v1/artifacts/?wait=30`, { method: "POST", headers: { "content-type": "application/json" }, body });
+      assert.equal(((await added.json()) as { data: { state: string } }).data.state, "SUCCESS");
+      const text = await (await fetch(`${service.origin}/metrics`)).text();
+      for (const name of ['rstuf_role_expiry_seconds{kind="root"}', 'rstuf_role_expiry_seconds{kind="bins"}', "rstuf_backlog_changes", "rstuf_publish_duration_seconds_count", "rstuf_last_publish_timestamp_seconds", "rstuf_publisher_leading 1"]) {
+        assert.ok(text.includes(name), `${name} is missing from:\n${text.split("\n").filter((line) => line.startsWith("rstuf_")).join("\n")}`);
+      }
+    } finally {
+      await service.stop();
+    }
+  }));
+
+  test("a second start continues where the first was, also after SIGKILL", () => inFolder(async (folder) => {
+    const first = await serve(folder, ["--trial", "--bins", "4"]);
+    const root = await (await fetch(`${first.origin}/metadata/1.root.json`)).text();
+    await first.stop("SIGKILL");
+    const second = await serve(folder, ["--trial", "--bins", "8"]);
+    try {
+      assert.equal(await (await fetch(`${second.origin}/metadata/1.root.json`)).text(), root);
+      assert.match(second.stdout(), /with 4 bins/);
+    } finally {
+      assert.equal(await second.stop("SIGTERM"), 0);
+    }
+  }));
+});
