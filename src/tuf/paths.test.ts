@@ -21,7 +21,7 @@ const refusal = (run: () => unknown, code: string): string => {
 };
 
 describe("parseTargetPath", () => {
-  for (const path of ["a", "dir/file.tar.gz", ".hidden", "a//b", "a b", "é/😀", "a%20b", "A-Z_~+@,:;&=", "...", "a/..b/c.", "x".repeat(4096), "é".repeat(2048), "[a]{b}!", "*"]) {
+  for (const path of ["a", "dir/file.tar.gz", ".hidden", "a//b", "a b", "é/😀", "a%20b", "A-Z_~+@,:;&=", "...", "a/..b/c.", "x".repeat(4096), "é".repeat(2048), "[a]{b}!", "*", "a/toString"]) {
     test(`takes ${path.slice(0, 40)}`, () => { assert.equal(parseTargetPath(path), path); });
   }
   const refused: [name: string, path: string, fault: RegExp][] = [
@@ -46,6 +46,7 @@ describe("parseTargetPath", () => {
     ["a % with one digit", "a%2", /%/],
     ["__proto__", "__proto__", /refused/],
     ["constructor", "constructor", /refused/],
+    ["a name that every object has", "toString", /every object/],
   ];
   for (const [name, path, fault] of refused) {
     test(`refuses ${name}`, () => { assert.match(refusal(() => parseTargetPath(path), "target-path"), fault); });

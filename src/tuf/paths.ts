@@ -42,6 +42,8 @@ export function targetPathFaults(text: string): readonly string[] {
   if (text.includes("?")) faults.push("contains ?");
   if (/%(?![0-9A-Fa-f]{2})/.test(text)) faults.push("contains a % that begins no percent-encoding");
   if (isRefusedMember(text)) faults.push("is a name that is refused as a member");
+  // tuf-js 6.0.2 looks a path up in a plain object and takes the inherited member for the target.
+  else if (text in Object.prototype) faults.push("is a name that every object in JavaScript has");
   return faults;
 }
 
