@@ -224,6 +224,33 @@ export interface OpenBatch {
   readonly changes: number;
 }
 
+/**
+ * What a history published that this database lost, verified, to become its own (rule 17). Its timestamp
+ * lies in storage, so it is visible at once.
+ */
+export interface Adoption {
+  /** As of a batch, random; targets were staged under it. */
+  readonly id: string;
+  /** As in `NewBatch`; `stale-base` when the head is another, or a batch is open. */
+  readonly base: string;
+  readonly timestamp: RoleResult & { readonly bytes: Uint8Array };
+  readonly snapshot: RoleResult;
+  /** Rows to keep; with `takesTargets` the role lists afterwards what was staged for it, and nothing else. */
+  readonly roles: readonly (RoleRow & { readonly takesTargets: boolean })[];
+  /** Roots this database lacks, targets when it is newer. */
+  readonly envelopes: Commit["envelopes"];
+  /** The version counter is at least this much afterwards. */
+  readonly counter: number;
+  /** Of `pendingChanges`, those that end here: as the adopted targets say already, or set aside. The others are open afterwards. */
+  readonly changes: readonly CutChange[];
+  /** Of the tasks whose last changes are among them. */
+  readonly results: readonly { readonly task: string; readonly result: TaskResult }[];
+  /** A task that is accepted with it, to press these roles again. */
+  readonly press?: { readonly task: NewTask; readonly roles: readonly string[] };
+  /** No file recorded as garbage goes before this, milliseconds: what the lost history refers to is among them. */
+  readonly garbageNotBeforeMs: number;
+}
+
 export interface Garbage {
   readonly name: string;
   readonly role: string;
@@ -316,6 +343,20 @@ export interface Database {
   taskChanges(task: string): Promise<readonly (OpenChange & { readonly outcome?: ChangeOutcome })[]>;
   /** Ends tasks without a batch, and takes those of their changes that are still open out of the queue. Counts at once. */
   endTasks(lease: Lease, results: readonly { readonly task: string; readonly result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>): Promise<void>;
+
+  // ---- adoption
+
+  /** Every change, held ones too, that is open or whose batch was committed, never shown and not folded; in order of acceptance. Not those of open batches. */
+  pendingChanges(): Promise<readonly OpenChange[]>;
+  /** Keeps targets of one role for an adoption; more calls add more. Nobody reads them before `adopt`, which forgets those of every other one. */
+  stageAdopted(lease: Lease, adoption: string, role: string, targets: readonly Target[]): Promise<void>;
+  /**
+   * Makes the adoption the head, visible, in one transaction, whatever its size: folds what was shown, opens
+   * again what was committed and never shown, and lifts what halted. Answers how many targets are new or
+   * other than before, and how many are gone.
+   * @throws DatabaseError `stale-base` | `lease-lost` | `unclear`
+   */
+  adopt(lease: Lease, adoption: Adoption): Promise<{ readonly seq: number; readonly readBack: number; readonly dropped: number }>;
 
   // ---- roles
 

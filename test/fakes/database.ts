@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from "node:util";
 
 import { DatabaseError } from "../../src/ports/database.ts";
 import type {
-  Accepted, AcceptRequest, ChangeKind, ChangeOutcome, Commit, CommittedHead, Database, Garbage, Lease, NewBatch,
+  Accepted, AcceptRequest, Adoption, ChangeKind, ChangeOutcome, Commit, CommittedHead, Database, Garbage, Lease, NewBatch,
   OpenBatch, OpenChange, PublisherState, RoleResult, RoleRow, SettingValue, Target, TaskKind, TaskRequest, TaskResult,
   TaskRow, Topic,
 } from "../../src/ports/database.ts";
@@ -62,6 +62,9 @@ interface Batch {
   readonly results: Map<string, RoleResult>;
   state: "open" | "committed" | "dropped";
   seq: number;
+  /** Folding it has begun. */
+  folding: boolean;
+  snapshotVersion: number;
 }
 
 interface GarbageRow extends Garbage {
@@ -81,7 +84,9 @@ class State {
   readonly garbage = new Map<string, GarbageRow>();
   readonly listeners = new Set<{ readonly topic: Topic; readonly call: () => void }>();
   /** What fold has still to do, oldest first; one entry is one row. */
-  unfolded: (() => void)[] = [];
+  unfolded: { readonly batch: Batch; readonly row: () => void }[] = [];
+  /** By adoption, by role. */
+  readonly adopted = new Map<string, Map<string, Map<string, string>>>();
   /** Tasks whose changes fold may forget. */
   ended: Task[] = [];
   nextChange = 1;
@@ -337,7 +342,7 @@ class Memory implements MemoryDatabase {
       const plan = [...batch.roles, "snapshot", "timestamp"].map((role, i) => ({ role, version: firstVersion + i }));
       state.publisher = { ...state.publisher, counter: state.publisher.counter + plan.length };
       const row: Batch = {
-        id: batch.id, base: batch.base, changes: cuts.map(({ change }) => change), plan, results: new Map(), state: "open", seq: 0,
+        id: batch.id, base: batch.base, changes: cuts.map(({ change }) => change), plan, results: new Map(), state: "open", seq: 0, folding: false, snapshotVersion: 0,
       };
       state.batches.set(row.id, row);
       for (const { cut, change } of cuts) {
@@ -406,6 +411,8 @@ class Memory implements MemoryDatabase {
       const seq = publisher.seq + 1;
       batch.state = "committed";
       batch.seq = seq;
+      batch.snapshotVersion = commit.snapshot.version;
+      const later = (row: () => void): void => { state.unfolded.push({ batch, row }); };
       state.publisher = {
         ...publisher, seq, head: commit.timestamp.sha256, pressedAtMs: Math.max(publisher.pressedAtMs, commit.pressedAtMs),
       };
@@ -430,16 +437,16 @@ class Memory implements MemoryDatabase {
       set(commit.snapshot, "snapshot", "");
       set(commit.timestamp, "timestamp", "");
 
-      for (const change of batch.changes) if (change.outcome === "apply") state.unfolded.push(() => { apply(state, change); });
+      for (const change of batch.changes) if (change.outcome === "apply") later(() => { apply(state, change); });
       for (const result of batch.results.values()) {
         const kind = kinds.get(result.role);
-        state.unfolded.push(() => { set(result, kind?.kind, kind?.parent); });
+        later(() => { set(result, kind?.kind, kind?.parent); });
       }
       for (const { role, version } of batch.plan) {
         const used = role === "snapshot" ? commit.snapshot.version : batch.results.get(role)?.version;
-        if (used !== version) state.unfolded.push(() => { state.addGarbage(role, version, commit.garbageNotBeforeMs); });
+        if (used !== version) later(() => { state.addGarbage(role, version, commit.garbageNotBeforeMs); });
       }
-      state.unfolded.push(() => { state.ended.push(...new Set(batch.changes.map((change) => change.task))); });
+      later(() => { state.ended.push(...new Set(batch.changes.map((change) => change.task))); });
       return { seq };
     });
   }
@@ -458,10 +465,11 @@ class Memory implements MemoryDatabase {
     return this.#run((state) => {
       state.fence(lease);
       const rows = state.unfolded.splice(0, limit);
-      for (const row of rows) row();
-      for (const task of state.ended.splice(0, limit - rows.length)) {
-        if (!task.changes.some(isPending) && task.result) task.changes = [];
+      for (const { batch, row } of rows) {
+        batch.folding = true;
+        row();
       }
+      forget(state.ended.splice(0, limit - rows.length));
       return { remaining: state.unfolded.length > 0 || state.ended.length > 0 };
     });
   }
@@ -509,6 +517,100 @@ class Memory implements MemoryDatabase {
         state.ended.push(task);
       }
       state.hint("visible");
+    });
+  }
+
+  // ---- adoption
+
+  pendingChanges(): Promise<readonly OpenChange[]> {
+    return this.#run((state) => [...state.tasks.values()].flatMap((task) => task.changes)
+      .filter((change) => isOpen(change) || (isUnseen(state, change.batch) && !(change.task.result && change.task.resultBatch === undefined)))
+      .map(openChange));
+  }
+
+  stageAdopted(lease: Lease, adoption: string, role: string, targets: readonly Target[]): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const roles = state.adopted.get(adoption) ?? new Map<string, Map<string, string>>();
+      roles.set(role, new Map([...(roles.get(role) ?? []), ...targets.map(({ path, fragment }) => [path, fragment] as const)]));
+      state.adopted.set(adoption, roles);
+    });
+  }
+
+  adopt(lease: Lease, adoption: Adoption): Promise<{ seq: number; readBack: number; dropped: number }> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const { timestamp, snapshot, garbageNotBeforeMs: notBeforeMs } = adoption;
+      if (state.publisher.head !== adoption.base) throw new DatabaseError("stale-base", "the head moved");
+      if ([...state.batches.values()].some((batch) => batch.state === "open")) throw new DatabaseError("stale-base", "a batch is open");
+      const all = new Map([...state.tasks.values()].flatMap((task) => task.changes).map((change) => [change.id, change]));
+      const cuts = adoption.changes.map((cut) => {
+        const change = all.get(cut.id);
+        if (!change || !(isOpen(change) || isUnseen(state, change.batch))) throw new DatabaseError("stale-base", `change ${String(cut.id)} is no longer open`);
+        return { cut, change };
+      });
+
+      for (const batch of [...state.batches.values()].filter((each) => isUnseen(state, each))) reopen(state, batch, notBeforeMs);
+      for (const { row } of state.unfolded.splice(0)) row();
+      forget(state.ended.splice(0));
+
+      const seq = state.publisher.seq + 1;
+      const batch: Batch = {
+        id: adoption.id, base: adoption.base, changes: cuts.map(({ change }) => change), plan: [], results: new Map(), state: "committed", seq, folding: false, snapshotVersion: snapshot.version,
+      };
+      state.batches.set(batch.id, batch);
+      for (const { cut, change } of cuts) {
+        change.batch = batch;
+        change.outcome = cut.outcome;
+        change.cutRole = cut.role;
+      }
+      for (const { task: id, result } of adoption.results) {
+        const task = state.tasks.get(id);
+        if (!task || (task.result && (task.resultBatch === undefined || task.resultBatch.state === "committed"))) continue;
+        task.result = structuredClone(result);
+        task.resultBatch = batch;
+      }
+      state.unfolded.push({ batch, row: () => { state.ended.push(...new Set(batch.changes.map((change) => change.task))); } });
+
+      let readBack = 0;
+      let dropped = 0;
+      for (const { takesTargets, ...row } of adoption.roles) {
+        if (takesTargets) {
+          const before = state.artifacts.get(row.role) ?? new Map<string, string>();
+          const after = state.adopted.get(adoption.id)?.get(row.role) ?? new Map<string, string>();
+          readBack += [...after].filter(([path, fragment]) => before.get(path) !== fragment).length;
+          dropped += [...before.keys()].filter((path) => !after.has(path)).length;
+          state.artifacts.set(row.role, after);
+        }
+        putRow(state, row, notBeforeMs);
+      }
+      putRow(state, { ...resultOf(snapshot), kind: "snapshot", parent: "", retired: false }, notBeforeMs);
+      putRow(state, { ...resultOf(timestamp), kind: "timestamp", parent: "", retired: false }, notBeforeMs);
+      for (const { role, version, bytes } of adoption.envelopes) {
+        const versions = role === "root" ? state.envelopes.get(role) : undefined;
+        state.envelopes.set(role, new Map([...(versions ?? []), [version, Buffer.from(bytes)]]));
+      }
+      for (const [name, row] of state.garbage) {
+        if (state.roles.get(row.role)?.version === row.version) state.garbage.delete(name);
+        else state.garbage.set(name, { ...row, notBeforeMs: Math.max(row.notBeforeMs, notBeforeMs) });
+      }
+      state.committed.push({
+        seq, sha256: timestamp.sha256, timestampVersion: timestamp.version, snapshotVersion: snapshot.version,
+        timestamp: Buffer.from(timestamp.bytes), expiresMs: timestamp.expiresMs,
+      });
+      const { halted: _, ...publisher } = state.publisher;
+      state.publisher = { ...publisher, seq, visible: seq, head: timestamp.sha256, counter: Math.max(publisher.counter, adoption.counter) };
+      if (adoption.press) {
+        const { task, roles } = adoption.press;
+        const row: Task = { id: task.id, kind: task.kind, createdMs: task.createdMs, request: structuredClone(task.request), held: false, changes: [], result: undefined, resultBatch: undefined };
+        row.changes = roles.map((role) => ({
+          id: state.nextChange++, task: row, kind: "refresh", role, path: "", fragment: "", bytes: 0, attempts: 0, attemptsAlone: 0, batch: undefined, outcome: undefined, cutRole: role,
+        }));
+        state.tasks.set(row.id, row);
+      }
+      state.adopted.clear();
+      state.hint("visible");
+      return { seq, readBack, dropped };
     });
   }
 
@@ -591,6 +693,40 @@ class Memory implements MemoryDatabase {
 
 function setAll(state: State, settings: Readonly<Record<string, SettingValue>> | undefined): void {
   for (const [name, value] of Object.entries(settings ?? {})) state.settings.set(name, structuredClone(value));
+}
+
+/** Committed, never shown, and not folded: as good as open. */
+function isUnseen(state: State, batch: Batch | undefined): boolean {
+  return batch?.state === "committed" && batch.seq > state.publisher.visible && !batch.folding;
+}
+
+function reopen(state: State, batch: Batch, notBeforeMs: number): void {
+  batch.state = "dropped";
+  state.unfolded = state.unfolded.filter((row) => row.batch !== batch);
+  for (const change of batch.changes) {
+    change.batch = undefined;
+    change.outcome = change.task.result && change.task.resultBatch === undefined ? "set-aside" : undefined;
+    change.cutRole = change.role;
+  }
+  for (const task of state.tasks.values()) {
+    if (task.resultBatch !== batch) continue;
+    if (task.changes.length > 0) task.result = undefined;
+    task.resultBatch = undefined;
+  }
+  for (const { role, version } of batch.results.values()) state.addGarbage(role, version, notBeforeMs);
+  state.addGarbage("snapshot", batch.snapshotVersion, notBeforeMs);
+}
+
+function forget(ended: readonly Task[]): void {
+  for (const task of ended) if (!task.changes.some(isPending) && task.result) task.changes = [];
+}
+
+const resultOf = ({ role, version, length, sha256, expiresMs }: RoleResult): RoleResult => ({ role, version, length, sha256, expiresMs });
+
+function putRow(state: State, row: RoleRow, notBeforeMs: number): void {
+  const old = state.roles.get(row.role);
+  if (old && old.version !== row.version) state.addGarbage(row.role, old.version, notBeforeMs);
+  state.roles.set(row.role, { ...resultOf(row), kind: row.kind, parent: row.parent, retired: row.retired });
 }
 
 /** Rule 16. */

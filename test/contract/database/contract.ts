@@ -5,6 +5,7 @@
 
 import { describe, test } from "node:test";
 
+import { adoptCases } from "./cases-adopt.ts";
 import { batchCases } from "./cases-batch.ts";
 import { foldCases } from "./cases-fold.ts";
 import { leaseCases } from "./cases-lease.ts";
@@ -17,7 +18,7 @@ export { START } from "./subject.ts";
 export type { Case, Subject } from "./subject.ts";
 
 export const cases: readonly Case[] = [
-  ...requestCases, ...queueCases, ...leaseCases, ...batchCases, ...foldCases, ...retentionCases,
+  ...requestCases, ...queueCases, ...leaseCases, ...batchCases, ...foldCases, ...retentionCases, ...adoptCases,
 ];
 
 export function databaseContract(name: string, open: () => Promise<Subject>): void {

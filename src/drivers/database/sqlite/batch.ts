@@ -62,8 +62,8 @@ export function* undoCut(db: Connection, no: number): Generator<void, undefined>
   return undefined;
 }
 
-/** Answers the bytes bound. */
-function bind(db: Connection, batch: number, changes: readonly CutChange[]): number {
+/** Inside a transaction. Answers the bytes bound. */
+export function bind(db: Connection, batch: number, changes: readonly CutChange[]): number {
   const tasks = new TaskFinder(db);
   let bytes = 0;
   for (const change of changes) {
@@ -108,17 +108,22 @@ export function* stageTaskResults(db: Connection, lease: Lease, batch: string, r
     db.transaction(() => {
       fence(db, lease, now());
       const { no } = openBatch(db, batch);
-      for (const { task, endedMs, body } of results.slice(from, from + SLICE)) {
-        db.run(
-          `INSERT INTO result (task, batch, ended_ms, body) SELECT no, ?, ?, ? FROM task WHERE id = ?
-           ON CONFLICT (task) DO UPDATE SET batch = excluded.batch, ended_ms = excluded.ended_ms, body = excluded.body
-           WHERE (SELECT state FROM batch WHERE no = result.batch) <> 'committed'`,
-          no, endedMs, body, task,
-        );
-      }
+      putResults(db, no, results.slice(from, from + SLICE));
     });
   }
   return undefined;
+}
+
+/** Inside a transaction: results that count with that batch, but for tasks that have one which counts, or will. */
+export function putResults(db: Connection, batch: number, results: readonly TaskEnding[]): void {
+  for (const { task, endedMs, body } of results) {
+    db.run(
+      `INSERT INTO result (task, batch, ended_ms, body) SELECT no, ?, ?, ? FROM task WHERE id = ?
+       ON CONFLICT (task) DO UPDATE SET batch = excluded.batch, ended_ms = excluded.ended_ms, body = excluded.body
+       WHERE (SELECT state FROM batch WHERE no = result.batch) <> 'committed'`,
+      batch, endedMs, body, task,
+    );
+  }
 }
 
 /** Moves the head. Nothing here is proportional to the batch but the check of new roles, which a bootstrap has. */
@@ -146,14 +151,19 @@ export function commit(db: Connection, lease: Lease, commit: CommitMessage, nowM
     );
     db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", batch["changes"] ?? 0, batch["bytes"] ?? 0);
     setSettings(db, commit.settings);
-    for (const { role, version, bytes } of commit.envelopes) {
-      if (role !== "root") db.run("DELETE FROM envelope WHERE role = ?", role);
-      db.run("INSERT INTO envelope VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes", role, version, bytes);
-    }
+    putEnvelopes(db, commit.envelopes);
     putRole(db, snapshot, { kind: "snapshot", parent: "" }, commit.garbageNotBeforeMs);
     putRole(db, timestamp, { kind: "timestamp", parent: "" }, commit.garbageNotBeforeMs);
     return { seq };
   });
+}
+
+/** Inside a transaction: every root stays, of other roles the last one. */
+export function putEnvelopes(db: Connection, envelopes: CommitMessage["envelopes"]): void {
+  for (const { role, version, bytes } of envelopes) {
+    if (role !== "root") db.run("DELETE FROM envelope WHERE role = ?", role);
+    db.run("INSERT INTO envelope VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes", role, version, bytes);
+  }
 }
 
 /**
@@ -189,7 +199,7 @@ export function* dropBatch(db: Connection, lease: Lease, id: string, died: boole
 }
 
 /** Changes given back to a task that ended meanwhile are out of the queue. */
-function takeOutOfEnded(db: Connection, changes: readonly Row[]): void {
+export function takeOutOfEnded(db: Connection, changes: readonly Row[]): void {
   const tasks = new TaskFinder(db);
   for (const { no, bytes } of changes) {
     const task = tasks.of(Number(no));

@@ -4,7 +4,7 @@ import type { MessagePort } from "node:worker_threads";
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type {
-  Accepted, AcceptRequest, ChangeOutcome, Commit, CommittedHead, Database, Garbage, Lease, NewBatch, NewChange, OpenBatch, OpenChange,
+  Accepted, AcceptRequest, Adoption, ChangeOutcome, Commit, CommittedHead, Database, Garbage, Lease, NewBatch, NewChange, OpenBatch, OpenChange,
   PublisherState, RoleResult, RoleRow, SettingValue, Target, TaskResult, TaskRow, Topic,
 } from "../../../ports/database.ts";
 import { faultOf } from "./faults.ts";
@@ -198,6 +198,21 @@ export class SqliteClient implements Database {
     return this.#call("endTasks", lease, endings(results), settingsOf(settings));
   }
 
+  // ---- adoption
+
+  pendingChanges(): Promise<readonly OpenChange[]> {
+    return this.#read((db) => db.pendingChanges());
+  }
+
+  stageAdopted(lease: Lease, adoption: string, role: string, targets: readonly Target[]): Promise<void> {
+    return this.#call("stageAdopted", lease, adoption, role, targets);
+  }
+
+  async adopt(lease: Lease, adoption: Adoption): Promise<{ seq: number; readBack: number; dropped: number }> {
+    const { press, results, ...rest } = adoption;
+    return this.#call("adopt", lease, { ...rest, results: endings(results), press: press && pressing(press) });
+  }
+
   // ---- roles
 
   roles(): Promise<readonly RoleRow[]> {
@@ -335,6 +350,16 @@ function flatten(changes: readonly NewChange[], bytes: readonly number[]): (stri
     flat[i++] = bytes[n] ?? 0;
   }
   return flat;
+}
+
+/** The request to press roles again, as if it had come in. */
+function pressing({ task, roles }: NonNullable<Adoption["press"]>): AcceptMessage {
+  const changes = roles.map((role): NewChange => ({ kind: "refresh", role, path: "", fragment: "" }));
+  return {
+    task: { ...task, request: JSON.stringify(task.request) }, changes: { flat: flatten(changes, changes.map(bytesOf)) }, count: changes.length, bytes: 0,
+    held: false, releaseHeld: false, result: undefined, settings: [], expectBootstrap: undefined, idempotency: undefined,
+    limits: { changes: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER },
+  };
 }
 
 function ending(result: TaskResult): Ending {

@@ -32,25 +32,30 @@ export function* fold(db: Connection, lease: Lease, limit: number, now: () => nu
 function foldSlice(db: Connection, lease: Lease, limit: number, nowMs: number): { readonly remaining: boolean } {
   return db.transaction(() => {
     fence(db, lease, nowMs);
-    let left = limit;
-    while (left > 0) {
-      const batch = db.get("SELECT * FROM batch WHERE fold_phase IS NOT NULL ORDER BY seq LIMIT 1");
-      if (!batch) break;
-      const phase = Number(batch["fold_phase"]);
-      const slice = PHASES[phase]?.(db, batch, String(batch["fold_cursor"]), left);
-      left -= slice?.rows ?? 0;
-      if (slice?.cursor !== undefined) {
-        db.run("UPDATE batch SET fold_cursor = ? WHERE no = ?", slice.cursor, batch["no"] ?? null);
-      } else if (phase + 1 < PHASES.length) {
-        db.run("UPDATE batch SET fold_phase = ?, fold_cursor = '' WHERE no = ?", phase + 1, batch["no"] ?? null);
-      } else {
-        db.run("UPDATE batch SET fold_phase = NULL, fold_cursor = NULL, roles = NULL, new_roles = NULL WHERE no = ?", batch["no"] ?? null);
-      }
-    }
-    if (left > 0) forgetChanges(db, left);
-    const more = db.get("SELECT 1 FROM batch WHERE fold_phase IS NOT NULL LIMIT 1") ?? db.get("SELECT 1 FROM task WHERE forget = 1 LIMIT 1");
-    return { remaining: more !== undefined };
+    return foldRows(db, limit);
   });
+}
+
+/** Inside a transaction: at most `limit` rows. */
+export function foldRows(db: Connection, limit: number): { readonly remaining: boolean } {
+  let left = limit;
+  while (left > 0) {
+    const batch = db.get("SELECT * FROM batch WHERE fold_phase IS NOT NULL ORDER BY seq LIMIT 1");
+    if (!batch) break;
+    const phase = Number(batch["fold_phase"]);
+    const slice = PHASES[phase]?.(db, batch, String(batch["fold_cursor"]), left);
+    left -= slice?.rows ?? 0;
+    if (slice?.cursor !== undefined) {
+      db.run("UPDATE batch SET fold_cursor = ? WHERE no = ?", slice.cursor, batch["no"] ?? null);
+    } else if (phase + 1 < PHASES.length) {
+      db.run("UPDATE batch SET fold_phase = ?, fold_cursor = '' WHERE no = ?", phase + 1, batch["no"] ?? null);
+    } else {
+      db.run("UPDATE batch SET fold_phase = NULL, fold_cursor = NULL, roles = NULL, new_roles = NULL WHERE no = ?", batch["no"] ?? null);
+    }
+  }
+  if (left > 0) forgetChanges(db, left);
+  const more = db.get("SELECT 1 FROM batch WHERE fold_phase IS NOT NULL LIMIT 1") ?? db.get("SELECT 1 FROM task WHERE forget = 1 LIMIT 1");
+  return { remaining: more !== undefined };
 }
 
 /** Applies the batch's changes; a task none of whose changes is open any more, and that has its result, may be forgotten. */

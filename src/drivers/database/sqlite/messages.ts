@@ -1,7 +1,7 @@
 // What a client asks of the database thread.
 
 import type {
-  Accepted, Commit, Lease, NewBatch, RoleResult, TaskKind,
+  Accepted, Adoption, Commit, Lease, NewBatch, RoleResult, Target, TaskKind,
 } from "../../../ports/database.ts";
 
 /** A change on its way: kind, role, path, fragment, bytes; one array for all, which is cheap to copy. */
@@ -38,6 +38,11 @@ export interface CommitMessage extends Omit<Commit, "settings" | "newRoles"> {
   readonly newRoles: NonNullable<Commit["newRoles"]>;
 }
 
+export interface AdoptMessage extends Omit<Adoption, "results" | "press"> {
+  readonly results: readonly TaskEnding[];
+  readonly press: AcceptMessage | undefined;
+}
+
 export interface Halted {
   readonly code: string;
   readonly reason: string;
@@ -68,6 +73,8 @@ export interface WriteCalls {
   fold: (lease: Lease, limit: number) => { readonly remaining: boolean };
   dropBatch: (lease: Lease, batch: string, died: boolean) => undefined;
   endTasks: (lease: Lease, results: readonly TaskEnding[], settings: readonly Setting[]) => undefined;
+  stageAdopted: (lease: Lease, adoption: string, role: string, targets: readonly Target[]) => undefined;
+  adopt: (lease: Lease, adoption: AdoptMessage) => { readonly seq: number; readonly readBack: number; readonly dropped: number };
   forgetGarbage: (lease: Lease, names: readonly string[]) => undefined;
   forgetBefore: (lease: Lease, limits: ForgetLimits, limit: number) => undefined;
 }

@@ -157,6 +157,14 @@ export class Reader {
     });
   }
 
+  pendingChanges(): readonly OpenChange[] {
+    return this.#all(
+      `SELECT ${CHANGE}, t.id, t.held FROM task t CROSS JOIN change c ON c.no BETWEEN t.first_change AND t.last_change LEFT JOIN batch b ON b.no = c.batch
+       WHERE t.open > 0 AND t.held <> 2 AND (c.batch IS NULL
+         OR (b.state = 'committed' AND b.seq > (SELECT visible FROM publisher) AND b.fold_phase = 0 AND b.fold_cursor = '')) ORDER BY t.no, c.no`,
+    ).map((row) => openChange(row, String(row[8]), row[9] === 1));
+  }
+
   roles(): readonly RoleRow[] {
     return this.#all(`SELECT ${ROLE} FROM role WHERE kind NOT IN ('root', 'snapshot', 'timestamp')`).map(roleRow);
   }

@@ -93,4 +93,10 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX idempotency_created ON idempotency (created_ms);
   `,
+  `
+  -- Targets read back from storage, for an adoption that is under way.
+  CREATE TABLE adopted (
+    adoption TEXT NOT NULL, role TEXT NOT NULL, path TEXT NOT NULL, fragment TEXT NOT NULL, PRIMARY KEY (adoption, role, path)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -6,6 +6,7 @@
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type { Accepted } from "../../../ports/database.ts";
+import { adopt, stageAdopted } from "./adopt.ts";
 import { acceptOne, stageSlice, unstage } from "./accept.ts";
 import { commit, cut, dropBatch, stageResults, stageTaskResults, undoCut } from "./batch.ts";
 import type { Connection } from "./connection.ts";
@@ -23,7 +24,7 @@ export type Hint = (topic: "work" | "visible") => void;
 
 /** Calls that do not wait for the one in progress. */
 const AT_ONCE: ReadonlySet<keyof WriteCalls> = new Set(["takeLease", "renewLease", "releaseLease", "stage"] as const);
-const HINTS: Partial<Record<keyof WriteCalls, "work" | "visible">> = { dropBatch: "work", markVisible: "visible", endTasks: "visible" };
+const HINTS: Partial<Record<keyof WriteCalls, "work" | "visible">> = { dropBatch: "work", markVisible: "visible", endTasks: "visible", adopt: "visible" };
 
 interface Waiting {
   readonly call: Call;
@@ -190,6 +191,8 @@ function methodsOn(db: Connection, now: () => number): Methods {
     fold: (lease, limit) => fold(db, lease, limit, now),
     dropBatch: (lease, batch, died) => dropBatch(db, lease, batch, died, now),
     endTasks: (lease, results, settings) => endTasks(db, lease, results, settings, now()),
+    stageAdopted: (lease, adoption, role, targets) => stageAdopted(db, lease, adoption, role, targets, now),
+    adopt: (lease, message) => adopt(db, lease, message, now()),
     forgetGarbage: (lease, names) => forgetGarbage(db, lease, names, now()),
     forgetBefore: (lease, limits, limit) => forgetBefore(db, lease, limits, limit, now()),
   };

@@ -1,0 +1,100 @@
+// Adopting what a lost history published (rule 17): staged in slices, true in one transaction.
+//
+// That transaction is as large as what it adopts. It runs with the service stopped, so it holds up nobody.
+
+import { DatabaseError } from "../../../ports/database.ts";
+import type { Lease, Target } from "../../../ports/database.ts";
+import { acceptOne } from "./accept.ts";
+import { bind, putEnvelopes, putResults, takeOutOfEnded } from "./batch.ts";
+import type { Connection, Row } from "./connection.ts";
+import { addGarbage, foldRows, putRole } from "./fold.ts";
+import { fence, publisherRow } from "./lease.ts";
+import { SLICE } from "./messages.ts";
+import type { AdoptMessage } from "./messages.ts";
+
+export function* stageAdopted(db: Connection, lease: Lease, adoption: string, role: string, targets: readonly Target[], now: () => number): Generator<void, undefined> {
+  for (let from = 0; from < targets.length; from += SLICE) {
+    if (from > 0) yield;
+    db.transaction(() => {
+      fence(db, lease, now());
+      for (const { path, fragment } of targets.slice(from, from + SLICE)) {
+        db.run("INSERT INTO adopted VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET fragment = excluded.fragment", adoption, role, path, fragment);
+      }
+    });
+  }
+  return undefined;
+}
+
+export function adopt(db: Connection, lease: Lease, adoption: AdoptMessage, nowMs: number): { readonly seq: number; readonly readBack: number; readonly dropped: number } {
+  return db.transaction(() => {
+    fence(db, lease, nowMs);
+    const publisher = publisherRow(db);
+    if (publisher["head"] !== adoption.base) throw new DatabaseError("stale-base", "the head moved");
+    if (db.get("SELECT 1 FROM batch WHERE state <> 'committed' LIMIT 1")) throw new DatabaseError("stale-base", "a batch is open");
+
+    const unseen = db.all("SELECT * FROM batch WHERE seq > ? AND fold_phase = 0 AND fold_cursor = ''", publisher["visible"] ?? 0);
+    for (const batch of unseen) reopen(db, batch, adoption.garbageNotBeforeMs);
+    while (foldRows(db, SLICE).remaining);
+
+    const { timestamp, snapshot } = adoption;
+    const seq = Number(publisher["seq"]) + 1;
+    // Its changes are done already; what remains of folding is to count them as ended, and forget them.
+    const no = Number(db.get(
+      `INSERT INTO batch (id, base, state, seq, changes, bytes, first_version, roles, snapshot_version, new_roles, garbage_not_before_ms, fold_phase, fold_cursor)
+       VALUES (?, ?, 'committed', ?, ?, 0, ?, '[]', ?, '[]', ?, 0, '') RETURNING no`,
+      adoption.id, adoption.base, seq, adoption.changes.length, snapshot.version, snapshot.version, adoption.garbageNotBeforeMs,
+    )?.["no"]);
+    const bytes = bind(db, no, adoption.changes);
+    db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", adoption.changes.length, bytes);
+    putResults(db, no, adoption.results);
+
+    const targets = { readBack: 0, dropped: 0 };
+    for (const role of adoption.roles) {
+      if (role.takesTargets) takeTargets(db, adoption.id, role.role, targets);
+      putRole(db, role, role, adoption.garbageNotBeforeMs);
+      db.run("UPDATE role SET retired = ? WHERE name = ?", role.retired ? 1 : 0, role.role);
+    }
+    putRole(db, snapshot, { kind: "snapshot", parent: "" }, adoption.garbageNotBeforeMs);
+    putRole(db, timestamp, { kind: "timestamp", parent: "" }, adoption.garbageNotBeforeMs);
+    putEnvelopes(db, adoption.envelopes);
+    db.run("DELETE FROM garbage WHERE EXISTS (SELECT 1 FROM role WHERE role.name = garbage.role AND role.version = garbage.version)");
+    db.run("UPDATE garbage SET not_before_ms = max(not_before_ms, ?)", adoption.garbageNotBeforeMs);
+    db.run("INSERT INTO committed VALUES (?, ?, ?, ?, ?, ?)", seq, timestamp.sha256, timestamp.version, snapshot.version, timestamp.bytes, timestamp.expiresMs);
+    db.run(
+      "UPDATE publisher SET seq = ?1, visible = ?1, head = ?2, counter = max(counter, ?3), halted_code = NULL, halted_reason = NULL",
+      seq, timestamp.sha256, adoption.counter,
+    );
+    if (adoption.press) acceptOne(db, adoption.press, nowMs);
+    db.run("DELETE FROM adopted");
+    return { seq, ...targets };
+  });
+}
+
+/** A batch that was committed and that no client saw: its changes are open again, its tasks have no result, its names may go. */
+function reopen(db: Connection, batch: Row, garbageNotBeforeMs: number): void {
+  const no = batch["no"] ?? null;
+  const changes = db.all("UPDATE change SET batch = NULL, outcome = NULL, cut_role = NULL WHERE batch = ? RETURNING no, bytes", no);
+  db.run("UPDATE backlog SET changes = changes + ?, bytes = bytes + ?", changes.length, changes.reduce((sum, { bytes }) => sum + Number(bytes), 0));
+  takeOutOfEnded(db, changes);
+  db.run("DELETE FROM result WHERE batch = ? AND EXISTS (SELECT 1 FROM task WHERE task.no = result.task AND task.open > 0)", no);
+  // Of tasks without changes (a bootstrap): it happened.
+  db.run("UPDATE result SET batch = NULL WHERE batch = ?", no);
+  for (const { role, version } of db.all("SELECT role, version FROM batch_result WHERE batch = ?", no)) addGarbage(db, String(role), Number(version), garbageNotBeforeMs);
+  addGarbage(db, "snapshot", Number(batch["snapshot_version"]), garbageNotBeforeMs);
+  db.run("DELETE FROM batch_result WHERE batch = ?", no);
+  db.run("DELETE FROM batch WHERE no = ?", no);
+}
+
+/** The role lists what was staged, and nothing else. */
+function takeTargets(db: Connection, adoption: string, role: string, count: { readBack: number; dropped: number }): void {
+  const number = (row: Row | undefined): number => Number(row?.["n"]);
+  count.readBack += number(db.get(
+    `SELECT count(*) AS n FROM adopted a LEFT JOIN artifact b ON b.role = a.role AND b.path = a.path
+     WHERE a.adoption = ? AND a.role = ? AND b.fragment IS NOT a.fragment`, adoption, role,
+  ));
+  count.dropped += number(db.get(
+    "SELECT count(*) AS n FROM artifact b WHERE role = ?2 AND NOT EXISTS (SELECT 1 FROM adopted WHERE adoption = ?1 AND role = ?2 AND path = b.path)", adoption, role,
+  ));
+  db.run("DELETE FROM artifact WHERE role = ?", role);
+  db.run("INSERT INTO artifact SELECT role, path, fragment FROM adopted WHERE adoption = ? AND role = ? ORDER BY path", adoption, role);
+}
