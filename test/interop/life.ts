@@ -136,7 +136,7 @@ export function describeLife(life: Life): void {
     }
 
     test("python-tuf's models find no fault in any file, old versions included", async () => {
-      const inspection = await outputOf([PYTHON, join(import.meta.dirname, "python", "inspect_metadata.py"), service.metadataFolder], INSPECTION_MS);
+      const inspection = await outputOf([PYTHON, join(import.meta.dirname, "python", "inspect_metadata.py"), service.metadataFolder], { timeOutMs: INSPECTION_MS });
       const { files, faults } = JSON.parse(inspection) as { readonly files: number; readonly faults: readonly string[] };
       assert.deepEqual(faults, []);
       assert.ok(files >= life.bins + 4, `${String(files)} files`);

@@ -2,9 +2,9 @@
 // and messages compared word by word.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
 import { join } from "node:path";
+import { outputOf } from "./clients.ts";
 import { PYTHON } from "./install.ts";
 import { startUnbootstrapped } from "./service.ts";
 
@@ -88,13 +88,7 @@ function last(seen: Seen | undefined): string | undefined {
   return seen?.states.at(-1);
 }
 
-function send(steps: readonly Step[]): Promise<readonly Seen[]> {
+async function send(steps: readonly Step[]): Promise<readonly Seen[]> {
   const script = join(import.meta.dirname, "python", "rest_client.py");
-  return new Promise((resolve, reject) => {
-    const child = execFile(PYTHON, [script, service.origin], { timeout: 60_000 }, (error, stdout, stderr) => {
-      if (error === null) resolve(JSON.parse(stdout) as readonly Seen[]);
-      else reject(new Error(stderr, { cause: error }));
-    });
-    child.stdin?.end(JSON.stringify(steps));
-  });
+  return JSON.parse(await outputOf([PYTHON, script, service.origin], { input: JSON.stringify(steps) })) as readonly Seen[];
 }
