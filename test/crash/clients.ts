@@ -1,0 +1,104 @@
+// Three TUF clients over the bytes in a storage: one that starts from the trusted root each
+// time, one that returns with its cache, and one that is in flight: it read the timestamp
+// some time ago and fetches what it names only now.
+//
+// They walk everything (timestamp, snapshot, targets, every bin), as no client does at once,
+// so that a file any client might ask for is asked for.
+
+import assert from "node:assert/strict";
+import { TufError } from "../../src/tuf/errors.ts";
+import { TrustedSet } from "../../src/tuf/trusted-set.ts";
+
+export interface Files {
+  peek(name: string): Buffer | undefined;
+}
+
+/** What a client believes after a walk. */
+export interface Seen {
+  readonly timestampVersion: number;
+  readonly timestamp: Buffer;
+  /** Path to the length of the target. */
+  readonly targets: ReadonlyMap<string, number>;
+}
+
+/** What a client keeps from one walk to the next. */
+export interface Cache {
+  timestamp?: Buffer;
+  snapshot?: Buffer;
+  readonly targets: Map<string, Buffer>;
+}
+
+/** A client that read the timestamp and nothing else yet. */
+export interface InFlight {
+  readonly timestamp: Buffer;
+  /** The cache it started from. */
+  readonly cache: Cache;
+}
+
+export const emptyCache = (): Cache => ({ targets: new Map() });
+const copyOf = (cache: Cache): Cache => ({ ...cache, targets: new Map(cache.targets) });
+
+/** A refusal for age alone: right when no publisher lived, never when one did. */
+export const isExpired = (error: unknown): boolean => error instanceof TufError && error.code.endsWith("-expired");
+
+/** Fetches the timestamp. Undefined when there is no repository yet. */
+export function begin(files: Files, cache: Cache): InFlight | undefined {
+  const timestamp = files.peek("timestamp.json");
+  return timestamp === undefined ? undefined : { timestamp, cache: copyOf(cache) };
+}
+
+/**
+ * Goes on from the timestamp to every role, and keeps what it accepted in `cache`.
+ * @throws TufError, and AssertionError for a file that is not there
+ */
+export function finish(files: Files, root: Buffer, flight: InFlight, now: number, cache: Cache = flight.cache): Seen {
+  const trusted = new TrustedSet(root, { now });
+  assert.equal(files.peek("2.root.json"), undefined);
+  assert.deepEqual(files.peek("1.root.json"), root, "1.root.json is there whenever a timestamp is");
+  if (flight.cache.timestamp !== undefined) tolerate(() => trusted.updateTimestamp(flight.cache.timestamp!), "timestamp-expired");
+  tolerate(() => trusted.updateTimestamp(flight.timestamp), "timestamp-equal");
+  const timestamp = trusted.timestamp!.signed;
+
+  if (flight.cache.snapshot !== undefined) tolerate(() => trusted.updateSnapshot(flight.cache.snapshot!, { trusted: true }), "snapshot-expired", "snapshot-version");
+  const { version } = timestamp.meta["snapshot.json"];
+  const snapshot = fetch(files, `${String(version)}.snapshot.json`);
+  trusted.updateSnapshot(snapshot);
+
+  const targets = new Map<string, number>();
+  const meta = trusted.snapshot!.signed.meta;
+  const kept = new Map<string, Buffer>();
+  for (const role of ["targets", ...Object.keys(meta).map((file) => file.replace(/\.json$/, "")).filter((role) => role !== "targets")]) {
+    const stated = meta[`${role}.json`]!;
+    const bytes = fetch(files, `${String(stated.version)}.${role}.json`);
+    trusted.updateTargets(bytes, role, role === "targets" ? "root" : "targets");
+    kept.set(role, bytes);
+    for (const [path, target] of Object.entries(trusted.targets(role)!.signed.targets)) {
+      assert.ok(!targets.has(path), `${path} is in two roles`);
+      targets.set(path, target.length);
+    }
+  }
+  cache.timestamp = flight.timestamp;
+  cache.snapshot = snapshot;
+  for (const [role, bytes] of kept) cache.targets.set(role, bytes);
+  return { timestampVersion: timestamp.version, timestamp: flight.timestamp, targets };
+}
+
+/** A whole walk, from the root alone when `cache` is empty. Undefined when there is no repository yet. */
+export function visit(files: Files, root: Buffer, cache: Cache, now: number): Seen | undefined {
+  const flight = begin(files, cache);
+  return flight === undefined ? undefined : finish(files, root, flight, now, cache);
+}
+
+function fetch(files: Files, name: string): Buffer {
+  const bytes = files.peek(name);
+  assert.ok(bytes, `a client asked for ${name}, which is not there`);
+  return bytes;
+}
+
+function tolerate(act: () => unknown, ...codes: readonly string[]): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof TufError) || !codes.includes(error.code)) throw error;
+  }
+}

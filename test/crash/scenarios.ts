@@ -1,0 +1,197 @@
+// What a publisher may be doing when a fault meets it. Each prepares a world in which the next
+// publisher that starts does it.
+
+import { Actor } from "./actor.ts";
+import { World, type WorldOptions } from "./world.ts";
+
+export interface Scenario {
+  readonly options?: WorldOptions;
+  /** The publisher is left alone for so long after it did what there was to do, milliseconds. */
+  readonly lastsMs?: number;
+  /** Brings the world there. */
+  prepare(world: World): Promise<void>;
+}
+
+/** Lets everything that is ready run. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+}
+
+/** So long a publisher tries at most, at a stretch, milliseconds of its clock. */
+const PATIENCE_MS = 180_000;
+
+/** Lets time pass until `done`, at most three minutes of it. Answers whether it came to that. */
+export async function until(world: World, done: () => boolean | Promise<boolean>, stepMs = 250): Promise<boolean> {
+  for (let passed = 0; passed <= PATIENCE_MS; passed += stepMs) {
+    await settle();
+    if (await done()) return true;
+    await world.clock.advance(stepMs);
+  }
+  return false;
+}
+
+/** Nothing accepted waits, and what is committed is visible. */
+export async function isSettled(world: World): Promise<boolean> {
+  const { seq, visible } = await world.inner.publisher();
+  return seq === visible && (await world.openTasks()) === 0 && (await world.inner.openBatches()).length === 0;
+}
+
+/** A publisher does what there is to do, and ends. */
+export async function publishAll(world: World): Promise<void> {
+  const actor = new Actor(world).start();
+  if (!(await until(world, () => isSettled(world)))) throw new Error("a publisher without faults does not come to rest");
+  await actor.stop();
+}
+
+async function repository(world: World): Promise<void> {
+  await world.accept(world.bootstrap(2));
+  await publishAll(world);
+  await world.accept(world.adds(["before"]));
+  await publishAll(world);
+}
+
+/** A publisher that dies after the `nth` call of that name. */
+async function dieAfter(world: World, name: string, nth = 1): Promise<void> {
+  const actor = new Actor(world);
+  let count = 0;
+  actor.fault = (call) => (call.name === name && ++count === nth ? "killed" : undefined);
+  actor.start();
+  if (!(await until(world, () => actor.dead))) throw new Error(`no publisher called ${name}`);
+  await world.clock.advance(15_001);
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Paths of both of two bins. */
+export const BOTH_BINS = ["a", "b", "c", "d", "e", "f"];
+
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  bootstrap: {
+    prepare: async (world) => {
+      await world.accept(world.bootstrap(2));
+    },
+  },
+  add: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.adds(["p"]));
+    },
+  },
+  bulk: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.adds(BOTH_BINS));
+      await world.accept(world.removes(["before", "never"]));
+    },
+  },
+  // A task whose changes ride in two batches.
+  split: {
+    options: { policy: { maxBatchChanges: 2 } },
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.adds(["p", "q", "r"]));
+    },
+  },
+  release: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.adds(["p"], { held: true }));
+      await world.accept(world.release());
+    },
+  },
+  nothing: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.removes(["never"]));
+    },
+  },
+  // Leading with nothing to do: the lease is renewed.
+  idle: {
+    lastsMs: 6_000,
+    prepare: repository,
+  },
+  refresh: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.refresh(["bins", "targets"]));
+    },
+  },
+  due: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.clock.advance(17 * HOUR_MS);
+    },
+  },
+  // A batch that died left names behind, and later ones made them old.
+  collect: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.adds(BOTH_BINS));
+      await dieAfter(world, "storage.create snapshot");
+      await publishAll(world);
+      await world.accept(world.adds(["p"]));
+    },
+  },
+  // The publisher before died in the middle of a batch.
+  unfinished: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.adds(["p"]));
+      await dieAfter(world, "storage.create role");
+    },
+  },
+  // The publisher before died between the commit and the timestamp.
+  unprojected: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.adds(["p"]));
+      await dieAfter(world, "database.commit");
+    },
+  },
+  // The publisher before died before it brought the rows up to date.
+  unfolded: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.adds(["p"]));
+      await dieAfter(world, "database.markVisible", 3);
+      await world.accept(world.adds(["q"]));
+    },
+  },
+  // Names that the database forgot it used.
+  taken: {
+    prepare: async (world) => {
+      await repository(world);
+      const { counter } = await world.inner.publisher();
+      for (const ahead of [1, 2]) for (const role of ["bins-0", "bins-1", "snapshot"]) world.storage.tamper(`${String(counter + ahead)}.${role}.json`, Buffer.from("{}"));
+      await world.accept(world.adds(["p"]));
+    },
+  },
+  // A signer that does not answer: the publisher halts and says so.
+  halted: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.adds(["p"]));
+      let failures = 1;
+      world.signers.beforeSign = () => {
+        if (failures-- > 0) throw new Error("no answer");
+      };
+    },
+  },
+};
+
+/** The calls of a publisher that does it without a fault, and ends. */
+export async function trace(scenario: Scenario): Promise<readonly string[]> {
+  const world = new World(scenario.options);
+  await scenario.prepare(world);
+  const actor = new Actor(world).start();
+  if (!(await until(world, () => isAtRest(world, actor)))) throw new Error("a publisher without faults does not come to rest");
+  await world.clock.advance(scenario.lastsMs ?? 0);
+  await actor.stop();
+  await world.requireWhole();
+  return actor.calls;
+}
+
+/** The publisher leads, turned at least once, and has nothing more to do. */
+export async function isAtRest(world: World, actor: Actor): Promise<boolean> {
+  return actor.calls.includes("database.openChanges") && (await isSettled(world));
+}

@@ -1,0 +1,284 @@
+// A repository on fakes that is watched: after every change of timestamp.json three clients
+// walk it, and whatever the database or the storage is told is compared with the model.
+//
+// The database keeps a history of its transactions, so that it can lose the last of them.
+
+import assert from "node:assert/strict";
+import { fsck } from "../../src/fsck/fsck.ts";
+import { filesOfStorage } from "../../src/fsck/files.ts";
+import type { Accepted, AcceptRequest, Database, NewChange, TaskKind } from "../../src/ports/database.ts";
+import type { PublisherDeps, PublisherPolicy } from "../../src/publisher/deps.ts";
+import { sha256Hex } from "../../src/tuf/crypto.ts";
+import { createFakeClock, createFakeRandom } from "../fakes/clock.ts";
+import { createMemoryDatabase } from "../fakes/database.ts";
+import { DAY_MS, signedRoot, START, TEST_POLICY } from "../fakes/publisher-stage.ts";
+import { createMemorySigners } from "../fakes/signer.ts";
+import { createMemoryStorage } from "../fakes/storage.ts";
+import { createMemoryTelemetry } from "../fakes/telemetry.ts";
+import { begin, emptyCache, finish, isExpired, visit, type Cache, type InFlight, type Seen } from "./clients.ts";
+import { Model } from "./model.ts";
+
+const WRITES = new Set([
+  "accept", "takeLease", "renewLease", "releaseLease", "halt", "cut", "allocate", "stageResults", "stageTaskResults",
+  "commit", "markVisible", "fold", "dropBatch", "endTasks", "forgetGarbage", "forgetBefore",
+]);
+const LIMITS = { changes: 1_000_000, bytes: 1_000_000_000 };
+
+export interface WorldOptions {
+  readonly seed?: number;
+  readonly policy?: Partial<PublisherPolicy>;
+  readonly weakReplace?: boolean;
+  /** Where accepted changes are bounded. */
+  readonly limits?: { readonly changes: number; readonly bytes: number };
+}
+
+export class World {
+  readonly clock = createFakeClock(START);
+  readonly random;
+  readonly storage;
+  readonly signers = createMemorySigners();
+  readonly telemetry = createMemoryTelemetry();
+  readonly model = new Model();
+  readonly root: Buffer;
+  readonly policy: PublisherPolicy;
+  readonly #limits: { readonly changes: number; readonly bytes: number };
+  #inner: Database;
+  #replayNow: number | undefined;
+  readonly #history: { readonly method: string; readonly args: readonly unknown[]; readonly now: number }[] = [];
+  /** The first thing that was not as it must be. */
+  violation: unknown;
+  readonly #returning: Cache = emptyCache();
+  #flight: InFlight | undefined;
+  #timestamp: Seen | undefined;
+  /** Timestamp bytes clients were shown, by version. */
+  readonly shown = new Map<number, Buffer>();
+  readonly #made = new Map<string, string>();
+  readonly #versions = new Map<string, string>();
+  /** Whether version numbers are still unique by name: not once the database lost some. */
+  #lost = false;
+  #lengths = 0;
+  /** A task may have changed its state. */
+  #tasksMoved = false;
+
+  constructor(options: WorldOptions = {}) {
+    this.random = createFakeRandom(options.seed ?? 1);
+    this.policy = { ...TEST_POLICY, ...options.policy };
+    this.#limits = options.limits ?? LIMITS;
+    this.storage = createMemoryStorage({ weakReplace: options.weakReplace ?? false });
+    this.storage.hooks = {
+      after: (operation, name) => {
+        if (operation === "replace") this.#watch(() => this.#timestampChanged());
+        if (operation === "create") this.#watch(() => this.#created(name));
+      },
+    };
+    this.#inner = createMemoryDatabase({ now: () => this.#now() });
+    this.root = signedRoot(this.signers.addEd25519("fn:online"), START + 3650 * DAY_MS);
+  }
+
+  #now(): number {
+    return this.#replayNow ?? this.clock.now();
+  }
+
+  // ---------------------------------------------------------------- database
+
+  /** The database itself, never faulty. */
+  get inner(): Database {
+    return this.#inner;
+  }
+
+  /** What publishers and requests speak to; its transactions are remembered. */
+  readonly database: Database = new Proxy({} as Database, {
+    get: (_, method: string) => {
+      const own = this.#inner[method as keyof Database] as (...args: readonly unknown[]) => unknown;
+      return (...args: readonly unknown[]) => {
+        if (WRITES.has(method)) this.#history.push({ method, args, now: this.clock.now() });
+        if (method === "markVisible" || method === "endTasks") this.#tasksMoved = true;
+        return own.apply(this.#inner, [...args]);
+      };
+    },
+  });
+
+  get historyLength(): number {
+    return this.#history.length;
+  }
+
+  /** Position in the history of the last transaction of that kind; -1 when there is none. */
+  lastOf(method: string): number {
+    return this.#history.findLastIndex((entry) => entry.method === method);
+  }
+
+  /** The database is from now on as it was before transaction `at`. */
+  loseCommits(at: number): void {
+    this.#lost = true;
+    const kept = this.#history.splice(0).slice(0, at);
+    this.#inner = createMemoryDatabase({ now: () => this.#now() });
+    for (const { method, args, now } of kept) {
+      this.#replayNow = now;
+      const call = this.#inner[method as keyof Database] as (...args: readonly unknown[]) => Promise<unknown>;
+      call.apply(this.#inner, [...args]).catch(() => undefined);
+    }
+    this.#replayNow = undefined;
+    this.#history.push(...kept);
+    this.model.lost(at);
+  }
+
+  // ---------------------------------------------------------------- requests
+
+  request(kind: TaskKind, changes: readonly NewChange[], more: Partial<AcceptRequest> = {}): AcceptRequest {
+    const id = this.random.hex(16);
+    const paths = changes.flatMap(({ path }) => (path === "" ? [] : [path]));
+    const roles = [...new Set(changes.map((change) => change.role))];
+    return {
+      task: { id, kind, createdMs: this.clock.now(), request: { paths, roles } },
+      changes,
+      held: false,
+      limits: this.#limits,
+      idempotency: { principal: "p", key: id, bodySha256: id },
+      ...more,
+    };
+  }
+
+  /** A request that takes effect is in the model from then on, whatever its caller is told later. */
+  async accept(request: AcceptRequest): Promise<Accepted> {
+    const at = this.#history.length;
+    const answer = await this.database.accept(request);
+    if (answer.outcome === "accepted") this.model.accepted(request, at);
+    return answer;
+  }
+
+  adds(paths: readonly string[], more: Partial<AcceptRequest> = {}): AcceptRequest {
+    const changes = paths.map((path) => ({ kind: "add" as const, role: "bins-0", path, fragment: `{"hashes":{"sha256":"${"ab".repeat(32)}"},"length":${String(++this.#lengths)}}` }));
+    return this.request("add_artifacts", changes, more);
+  }
+
+  removes(paths: readonly string[]): AcceptRequest {
+    return this.request("remove_artifacts", paths.map((path) => ({ kind: "remove" as const, role: "bins-0", path, fragment: "" })));
+  }
+
+  release(): AcceptRequest {
+    return this.request("publish_artifacts", [{ kind: "refresh", role: "", path: "", fragment: "" }], { releaseHeld: true });
+  }
+
+  refresh(roles: readonly string[]): AcceptRequest {
+    return this.request("force_online_metadata_update", roles.map((role) => ({ kind: "refresh" as const, role, path: "", fragment: "" })));
+  }
+
+  bootstrap(bins: number): AcceptRequest {
+    const days = { root: 365, targets: 365, snapshot: 1, timestamp: 1, bins: 7 };
+    const roles = Object.fromEntries(Object.entries(days).map(([role, expiration]) => [role, { expiration, ...(role === "bins" ? { number_of_delegated_bins: bins } : {}) }]));
+    const request = this.request("bootstrap", []);
+    const payload = { settings: { roles }, metadata: { root: JSON.parse(this.root.toString()) as Record<string, never> } };
+    return { ...request, settings: { bootstrap: `pre-${request.task.id}`, bootstrap_request: payload }, expectBootstrap: { was: undefined } };
+  }
+
+  // ---------------------------------------------------------------- what is watched
+
+  deps(): PublisherDeps {
+    const { database, storage, signers, clock, random, telemetry, policy } = this;
+    return { database, storage, signers, clock, random, telemetry, policy };
+  }
+
+  /** The bytes of timestamp.json that clients see now. */
+  get stored(): Buffer | undefined {
+    return this.storage.peek("timestamp.json");
+  }
+
+  /** The seq of the head whose timestamp clients see; 0 for none, undefined for one this database does not know. */
+  async storedSeq(): Promise<number | undefined> {
+    return this.stored === undefined ? 0 : (await this.#inner.committed(sha256Hex(this.stored)))?.seq;
+  }
+
+  #watch(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.violation ??= error;
+    }
+  }
+
+  #timestampChanged(): void {
+    const now = this.clock.now();
+    const bytes = this.stored!;
+    const { version } = (JSON.parse(bytes.toString()) as { signed: { version: number } }).signed;
+    const highest = Math.max(0, ...this.shown.keys());
+    const same = this.shown.get(version);
+    assert.ok(version >= highest, `timestamp.json went down from version ${String(highest)} to ${String(version)}`);
+    assert.ok(same === undefined || same.equals(bytes), `timestamp.json of version ${String(version)} changed`);
+    this.shown.set(version, bytes);
+    try {
+      if (this.#flight !== undefined) finish(this.storage, this.root, this.#flight, now);
+      this.#timestamp = visit(this.storage, this.root, emptyCache(), now);
+      visit(this.storage, this.root, this.#returning, now);
+    } catch (error) {
+      // What expired while no publisher lived is refused rightly.
+      if (!isExpired(error)) throw error;
+      this.#timestamp = undefined;
+    }
+    if (this.#timestamp !== undefined) this.model.saw(this.#timestamp.targets);
+    this.#flight = begin(this.storage, this.#returning);
+  }
+
+  #created(name: string): void {
+    const bytes = this.storage.peek(name);
+    if (bytes === undefined) return;
+    const made = this.#made.get(name);
+    const hash = sha256Hex(bytes);
+    assert.ok(made === undefined || made === hash, `${name} was used twice`);
+    this.#made.set(name, hash);
+    const [version = "", role] = name.split(".");
+    if (role === "root" || this.#lost) return;
+    const other = this.#versions.get(version);
+    assert.ok(other === undefined || other === name, `${name} and ${String(other)} share a version`);
+    this.#versions.set(version, name);
+  }
+
+  /** A client in flight since the last publish goes on now. */
+  finishFlight(): void {
+    this.#watch(() => {
+      try {
+        if (this.#flight !== undefined) finish(this.storage, this.root, this.#flight, this.clock.now());
+      } catch (error) {
+        if (!isExpired(error)) throw error;
+      }
+    });
+  }
+
+  /** Throws the first violation. Also compares the tasks with the model when one may have moved. */
+  async requireUnbroken(): Promise<void> {
+    if (this.#tasksMoved) {
+      this.#tasksMoved = false;
+      for (const id of this.model.tasks.keys()) {
+        const row = await this.#inner.getTask(id);
+        if (row !== undefined && this.#timestamp !== undefined) this.#watch(() => this.model.told(row));
+      }
+    }
+    if (this.violation !== undefined) throw this.violation as Error;
+  }
+
+  /** How many accepted tasks have not ended. */
+  async openTasks(): Promise<number> {
+    let open = 0;
+    for (const { id } of this.model.tasks.values()) if ((await this.#inner.getTask(id))?.result === undefined) open += 1;
+    return open;
+  }
+
+  /** After the last fault is repaired: all of it, from the bytes. */
+  async requireWhole(): Promise<void> {
+    this.finishFlight();
+    this.#tasksMoved = true;
+    await this.requireUnbroken();
+    const now = this.clock.now();
+    const fresh = visit(this.storage, this.root, emptyCache(), now);
+    visit(this.storage, this.root, this.#returning, now);
+    this.model.saw(fresh?.targets ?? new Map());
+    this.model.requireSettled();
+    assert.equal(await this.openTasks(), 0, "a task is stuck");
+    assert.deepEqual(await this.#inner.openBatches(), [], "a batch is open");
+    assert.deepEqual(await this.#inner.backlog(), { changes: 0, bytes: 0 });
+    const state = await this.#inner.publisher();
+    assert.equal(state.halted, undefined);
+    const report = await fsck({ files: filesOfStorage(this.storage.copy()), root: this.root, database: this.#inner, now });
+    assert.deepEqual(report.faults, []);
+    assert.deepEqual(report.notes, []);
+  }
+}
