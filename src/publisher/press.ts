@@ -43,9 +43,13 @@ export class Unpressable extends PublisherError {
   }
 }
 
-/** Roles per slice, and the bytes at which a slice ends early. */
-const SLICE_ROLES = 256;
-const SLICE_BYTES = 16 * 1024 * 1024;
+/**
+ * How many roles a slice has: few at first, then as many as make SLICE_BYTES by the last one's
+ * measure. A slice costs one flush of the disk, so that small roles want large slices (16,384
+ * empty bins: 64 slices of 256 took twice the time of five), and large roles bound memory.
+ */
+const SLICE_ROLES = { first: 16, growth: 8, most: 4096 } as const;
+const SLICE_BYTES = 8 * 1024 * 1024;
 
 export interface Pressed {
   readonly results: readonly RoleResult[];
@@ -58,8 +62,7 @@ export async function pressRoles(deps: PublisherDeps, hold: LeaseHold, sealer: S
   let targets: PressedFile | undefined;
   let storing: Promise<void> = Promise.resolve();
   let failure: unknown;
-  const store = async (files: readonly PressedFile[], before: Promise<void>): Promise<void> => {
-    await before;
+  const store = async (files: readonly PressedFile[]): Promise<void> => {
     hold.require();
     const stored = await putFresh(deps, hold, files, order, sealer);
     const fresh = stored.map((file) => file.result);
@@ -68,25 +71,17 @@ export async function pressRoles(deps: PublisherDeps, hold: LeaseHold, sealer: S
     targets ??= stored.find((file) => file.result.role === "targets");
   };
   try {
-    for (let at = 0; at < order.roles.length; at += SLICE_ROLES) {
-      const slice = order.roles.slice(at, at + SLICE_ROLES);
+    let size: number = SLICE_ROLES.first;
+    for (let at = 0; at < order.roles.length; ) {
+      const slice = order.roles.slice(at, at + size);
+      const first = order.firstVersion + at;
       const current = await deps.database.readTargets(order.head.id, slice.filter((role) => role !== "targets"));
-      let files: PressedFile[] = [];
-      let bytes = 0;
-      for (const [offset, role] of slice.entries()) {
-        const file = await pressRole(sealer, order, role, order.firstVersion + at + offset, current.get(role) ?? []);
-        files.push(file);
-        bytes += file.bytes.length;
-        if (bytes < SLICE_BYTES) continue;
-        await storing;
-        storing = store(files, Promise.resolve());
-        storing.catch(() => undefined);
-        files = [];
-        bytes = 0;
-      }
+      const files = await Promise.all(slice.map((role, offset) => pressRole(sealer, order, role, first + offset, current.get(role) ?? [])));
       await storing;
-      storing = store(files, Promise.resolve());
+      storing = store(files);
       storing.catch(() => undefined);
+      at += slice.length;
+      size = nextSize(size, files);
     }
   } catch (error) {
     failure = error;
@@ -94,6 +89,12 @@ export async function pressRoles(deps: PublisherDeps, hold: LeaseHold, sealer: S
   await storing.catch((error: unknown) => { failure ??= error; });
   if (failure !== undefined) throw failure as Error;
   return { results, targets };
+}
+
+function nextSize(size: number, files: readonly PressedFile[]): number {
+  const bytes = files.reduce((sum, file) => sum + file.bytes.length, 0);
+  const fitting = Math.floor((SLICE_BYTES * files.length) / bytes);
+  return Math.max(1, Math.min(fitting, size * SLICE_ROLES.growth, SLICE_ROLES.most));
 }
 
 async function pressRole(sealer: Sealer, order: PressOrder, role: string, version: number, current: readonly TargetEntry[]): Promise<PressedFile> {

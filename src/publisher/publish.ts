@@ -11,7 +11,7 @@
 // A crash before the commit leaves orphans below the counter and a batch that recovery drops;
 // after it, recovery projects and folds. See docs/design/publishing.md for the crash table.
 
-import type { Commit, RoleResult, TaskResult } from "../ports/database.ts";
+import type { Commit, RoleResult, RoleRow, TaskResult } from "../ports/database.ts";
 import { expiresAfter, lifetimeMs } from "../roles/policy.ts";
 import type { SnapshotEntry } from "../roles/snapshot.ts";
 import { pressTimestamp } from "../roles/timestamp.ts";
@@ -56,7 +56,8 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const { results, targets } = await pressRoles(deps, hold, sealer, { batch, head, roles, edits: plan.edits, firstVersion, nowMs: pressedAtMs });
   await stageTasks(deps, hold, batch, order, roles);
 
-  const entries = results.map((result) => entryOf(head, result, order.also));
+  const newKinds = new Map(order.also?.newRoles?.map((role) => [role.name, role.kind]));
+  const entries = results.map((result) => entryOf(result, newKinds.get(result.role) ?? kindOf(head, result.role)));
   const snapshot = await putOne(deps, hold.lease, (version) => pressSnapshot(sealer, head, entries, version, pressedAtMs), firstVersion + roles.length);
   const timestamp = await pressTimestampFile(sealer, head, snapshot, firstVersion + roles.length + 1, pressedAtMs);
   requireLife([...results, snapshot.result, timestamp.result], clock.now());
@@ -87,7 +88,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
 }
 
 /** Brings the rows up to the committed batches, slice by slice. */
-export async function foldAll(deps: PublisherDeps, hold: LeaseHold): Promise<void> {
+export async function foldAll(deps: Pick<PublisherDeps, "database">, hold: LeaseHold): Promise<void> {
   while ((await deps.database.fold(hold.lease, FOLD_ROWS)).remaining);
 }
 
@@ -103,8 +104,7 @@ async function pressTimestampFile(sealer: Sealer, head: Head, snapshot: PressedF
   return fileOf("timestamp", version, await sealer.seal("timestamp", canonical, authorityOf(head, "timestamp")), expires.ms);
 }
 
-function entryOf(head: Head, result: RoleResult, also: PublishOrder["also"]): SnapshotEntry {
-  const kind = also?.newRoles?.find((role) => role.name === result.role)?.kind ?? kindOf(head, result.role);
+function entryOf(result: RoleResult, kind: RoleRow["kind"]): SnapshotEntry {
   return { role: result.role, version: result.version, length: result.length, sha256: result.sha256, bin: kind === "bins" };
 }
 
