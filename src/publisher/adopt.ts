@@ -1,0 +1,400 @@
+// Making a history one's own that this database lost (rule 17).
+//
+// Storage holds a timestamp this database never committed: it was restored from a backup, or
+// lost its last commits. What clients have seen must stay and must never go back. So:
+//  1. Nothing is taken that the root chain of this repository does not verify, as a client
+//     would, but for age: what expired meanwhile is adopted and pressed again.
+//  2. A role that is newer in storage takes its targets from its document. One that is newer
+//     here keeps its rows. That one, and one whose file is missing or damaged, is pressed again.
+//  3. Every version stored is below the counter afterwards: nothing lower is ever offered.
+//  4. A pending change of a role that is not newer in storage stays pending. Of a newer one it
+//     is done if the document says what it asks; else it is set aside, `conflict`: to apply it
+//     could bring back what the lost history took away.
+//  5. All of it is one transaction; nothing is signed, and storage is only read.
+
+import { DatabaseError, type Adoption, type CutChange, type OpenChange, type RoleRow } from "../ports/database.ts";
+import { StorageError } from "../ports/storage.ts";
+import { reasonOf } from "../lib/app-error.ts";
+import { own } from "../lib/own.ts";
+import { binsOf, delegationTreeOf, ownerOf, type DelegationTree } from "../roles/delegation.ts";
+import { canonicalString } from "../tuf/canonical.ts";
+import { hashHex, isHashAlgorithm, sha256Hex } from "../tuf/crypto.ts";
+import type { FileMeta, Json, Targets } from "../tuf/documents.ts";
+import { TufError } from "../tuf/errors.ts";
+import { parseEnvelope, parseExpires, type ParsedEnvelope } from "../tuf/parse.ts";
+import { delegationOf, requireThreshold } from "../tuf/threshold.ts";
+import { CLIENT_LIMITS, TrustedSet } from "../tuf/trusted-set.ts";
+import type { PublisherDeps } from "./deps.ts";
+import { PublisherError } from "./errors.ts";
+import type { LeaseHold } from "./lease-hold.ts";
+import { TIMESTAMP } from "./project.ts";
+import { foldAll } from "./publish.ts";
+import { taskResult, type EndedChange } from "./results.ts";
+
+export type AdoptDeps = Pick<PublisherDeps, "database" | "storage" | "clock" | "random" | "telemetry" | "policy">;
+
+export interface Adopted {
+  readonly timestampVersion: number;
+  /** When clients stop believing what is published now. */
+  readonly expires: string;
+  /** Root versions that storage had and this database lacked. */
+  readonly roots: readonly number[];
+  /** Roles that were newer in storage. */
+  readonly roles: readonly string[];
+  /** Artifacts that are new here, or say something else now; and those that are gone. */
+  readonly readBack: number;
+  readonly dropped: number;
+  /** What the next publish presses again, and why. */
+  readonly pressed: readonly { readonly role: string; readonly reason: string }[];
+  /** Pending changes: answered already, set aside, still pending. */
+  readonly done: number;
+  readonly conflicts: readonly { readonly task: string; readonly path: string; readonly reason: string }[];
+  readonly open: number;
+  /** No version up to this one is allocated again. */
+  readonly counter: number;
+}
+
+/** Larger than any file we publish. */
+const READ_AT_MOST = 32 * 1024 * 1024;
+const DAY_MS = 86_400_000;
+
+/**
+ * Adopts what is stored, or answers undefined when nothing diverged. Repeatable.
+ * @throws PublisherError `foreign` when what is stored is not of this repository, or this database has none
+ */
+export async function adopt(deps: AdoptDeps, hold: LeaseHold, onProgress: (roles: number, of: number) => void = () => undefined): Promise<Adopted | undefined> {
+  const { database, storage } = deps;
+  const file = await storage.read(TIMESTAMP, READ_AT_MOST);
+  const head = await database.head();
+  if (file === undefined || !isTimestamp(file.bytes)) return undefined;
+  if (head === undefined) throw new PublisherError("foreign", "this database holds no repository, so nothing tells whether what is published is its own: restore a backup that was taken after the bootstrap");
+  if ((await database.committed(sha256Hex(file.bytes))) !== undefined) return undefined;
+  for (const batch of await database.openBatches()) await database.dropBatch(hold.lease, batch.id, false);
+
+  const { trusted, roots } = await walkRoots(deps);
+  try {
+    trusted.updateTimestamp(file.bytes);
+  } catch (error) {
+    throw foreign(`the stored timestamp does not verify: ${reasonOf(error)}`, error);
+  }
+  return await new AdoptionOf(deps, hold, trusted, file.bytes, head.sha256, head.expiresMs, roots, onProgress).carryOut();
+}
+
+function isTimestamp(bytes: Buffer): boolean {
+  try {
+    parseEnvelope(bytes, "timestamp");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const foreign = (reason: string, cause: unknown): PublisherError => new PublisherError("foreign", `${reason}. Nothing was changed`, { cause });
+
+interface Root {
+  readonly version: number;
+  readonly bytes: Buffer;
+}
+
+/** From this database's roots on to those it lacks. Age does not count: 0 is the reference time. */
+async function walkRoots({ database, storage }: AdoptDeps): Promise<{ trusted: TrustedSet; roots: readonly Root[] }> {
+  const current = await database.envelope("root");
+  if (current === undefined) throw new Error("the database has a head and no root");
+  for (let version = 1; version <= current.version; version++) {
+    const stored = await storage.read(`${String(version)}.root.json`, READ_AT_MOST);
+    const ours = await database.envelope("root", version);
+    if (stored !== undefined && ours !== undefined && !stored.bytes.equals(ours.bytes)) throw foreign(`storage holds another ${String(version)}.root.json than this database`, undefined);
+  }
+  const trusted = new TrustedSet(current.bytes, { now: 0 });
+  const roots: Root[] = [];
+  for (let version = current.version + 1; ; version++) {
+    const next = await storage.read(`${String(version)}.root.json`, READ_AT_MOST);
+    if (next === undefined) return { trusted, roots };
+    try {
+      trusted.updateRoot(next.bytes);
+    } catch (error) {
+      throw foreign(`${String(version)}.root.json does not follow from root ${String(version - 1)}: ${reasonOf(error)}`, error);
+    }
+    roots.push({ version, bytes: next.bytes });
+  }
+}
+
+class AdoptionOf {
+  readonly #deps: AdoptDeps;
+  readonly #hold: LeaseHold;
+  readonly #trusted: TrustedSet;
+  readonly #timestamp: Buffer;
+  readonly #base: string;
+  readonly #baseExpiresMs: number;
+  readonly #roots: readonly Root[];
+  readonly #onProgress: (roles: number, of: number) => void;
+  readonly #id: string;
+  readonly #rows = new Map<string, RoleRow>();
+  readonly #adopted: Adoption["roles"][number][] = [];
+  readonly #newer: string[] = [];
+  readonly #press = new Map<string, string>();
+  readonly #ended = new Map<number, EndedChange & { readonly id: number; readonly task: string }>();
+  #counter = 0;
+
+  constructor(deps: AdoptDeps, hold: LeaseHold, trusted: TrustedSet, timestamp: Buffer, base: string, baseExpiresMs: number, roots: readonly Root[], onProgress: (roles: number, of: number) => void) {
+    this.#deps = deps;
+    this.#hold = hold;
+    this.#trusted = trusted;
+    this.#timestamp = timestamp;
+    this.#base = base;
+    this.#baseExpiresMs = baseExpiresMs;
+    this.#roots = roots;
+    this.#onProgress = onProgress;
+    this.#id = deps.random.hex(16);
+  }
+
+  async carryOut(): Promise<Adopted> {
+    const { database, clock, policy, telemetry } = this.#deps;
+    const timestamp = this.#trusted.timestamp?.signed;
+    if (timestamp === undefined) throw new Error("no timestamp is trusted");
+    for (const row of await database.roles()) this.#rows.set(row.role, row);
+    const pending = await database.pendingChanges();
+    const expiresMs = parseExpires(timestamp.expires);
+    const ofSnapshot = timestamp.meta["snapshot.json"];
+    this.#see(timestamp.version, ofSnapshot.version);
+
+    const snapshotFile = await this.#snapshot();
+    const targets = await this.#targets(pending, snapshotFile !== undefined);
+    if (snapshotFile !== undefined) await this.#delegated(pending, targets);
+    this.#pressMissing(targets.tree);
+
+    const results = await this.#results(pending);
+    const press = [...this.#press.keys()].sort();
+    const { readBack, dropped } = await database.adopt(this.#hold.lease, {
+      id: this.#id,
+      base: this.#base,
+      timestamp: { role: "timestamp", version: timestamp.version, length: this.#timestamp.length, sha256: sha256Hex(this.#timestamp), expiresMs, bytes: this.#timestamp },
+      snapshot: snapshotFile === undefined
+        ? { role: "snapshot", ...statedOf(ofSnapshot), expiresMs }
+        : { role: "snapshot", version: ofSnapshot.version, length: snapshotFile.bytes.length, sha256: sha256Hex(snapshotFile.bytes), expiresMs: parseExpires(snapshotFile.signed.expires) },
+      roles: this.#adopted,
+      envelopes: [
+        ...this.#roots.map(({ version, bytes }) => ({ role: "root", version, bytes })),
+        ...(targets.envelope === undefined ? [] : [{ role: "targets", version: targets.envelope.signed.version, bytes: targets.envelope.bytes }]),
+      ],
+      counter: this.#counter,
+      changes: [...this.#ended.values()].map(({ id, outcome, role }): CutChange => ({ id, outcome, role })),
+      results,
+      ...(press.length === 0 ? {} : { press: { task: { id: this.#deps.random.hex(16), kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles: press } }, roles: press } }),
+      garbageNotBeforeMs: Math.max(expiresMs, this.#baseExpiresMs) + policy.edgeStaleMs + DAY_MS,
+    });
+    await foldAll(this.#deps, this.#hold);
+
+    const ended = [...this.#ended.values()];
+    const conflicts = ended.filter(({ outcome }) => outcome === "set-aside").map(({ task, path, reason }) => ({ task, path, reason: reason ?? "" }));
+    const adopted: Adopted = {
+      timestampVersion: timestamp.version,
+      expires: timestamp.expires,
+      roots: this.#roots.map(({ version }) => version),
+      roles: this.#newer.sort(),
+      readBack,
+      dropped,
+      pressed: press.map((role) => ({ role, reason: this.#press.get(role) ?? "" })),
+      done: ended.length - conflicts.length,
+      conflicts,
+      open: pending.length - ended.length,
+      counter: (await database.publisher()).counter,
+    };
+    telemetry.log.info({ timestamp: adopted.timestampVersion, roots: adopted.roots.length, roles: adopted.roles.length, readBack, dropped, pressed: press.length, conflicts: conflicts.length }, "adopted what storage holds");
+    return adopted;
+  }
+
+  /** No version seen in storage is allocated again. */
+  #see(...versions: readonly number[]): void {
+    for (const version of versions) this.#counter = Math.max(this.#counter, version);
+  }
+
+  /** The stored snapshot, or undefined when it is of no use: then every role is pressed again. */
+  async #snapshot(): Promise<ParsedEnvelope<"snapshot"> | undefined> {
+    const { version } = this.#trusted.timestamp?.signed.meta["snapshot.json"] ?? { version: 0 };
+    const reason = await this.#refusal(`${String(version)}.snapshot.json`, (bytes) => { this.#trusted.updateSnapshot(bytes); });
+    if (reason === undefined) return this.#trusted.snapshot;
+    for (const row of this.#rows.values()) if (!row.retired) this.#press.set(row.role, `${String(version)}.snapshot.json ${reason}, so nothing tells which version clients have seen`);
+    return undefined;
+  }
+
+  /** Why the file cannot be used; undefined when `use` took it. */
+  async #refusal(name: string, use: (bytes: Buffer) => void): Promise<string | undefined> {
+    try {
+      const file = await this.#deps.storage.read(name, READ_AT_MOST);
+      if (file === undefined) return "is missing from storage";
+      use(file.bytes);
+      return undefined;
+    } catch (error) {
+      if (error instanceof TufError) return `is damaged in storage (${error.message})`;
+      if (error instanceof StorageError && error.code !== "unavailable" && error.code !== "fatal") return `cannot be read (${error.message})`;
+      throw error;
+    }
+  }
+
+  /** Top-level targets: the newer of the two says which roles there are, and who takes a path. */
+  async #targets(pending: readonly OpenChange[], hasSnapshot: boolean): Promise<TargetsChoice> {
+    const ours = await this.#deps.database.envelope("targets");
+    if (ours === undefined) throw new Error("the database has a head and no targets");
+    const oursParsed = parseEnvelope(ours.bytes, "targets");
+    const keep: TargetsChoice = { signed: oursParsed.signed, delegator: oursParsed.signed, tree: delegationTreeOf(oursParsed.signed), envelope: undefined };
+    if (!hasSnapshot) return keep;
+    const stated = this.#stated("targets");
+    if (stated === undefined) return keep;
+    this.#see(stated.version);
+    const reason = await this.#refusal(`${String(stated.version)}.targets.json`, (bytes) => { this.#trusted.updateTargets(bytes); });
+    const stored = this.#trusted.targets();
+    if (reason !== undefined || stored === undefined) {
+      this.#keepOurs("targets", stated, reason ?? "");
+      return keep;
+    }
+    const delegator = stored.signed;
+    if (!this.#isNewer("targets", stored)) {
+      if (stored.signed.version < oursParsed.signed.version) this.#keepOurs("targets", stated, NEWER_HERE);
+      return { ...keep, delegator };
+    }
+    const tree = delegationTreeOf(stored.signed);
+    await this.#take("targets", stored, tree, pending);
+    return { signed: stored.signed, delegator, tree, envelope: stored };
+  }
+
+  /** Every other role the stored snapshot lists, one at a time: memory holds one document. */
+  async #delegated(pending: readonly OpenChange[], targets: TargetsChoice): Promise<void> {
+    const meta = this.#trusted.snapshot?.signed.meta ?? {};
+    const roles = Object.keys(meta).map((file) => file.replace(/\.json$/, "")).filter((role) => role !== "targets");
+    for (const [at, role] of roles.entries()) {
+      this.#onProgress(at + 1, roles.length);
+      this.#hold.require();
+      const stated = this.#stated(role);
+      if (stated === undefined) continue;
+      this.#see(stated.version);
+      const delegation = delegationOf(targets.delegator, role);
+      if (delegation === undefined) {
+        this.#retire(role, stated);
+        continue;
+      }
+      let document: ParsedEnvelope<"targets"> | undefined;
+      const reason = await this.#refusal(`${String(stated.version)}.${role}.json`, (bytes) => {
+        requireStated(role, stated, bytes);
+        const parsed = parseEnvelope(bytes, "targets");
+        requireThreshold(role, delegation.keys, delegation.role, parsed);
+        if (parsed.signed.version !== stated.version) throw new TufError("targets-version", `it says version ${String(parsed.signed.version)}`);
+        document = parsed;
+      });
+      const row = this.#rows.get(role);
+      if (reason !== undefined || document === undefined) this.#keepOurs(role, stated, reason ?? "");
+      else if (this.#isNewer(role, document)) await this.#take(role, document, targets.tree, pending);
+      else if (row !== undefined && row.version > stated.version) this.#keepOurs(role, stated, NEWER_HERE);
+    }
+  }
+
+  #stated(role: string): FileMeta | undefined {
+    return own(this.#trusted.snapshot?.signed.meta ?? {}, `${role}.json`);
+  }
+
+  #isNewer(role: string, document: ParsedEnvelope<"targets">): boolean {
+    const row = this.#rows.get(role);
+    if (row === undefined || document.signed.version > row.version) return true;
+    return document.signed.version === row.version && sha256Hex(document.bytes) !== row.sha256;
+  }
+
+  async #take(role: string, document: ParsedEnvelope<"targets">, tree: DelegationTree, pending: readonly OpenChange[]): Promise<void> {
+    const { signed, bytes } = document;
+    const fragments = new Map(Object.entries(signed.targets).map(([path, target]) => [path, canonicalString(target as unknown as Json)]));
+    await this.#deps.database.stageAdopted(this.#hold.lease, this.#id, role, [...fragments].map(([path, fragment]) => ({ path, fragment })));
+    this.#newer.push(role);
+    this.#adopted.push({
+      ...this.#rowOf(role, tree), version: signed.version, length: bytes.length, sha256: sha256Hex(bytes), expiresMs: parseExpires(signed.expires), retired: false, takesTargets: true,
+    });
+    this.#decide(role, fragments, pending.filter((change) => change.kind !== "refresh" && (ownerOf(tree, change.path) ?? change.role) === role));
+  }
+
+  /** Ours stays and is pressed again. Its row says what is published, so that the next snapshot starts from there. */
+  #keepOurs(role: string, stated: FileMeta, reason: string): void {
+    const row = this.#rows.get(role);
+    this.#press.set(role, reason);
+    const was = row ?? { ...this.#rowOf(role, undefined), expiresMs: parseExpires(this.#trusted.timestamp?.signed.expires ?? ""), retired: false };
+    this.#adopted.push({ ...was, ...statedOf(stated), takesTargets: false });
+  }
+
+  /** Nobody delegates to it any more; its last version stays listed (promise 9). */
+  #retire(role: string, stated: FileMeta): void {
+    const row = this.#rows.get(role);
+    const last = row !== undefined && row.version >= stated.version ? row : statedOf(stated);
+    this.#adopted.push({ ...this.#rowOf(role, undefined), version: last.version, length: last.length, sha256: last.sha256, expiresMs: row?.expiresMs ?? 0, retired: true, takesTargets: false });
+  }
+
+  #rowOf(role: string, tree: DelegationTree | undefined): Pick<RoleRow, "role" | "kind" | "parent"> {
+    const row = this.#rows.get(role);
+    if (row !== undefined) return { role, kind: row.kind, parent: row.parent };
+    if (role === "targets") return { role, kind: "targets", parent: "" };
+    return { role, kind: tree !== undefined && !tree.custom.some(({ name }) => name === role) ? "bins" : "delegated", parent: "targets" };
+  }
+
+  /** The pending changes of a role that is newer in storage, the last word on each path first. */
+  #decide(role: string, fragments: ReadonlyMap<string, string>, changes: readonly OpenChange[]): void {
+    const answered = new Set<string>();
+    for (const change of [...changes].reverse()) {
+      const { id, task, path } = change;
+      const says = change.kind === "add" ? fragments.get(path) === change.fragment : !fragments.has(path);
+      if (answered.has(path)) this.#ended.set(id, { id, task, path, role, outcome: "absorbed" });
+      else if (says) this.#ended.set(id, { id, task, path, role, outcome: "apply" });
+      else this.#ended.set(id, { id, task, path, role, outcome: "set-aside", reason: conflict(role, change) });
+      if (says && !change.held) answered.add(path);
+    }
+  }
+
+  /** What this database knows and the stored snapshot does not list is shown by the next publish. */
+  #pressMissing(tree: DelegationTree): void {
+    const live = new Set(["targets", ...binsOf(tree), ...tree.custom.map(({ name }) => name)]);
+    for (const [role, row] of this.#rows) {
+      if (!row.retired && live.has(role) && this.#stated(role) === undefined && !this.#press.has(role)) this.#press.set(role, "the stored snapshot does not list it");
+    }
+  }
+
+  /** Results of the tasks none of whose changes is pending any more. */
+  async #results(pending: readonly OpenChange[]): Promise<Adoption["results"]> {
+    const { database, clock } = this.#deps;
+    const open = new Set(pending.map(({ id }) => id));
+    const results: Adoption["results"][number][] = [];
+    for (const id of new Set([...this.#ended.values()].map(({ task }) => task))) {
+      const row = await database.getTask(id);
+      if (row === undefined) throw new DatabaseError("stale-base", `task ${id} is unknown`);
+      const changes: EndedChange[] = [];
+      const all = await database.taskChanges(id);
+      for (const change of all) {
+        const ended = this.#ended.get(change.id) ?? (open.has(change.id) || change.outcome === undefined ? undefined : { ...change, outcome: change.outcome });
+        if (ended !== undefined) changes.push(ended);
+      }
+      if (changes.length === all.length) results.push({ task: id, result: taskResult(row, changes, this.#newer, clock.now()) });
+    }
+    return results;
+  }
+}
+
+interface TargetsChoice {
+  /** Whose delegations count from now on. */
+  readonly signed: Targets;
+  /** Whose delegations the stored roles were published under. */
+  readonly delegator: Targets;
+  readonly tree: DelegationTree;
+  /** Stored, newer than ours. */
+  readonly envelope: ParsedEnvelope<"targets"> | undefined;
+}
+
+const NEWER_HERE = "is newer in this database than in storage";
+
+const conflict = (role: string, { kind, path }: OpenChange): string =>
+  `conflict: ${role} was published again after this request was accepted, by a history this database lost, and ${kind === "add" ? `does not list ${path} as asked` : `lists ${path}`}. Look what is right, and ask again if need be`;
+
+function statedOf({ version, length, hashes }: FileMeta): { version: number; length: number; sha256: string } {
+  return { version, length: length ?? 0, sha256: hashes?.["sha256"] ?? "" };
+}
+
+/** @throws TufError `targets-length` | `targets-hash` */
+function requireStated(role: string, stated: FileMeta, bytes: Buffer): void {
+  if (stated.length === undefined ? bytes.length > CLIENT_LIMITS.targetsBytes : bytes.length !== stated.length) throw new TufError("targets-length", `${role} has ${String(bytes.length)} bytes`);
+  for (const [algorithm, hex] of Object.entries(stated.hashes ?? {})) {
+    if (isHashAlgorithm(algorithm) && hashHex(algorithm, bytes) !== hex.toLowerCase()) throw new TufError("targets-hash", `${role} has another ${algorithm} than is stated`);
+  }
+}
