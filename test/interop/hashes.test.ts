@@ -22,14 +22,12 @@ const KNOWS: readonly { readonly client: Client; readonly knows: (algorithm: Has
 
 let service: Service;
 let web: WebServer;
+const ends = new AsyncDisposableStack();
 before(async () => {
-  service = await startService({ online: "ed25519", root: ["ed25519"], bins: 2 });
-  web = await startWebServer(service.metadataFolder);
+  service = ends.use(await startService({ online: "ed25519", root: ["ed25519"], bins: 2 }));
+  web = ends.use(await startWebServer(service.metadataFolder));
 });
-after(async () => {
-  await web[Symbol.asyncDispose]();
-  await service[Symbol.asyncDispose]();
-});
+after(() => ends.disposeAsync());
 
 test("artifacts with one hash each, of every algorithm, are published", async () => {
   const artifacts = ALGORITHMS.map((algorithm) => {

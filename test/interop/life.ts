@@ -37,17 +37,15 @@ export function describeLife(life: Life): void {
   describe(life.name, () => {
     let service: Service;
     let web: WebServer;
+    const ends = new AsyncDisposableStack();
     const expected = new Map<string, Fate>();
     let fresh = 0;
 
     before(async () => {
-      service = await startService(life);
-      web = await startWebServer(service.metadataFolder);
+      service = ends.use(await startService(life));
+      web = ends.use(await startWebServer(service.metadataFolder));
     });
-    after(async () => {
-      await web[Symbol.asyncDispose]();
-      await service[Symbol.asyncDispose]();
-    });
+    after(() => ends.disposeAsync());
 
     const serve = (path: string, content: string, extra?: Parameters<WebServer["put"]>[2]): Artifact => {
       const artifact = web.put(path, content, extra);

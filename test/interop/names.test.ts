@@ -22,15 +22,13 @@ const CUSTOMS: readonly object[] = [
 
 let service: Service;
 let web: WebServer;
+const ends = new AsyncDisposableStack();
 const expected = new Map<string, Fate>();
 before(async () => {
-  service = await startService({ online: "ed25519", root: ["ed25519"], bins: 2 });
-  web = await startWebServer(service.metadataFolder);
+  service = ends.use(await startService({ online: "ed25519", root: ["ed25519"], bins: 2 }));
+  web = ends.use(await startWebServer(service.metadataFolder));
 });
-after(async () => {
-  await web[Symbol.asyncDispose]();
-  await service[Symbol.asyncDispose]();
-});
+after(() => ends.disposeAsync());
 
 test("odd but legal paths and custom members are published", async () => {
   const artifacts = [...PATHS, ...CUSTOMS.map((_, at) => `custom/${String(at)}`)].map((path, at) => {

@@ -25,10 +25,11 @@ interface Seen {
 }
 
 let service: Awaited<ReturnType<typeof startUnbootstrapped>>;
+const ends = new AsyncDisposableStack();
 before(async () => {
-  service = await startUnbootstrapped({ online: "ed25519", root: ["ed25519"], bins: 4 });
+  service = ends.use(await startUnbootstrapped({ online: "ed25519", root: ["ed25519"], bins: 4 }));
 });
-after(() => service[Symbol.asyncDispose]());
+after(() => ends.disposeAsync());
 
 const artifact = (path: string, length: number | string): object => ({ path, info: { length, hashes: { sha256: "ab".repeat(32) } } });
 

@@ -51,8 +51,13 @@ export interface Service {
 /** Starts the service on a data directory of its own and bootstraps it. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const waiting = await startUnbootstrapped(options);
-  await waiting.submit("/api/v1/bootstrap/", waiting.bootstrap);
-  return waiting;
+  try {
+    await waiting.submit("/api/v1/bootstrap/", waiting.bootstrap);
+    return waiting;
+  } catch (error) {
+    await waiting[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** The service before its bootstrap, and the request that it waits for. */
