@@ -316,12 +316,16 @@ class Wakeup {
 
   async wait(clock: PublisherDeps["clock"], ms: number, signal: AbortSignal): Promise<void> {
     const over = new AbortController();
+    const end = (): void => { over.abort(); };
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
     const hinted = new Promise<void>((resolve) => {
       if (this.#awake) resolve();
       else this.#resolve = resolve;
     });
-    await Promise.race([hinted, clock.sleep(ms, AbortSignal.any([signal, over.signal]))]);
-    over.abort();
+    await Promise.race([hinted, clock.sleep(ms, over.signal)]);
+    signal.removeEventListener("abort", end);
+    end();
     this.#awake = false;
     this.#resolve = undefined;
   }
