@@ -1,6 +1,6 @@
 // What a trial repository prints when it is up: where things are, what not to do, what to paste.
 
-import { relative, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 
 export interface TrialFacts {
   readonly origin: string;
@@ -48,7 +48,7 @@ See its task:
 
 Download it, verified from the trusted root:
 
-  $ ${program} download hello.txt --root ${root} --metadata-url ${origin}/metadata/ --artifacts-url ${origin}/files/
+  $ ${program} download hello.txt --root ${root} --metadata-url ${origin}/metadata/ --artifacts-url ${origin}/files/ -P ${shown(facts.cwd, join(facts.dataDir, "downloads"))}
 
 `;
 }
