@@ -58,7 +58,7 @@ async function requireAncestor(deps: PublisherDeps, bytes: Buffer, sha256: strin
   }
   const expires = stored.signed.expires;
   if (await isOurs(deps, stored)) {
-    throw new PublisherError("diverged", `storage holds timestamp version ${String(stored.signed.version)}, which this database never committed (was it restored from a backup?). Clients keep it until ${expires}; nothing is written until this is reconciled`);
+    throw new PublisherError("diverged", `storage holds timestamp version ${String(stored.signed.version)}, which this database never committed (was it restored from a backup?). Clients keep it until ${expires}; nothing is written until this is reconciled: stop the service, then: rstuf admin recover --adopt`);
   }
   throw new PublisherError("foreign", `storage holds a timestamp that this repository's root does not verify: another repository publishes there. Nothing is written; clients see it until ${expires}`);
 }

@@ -1,0 +1,254 @@
+// A database restored from yesterday, over metadata of today (rule 17).
+
+import assert from "node:assert/strict";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, test } from "node:test";
+import { readiness } from "../../src/operations/readiness.ts";
+import { adopt } from "../../src/publisher/adopt.ts";
+import { PublisherError } from "../../src/publisher/errors.ts";
+import { jump } from "../../src/publisher/jump.ts";
+import type { Storage, StoredFile } from "../../src/ports/storage.ts";
+import { HOUR_MS, withCalls, World } from "./world.ts";
+
+let world: World;
+afterEach(() => world.remove());
+
+const diverged = (error: unknown): boolean => error instanceof PublisherError && error.code === "diverged";
+const numbered = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, n) => `${prefix}/${String(n)}`);
+
+/** Eight bins and some artifacts; a copy of the database; then whatever `lost` does, and the copy put back. */
+async function restored(before: () => Promise<void>, lost: () => Promise<void>): Promise<void> {
+  world = new World();
+  await world.open();
+  await world.bootstrap(8);
+  await world.add(numbered("early", 20));
+  await world.settle();
+  await before();
+  world.backUpDatabase("yesterday.db");
+  await lost();
+  await world.close();
+  world.restoreDatabase("yesterday.db");
+  await world.open();
+}
+
+describe("a database older than what is published", () => {
+  test("nothing is written, and adopting brings back all that was visible, for a client that keeps its cache too", async () => {
+    const all = [...numbered("early", 20), ...numbered("late", 30)];
+    const visible = all.filter((path) => path !== "early/3" && path !== "late/4");
+    let returning: Awaited<ReturnType<World["client"]>>;
+    await restored(async () => {
+      returning = await world.client();
+      await returning.refresh();
+    }, async () => {
+      await world.add(numbered("late", 30));
+      await world.settle();
+      await world.drop(["early/3", "late/4"]);
+      await world.settle();
+      await world.pass(HOUR_MS);
+      assert.deepEqual(await world.seen(returning, all), visible);
+    });
+
+    const published = world.files();
+    await assert.rejects(world.lead(), diverged);
+    assert.deepEqual(world.files(), published);
+    assert.deepEqual(await world.seen(returning!, all), visible);
+    await world.database.halt((await world.hold()).lease, { code: "diverged", reason: "say what to do" });
+    assert.equal((await readiness(world.database, world.clock)).ready, false);
+
+    const adopted = await adopt(world.deps, await world.hold());
+    assert.ok(adopted !== undefined);
+    assert.deepEqual([adopted.readBack, adopted.dropped], [29, 1]);
+    assert.deepEqual([adopted.pressed, adopted.conflicts, adopted.roots], [[], [], []]);
+    assert.deepEqual(world.files(), published);
+    await world.requireSound();
+    assert.deepEqual(await world.seen(returning!, all), visible);
+
+    await world.lead();
+    await world.add(["new"]);
+    await world.settle();
+    assert.deepEqual(await world.seen(returning!, [...all, "new"]), [...visible, "new"]);
+    assert.deepEqual(await world.seen(await world.client(), [...all, "new"]), [...visible, "new"]);
+    await world.requireSound();
+    assert.equal(await adopt(world.deps, await world.hold()), undefined);
+  });
+
+  test("pending changes: as published already, done; of a role not published since, still pending; else set aside", async () => {
+    const tasks: Record<string, string> = {};
+    await restored(async () => {
+      await world.pass(HOUR_MS);
+      tasks["done"] = await world.add(["twice"]);
+      tasks["aside"] = await world.add(["came and went"]);
+      tasks["held"] = await world.add(["held"], { held: true });
+      tasks["gone"] = await world.drop(["early/1"]);
+      tasks["absorbed"] = await world.add(["again"]);
+      tasks["last"] = await world.drop(["again"]);
+    }, async () => {
+      await world.settle();
+      await world.drop(["came and went"]);
+      await world.settle();
+    });
+    const adopted = await adopt(world.deps, await world.hold());
+    assert.equal(adopted?.done, 4);
+    assert.deepEqual(adopted?.conflicts.map(({ task, path }) => [task, path]), [[tasks["aside"], "came and went"], [tasks["held"], "held"]]);
+    for (const name of ["done", "gone", "absorbed", "last"]) assert.equal((await world.task(tasks[name]!)).result?.state, "SUCCESS", name);
+    const aside = (await world.task(tasks["aside"]!)).result;
+    assert.equal(aside?.state, "FAILURE");
+    assert.match(aside.error ?? "", /conflict/);
+
+    await world.lead();
+    assert.deepEqual(await world.seen(await world.client(), ["twice", "came and went", "early/1", "again"]), ["twice"]);
+    // Its bin is newer: the lost history may have released it, and removed it again.
+    assert.equal((await world.task(tasks["held"]!)).result?.state, "FAILURE");
+    await world.requireSound();
+  });
+
+  test("changes of a bin that was not published since stay pending, and are published", async () => {
+    let waiting = "";
+    await restored(async () => { waiting = await world.add(["waits"]); }, async () => {
+      // The lost history published another bin only: its own copy of this change was never cut.
+      const lease = (await world.database.publisher()).lease;
+      await world.database.endTasks(lease, [{ task: waiting, result: { state: "FAILURE", message: "given up", lastUpdateMs: 0 } }]);
+      await world.add([await elsewhere("waits")]);
+      await world.settle();
+    });
+    const adopted = await adopt(world.deps, await world.hold());
+    assert.deepEqual([adopted?.open, adopted?.done, adopted?.conflicts.length], [1, 0, 0]);
+    await world.lead();
+    assert.equal((await world.task(waiting)).result?.state, "SUCCESS");
+    assert.deepEqual(await world.seen(await world.client(), ["waits"]), ["waits"]);
+  });
+
+  test("a role whose file is missing or damaged is pressed again above everything seen, and a returning client goes on", async () => {
+    let returning: Awaited<ReturnType<World["client"]>>;
+    await restored(async () => { returning = await world.client(); }, async () => {
+      await world.add(numbered("late", 30));
+      await world.settle();
+      await world.seen(returning, ["late/1"]);
+    });
+    const versions = await snapshotVersions();
+    rmSync(join(world.metadata, `${String(versions.get("bins-0"))}.bins-0.json`));
+    writeFileSync(join(world.metadata, `${String(versions.get("bins-1"))}.bins-1.json`), "{");
+    const adopted = await adopt(world.deps, await world.hold());
+    assert.deepEqual(adopted?.pressed.map(({ role }) => role), ["bins-0", "bins-1"]);
+    assert.match(adopted?.pressed[0]?.reason ?? "", /missing/);
+    assert.match(adopted?.pressed[1]?.reason ?? "", /damaged/);
+    await world.lead();
+    const after = await snapshotVersions();
+    for (const [role, version] of after) assert.ok(version >= versions.get(role)!, role);
+    assert.ok(after.get("bins-0")! > Math.max(...versions.values()));
+    assert.ok((await world.seen(returning!, numbered("early", 20))).length === 20);
+    await world.requireSound();
+  });
+
+  test("without the snapshot every role is pressed again above everything seen", async () => {
+    let returning: Awaited<ReturnType<World["client"]>>;
+    await restored(async () => { returning = await world.client(); }, async () => {
+      await world.add(numbered("late", 30));
+      await world.settle();
+      await world.seen(returning, ["late/1"]);
+    });
+    const versions = await snapshotVersions();
+    rmSync(join(world.metadata, [...world.files().keys()].filter((name) => name.endsWith(".snapshot.json")).sort((a, b) => parseInt(a) - parseInt(b)).at(-1)!));
+    const adopted = await adopt(world.deps, await world.hold());
+    assert.equal(adopted?.pressed.length, 9);
+    assert.equal(adopted?.roles.length, 0);
+    await world.lead();
+    for (const [role, version] of await snapshotVersions()) assert.ok(version > Math.max(...versions.values()), role);
+    assert.deepEqual(await world.seen(returning!, ["early/1", "late/1"]), ["early/1"]);
+    await world.requireSound();
+  });
+
+  test("what was committed and never shown is published again, once", async () => {
+    await restored(() => Promise.resolve(), async () => {
+      await world.add(["late"]);
+      await world.settle();
+    });
+    // The publisher of the restored database commits before it learns that storage went on.
+    const timestamp = world.files().get("timestamp.json")!;
+    const unseen = async (storage: Storage): Promise<StoredFile> => ({ ...(await storage.read("timestamp.json", 99_999))!, bytes: (await world.database.head())!.timestamp });
+    let sees = false;
+    await world.close();
+    await world.open((storage) => withCalls(storage, { read: (name, most) => (name === "timestamp.json" && !sees ? unseen(storage) : storage.read(name, most)) }));
+    await world.lead();
+    sees = true;
+    const task = await world.add(["early/1", "ours"], { length: 2 });
+    await assert.rejects(world.settle(), diverged);
+    assert.equal((await world.database.publisher()).seq, 3);
+    await world.close();
+    await world.open();
+    assert.equal(world.files().get("timestamp.json"), timestamp);
+    await assert.rejects(world.lead(), diverged);
+    const adopted = await adopt(world.deps, await world.hold());
+    assert.ok(adopted !== undefined);
+    await world.lead();
+    const { result } = await world.task(task);
+    assert.ok(result?.state === "SUCCESS" || adopted.conflicts.length > 0);
+    const client = await world.client();
+    assert.deepEqual(await world.seen(client, ["late"]), ["late"]);
+    assert.equal((await client.find("early/1"))?.target.length, adopted.conflicts.some(({ path }) => path === "early/1") ? 1 : 2);
+    await world.requireSound();
+  });
+
+  test("another repository's timestamp, or another root in the chain, is never adopted", async () => {
+    await restored(() => Promise.resolve(), async () => {
+      await world.add(["late"]);
+      await world.settle();
+    });
+    writeFileSync(join(world.metadata, "2.root.json"), world.root);
+    const code = (error: unknown): boolean => error instanceof PublisherError && error.code === "foreign";
+    await assert.rejects(world.hold().then((hold) => adopt(world.deps, hold)), code);
+    rmSync(join(world.metadata, "2.root.json"));
+
+    const timestamp = JSON.parse(world.files().get("timestamp.json")!) as { signatures: { sig: string }[]; signed: { version: number } };
+    timestamp.signed.version += 1;
+    writeFileSync(join(world.metadata, "timestamp.json"), JSON.stringify(timestamp));
+    await assert.rejects(world.hold().then((hold) => adopt(world.deps, hold)), code);
+    assert.equal((await world.database.publisher()).seq, 2);
+  });
+});
+
+describe("database and metadata restored together", () => {
+  test("after a jump every role is above what a returning client has seen", async () => {
+    world = new World();
+    await world.open();
+    await world.bootstrap(4);
+    await world.add(["one"]);
+    await world.settle();
+    const returning = await world.client();
+    world.backUpDatabase("yesterday.db");
+    const yesterday = world.files();
+    await world.add(numbered("late", 9));
+    await world.settle();
+    await world.seen(returning, ["one"]);
+    await world.close();
+    world.restoreDatabase("yesterday.db");
+    for (const name of world.files().keys()) rmSync(join(world.metadata, name));
+    for (const [name, bytes] of yesterday) writeFileSync(join(world.metadata, name), bytes, "latin1");
+    await world.open();
+    await world.lead();
+    await assert.rejects(world.seen(returning, ["one"]), { code: "timestamp-rollback" });
+
+    const jumped = await jump(world.deps, await world.hold(), 1000);
+    assert.ok(jumped !== undefined);
+    await world.lead();
+    assert.equal((await world.task(jumped.task)).result?.state, "SUCCESS");
+    for (const [role, version] of await snapshotVersions()) assert.ok(version > 1000, role);
+    assert.deepEqual(await world.seen(returning, ["one", "late/1"]), ["one"]);
+    await world.requireSound();
+  });
+});
+
+async function snapshotVersions(): Promise<Map<string, number>> {
+  const timestamp = JSON.parse(world.files().get("timestamp.json")!) as { signed: { meta: Record<string, { version: number }> } };
+  const snapshot = JSON.parse(world.files().get(`${String(timestamp.signed.meta["snapshot.json"]!.version)}.snapshot.json`)!) as { signed: { meta: Record<string, { version: number }> } };
+  return new Map(Object.entries(snapshot.signed.meta).map(([file, { version }]) => [file.replace(".json", ""), version]));
+}
+
+/** A path in another bin than `path`. */
+async function elsewhere(path: string): Promise<string> {
+  const { delegationTreeOf, ownerOf } = await import("../../src/roles/delegation.ts");
+  const { parseEnvelope } = await import("../../src/tuf/parse.ts");
+  const tree = delegationTreeOf(parseEnvelope((await world.database.envelope("targets"))!.bytes, "targets").signed);
+  for (let n = 0; ; n++) if (ownerOf(tree, `other/${String(n)}`) !== ownerOf(tree, path)) return `other/${String(n)}`;
+}
