@@ -7,6 +7,7 @@
 import { AppError, reasonOf } from "../lib/app-error.ts";
 import type { SettingValue, TaskResult } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
+import { StorageError } from "../ports/storage.ts";
 import { bootstrapSettingsOf, checkBootstrapRoot, type BootstrapRoot, type BootstrapSettings } from "../roles/bootstrap.ts";
 import { binDelegations, BINS_PREFIX, delegationTreeOf, binsOf } from "../roles/delegation.ts";
 import { RoleError } from "../roles/errors.ts";
@@ -84,14 +85,23 @@ async function awaitSignatures(deps: PublisherDeps, hold: LeaseHold, task: strin
   await deps.database.endTasks(hold.lease, [{ task, result }], { bootstrap: `signing-${task}`, root_signing: document });
 }
 
-/** A repository starts only where there is none: clients of the other one would be locked out. */
+/** A repository starts only where there is none: clients of the other one would be locked out. @throws StorageError when that can't be found out now */
 async function requireEmpty(deps: PublisherDeps, { root }: BootstrapRoot): Promise<void> {
   const occupied = (name: string): never => {
     throw new PublisherError("storage-occupied", `the metadata storage already holds ${name}: a repository was published there. Use an empty folder or prefix`);
   };
-  if ((await deps.storage.read(TIMESTAMP, CLIENT_LIMITS.timestampBytes * 4).catch(() => "there")) !== undefined) occupied(TIMESTAMP);
-  const stored = await deps.storage.read("1.root.json", CLIENT_LIMITS.rootBytes).catch(() => undefined);
-  if (stored !== undefined && !stored.bytes.equals(root.bytes)) occupied("1.root.json");
+  if ((await found(deps, TIMESTAMP, CLIENT_LIMITS.timestampBytes * 4)) !== undefined) occupied(TIMESTAMP);
+  const stored = await found(deps, "1.root.json", CLIENT_LIMITS.rootBytes);
+  if (stored !== undefined && (stored === "unreadable" || !stored.equals(root.bytes))) occupied("1.root.json");
+}
+
+async function found(deps: PublisherDeps, name: string, maxBytes: number): Promise<Buffer | "unreadable" | undefined> {
+  try {
+    return (await deps.storage.read(name, maxBytes))?.bytes;
+  } catch (error) {
+    if (error instanceof StorageError && (error.code === "too-large" || error.code === "denied")) return "unreadable";
+    throw error;
+  }
 }
 
 async function firstHead(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, root: BootstrapRoot, settings: BootstrapSettings, document: SettingValue): Promise<Head> {
