@@ -51,6 +51,13 @@ export class Actor {
   }
   readonly publisher: Publisher;
 
+  /** Failed calls are answered only after `letFail`: there is a moment to look around. */
+  holdFailures(): void {
+    this.#failures = new Promise((resolve) => { this.letFail = resolve; });
+  }
+  letFail = (): void => {};
+  #failures = Promise.resolve();
+
   start(): this {
     this.#running = this.publisher.run(this.#stop.signal).catch((error: unknown) => { this.failed = error; });
     return this;
@@ -64,6 +71,10 @@ export class Actor {
 
   kill(): void {
     this.#dead = true;
+  }
+
+  get stopped(): boolean {
+    return this.#stop.signal.aborted;
   }
 
   get dead(): boolean {
@@ -104,8 +115,12 @@ export class Actor {
           this.met = call.name;
           this.#faults.set(call, kind);
         }
-        if (kind === "not stored") throw failure(call, false);
-        await pauseAt(call, "paused before");
+        if (kind !== "not stored") {
+          await pauseAt(call, "paused before");
+          return;
+        }
+        await this.#failures;
+        throw failure(call, false);
       },
       sent: (call) => pauseAt(call, "late"),
       after: async (call) => {
@@ -114,7 +129,9 @@ export class Actor {
         await pauseAt(call, "paused after");
         await also.after?.(call);
         await pass();
-        if (kind === "failed") throw failure(call, true);
+        if (kind !== "failed") return;
+        await this.#failures;
+        throw failure(call, true);
       },
       partly: (call) => (this.#faults.get(call) === "half stored" ? Math.floor(call.files.length / 2) : undefined),
       answer: (signature, bytes) => this.answer?.(signature, bytes) ?? signature,

@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import { TufError } from "../../src/tuf/errors.ts";
+import { parseExpires } from "../../src/tuf/parse.ts";
 import { TrustedSet } from "../../src/tuf/trusted-set.ts";
 
 export interface Files {
@@ -15,8 +16,10 @@ export interface Files {
 
 /** What a client believes after a walk. */
 export interface Seen {
-  readonly timestampVersion: number;
   readonly timestamp: Buffer;
+  /** The files it read, and when the first of them expires, milliseconds. */
+  readonly files: readonly string[];
+  readonly expiresMs: number;
   /** Path to the length of the target. */
   readonly targets: ReadonlyMap<string, number>;
 }
@@ -65,6 +68,8 @@ export function finish(files: Files, root: Buffer, flight: InFlight, now: number
   trusted.updateSnapshot(snapshot);
 
   const targets = new Map<string, number>();
+  const names = [`${String(version)}.snapshot.json`];
+  let expiresMs = Math.min(parseExpires(timestamp.expires), parseExpires(trusted.snapshot!.signed.expires));
   const meta = trusted.snapshot!.signed.meta;
   const kept = new Map<string, Buffer>();
   for (const role of ["targets", ...Object.keys(meta).map((file) => file.replace(/\.json$/, "")).filter((role) => role !== "targets")]) {
@@ -72,6 +77,8 @@ export function finish(files: Files, root: Buffer, flight: InFlight, now: number
     const bytes = fetch(files, `${String(stated.version)}.${role}.json`);
     trusted.updateTargets(bytes, role, role === "targets" ? "root" : "targets");
     kept.set(role, bytes);
+    names.push(`${String(stated.version)}.${role}.json`);
+    expiresMs = Math.min(expiresMs, parseExpires(trusted.targets(role)!.signed.expires));
     for (const [path, target] of Object.entries(trusted.targets(role)!.signed.targets)) {
       assert.ok(!targets.has(path), `${path} is in two roles`);
       targets.set(path, target.length);
@@ -80,7 +87,14 @@ export function finish(files: Files, root: Buffer, flight: InFlight, now: number
   cache.timestamp = flight.timestamp;
   cache.snapshot = snapshot;
   for (const [role, bytes] of kept) cache.targets.set(role, bytes);
-  return { timestampVersion: timestamp.version, timestamp: flight.timestamp, targets };
+  return { timestamp: flight.timestamp, files: names, expiresMs, targets };
+}
+
+/** Whether a walk that ended in `seen` would end so again: names are never used twice, so all that can happen to them is to vanish or expire. */
+export function isStillSo(files: Files, seen: Seen, now: number): boolean {
+  if (now >= seen.expiresMs) return false;
+  for (const name of seen.files) fetch(files, name);
+  return true;
 }
 
 /** A whole walk, from the root alone when `cache` is empty. Undefined when there is no repository yet. */

@@ -15,11 +15,11 @@ import { DAY_MS, signedRoot, START, TEST_POLICY } from "../fakes/publisher-stage
 import { createMemorySigners } from "../fakes/signer.ts";
 import { createMemoryStorage } from "../fakes/storage.ts";
 import { createMemoryTelemetry } from "../fakes/telemetry.ts";
-import { begin, emptyCache, finish, isExpired, visit, type Cache, type InFlight, type Seen } from "./clients.ts";
+import { begin, emptyCache, finish, isExpired, isStillSo, visit, type Cache, type InFlight, type Seen } from "./clients.ts";
 import { Model } from "./model.ts";
 
 const WRITES = new Set([
-  "accept", "takeLease", "renewLease", "releaseLease", "halt", "cut", "allocate", "stageResults", "stageTaskResults",
+  "accept", "takeLease", "renewLease", "releaseLease", "halt", "cut", "allocate", "adopt", "stageResults", "stageTaskResults",
   "commit", "markVisible", "fold", "dropBatch", "endTasks", "forgetGarbage", "forgetBefore",
 ]);
 const LIMITS = { changes: 1_000_000, bytes: 1_000_000_000 };
@@ -50,6 +50,8 @@ export class World {
   readonly #returning: Cache = emptyCache();
   #flight: InFlight | undefined;
   #timestamp: Seen | undefined;
+  /** What the timestamp in flight led to when it was read. */
+  #flightSaw: Seen | undefined;
   /** Timestamp bytes clients were shown, by version. */
   readonly shown = new Map<number, Buffer>();
   readonly #made = new Map<string, string>();
@@ -89,11 +91,10 @@ export class World {
   /** What publishers and requests speak to; its transactions are remembered. */
   readonly database: Database = new Proxy({} as Database, {
     get: (_, method: string) => {
-      const own = this.#inner[method as keyof Database] as (...args: readonly unknown[]) => unknown;
       return (...args: readonly unknown[]) => {
         if (WRITES.has(method)) this.#history.push({ method, args, now: this.clock.now() });
         if (method === "markVisible" || method === "endTasks") this.#tasksMoved = true;
-        return own.apply(this.#inner, [...args]);
+        return called(this.#inner, method, args);
       };
     },
   });
@@ -114,8 +115,7 @@ export class World {
     this.#inner = createMemoryDatabase({ now: () => this.#now() });
     for (const { method, args, now } of kept) {
       this.#replayNow = now;
-      const call = this.#inner[method as keyof Database] as (...args: readonly unknown[]) => Promise<unknown>;
-      call.apply(this.#inner, [...args]).catch(() => undefined);
+      void Promise.resolve(called(this.#inner, method, args)).catch(() => undefined);
     }
     this.#replayNow = undefined;
     this.#history.push(...kept);
@@ -205,8 +205,8 @@ export class World {
     assert.ok(version >= highest, `timestamp.json went down from version ${String(highest)} to ${String(version)}`);
     assert.ok(same === undefined || same.equals(bytes), `timestamp.json of version ${String(version)} changed`);
     this.shown.set(version, bytes);
+    this.finishFlight();
     try {
-      if (this.#flight !== undefined) finish(this.storage, this.root, this.#flight, now);
       this.#timestamp = visit(this.storage, this.root, emptyCache(), now);
       visit(this.storage, this.root, this.#returning, now);
     } catch (error) {
@@ -216,6 +216,7 @@ export class World {
     }
     if (this.#timestamp !== undefined) this.model.saw(this.#timestamp.targets);
     this.#flight = begin(this.storage, this.#returning);
+    this.#flightSaw = this.#timestamp;
   }
 
   #created(name: string): void {
@@ -236,6 +237,7 @@ export class World {
   finishFlight(): void {
     this.#watch(() => {
       try {
+        if (this.#flightSaw !== undefined && isStillSo(this.storage, this.#flightSaw, this.clock.now())) return;
         if (this.#flight !== undefined) finish(this.storage, this.root, this.#flight, this.clock.now());
       } catch (error) {
         if (!isExpired(error)) throw error;
@@ -282,3 +284,6 @@ export class World {
     assert.deepEqual(report.notes, []);
   }
 }
+
+const called = (database: Database, method: string, args: readonly unknown[]): unknown =>
+  (Reflect.get(database, method) as (...args: readonly unknown[]) => unknown).apply(database, [...args]);

@@ -54,17 +54,15 @@ async function around<T>(hooks: FaultHooks, call: PortCall, run: () => Promise<T
   return answer;
 }
 
-const NOT_INTERCEPTED = new Set<string | symbol>(["subscribe", "close", "connect"]);
+const NOT_INTERCEPTED = new Set<string | symbol>(["subscribe", "close"]);
 
 /** Every method of the database but `subscribe` and `close`. `target` is asked at each call: it may be exchanged. */
 export function faultyDatabase(target: () => Database, hooks: FaultHooks): Database {
   return new Proxy({} as Database, {
     get(_, method) {
-      const database = target();
-      const own = database[method as keyof Database] as (...args: readonly unknown[]) => Promise<unknown>;
-      if (typeof own !== "function" || NOT_INTERCEPTED.has(method)) return typeof own === "function" ? own.bind(database) : own;
-      return (...args: readonly unknown[]) =>
-        around(hooks, { name: `database.${String(method)}`, files: [] }, () => (target()[method as keyof Database] as typeof own)(...args));
+      const call = (...args: readonly unknown[]): unknown => (Reflect.get(target(), method) as (...args: readonly unknown[]) => unknown).apply(target(), [...args]);
+      if (NOT_INTERCEPTED.has(method)) return call;
+      return (...args: readonly unknown[]) => around(hooks, { name: `database.${String(method)}`, files: [] }, async () => call(...args));
     },
   });
 }
