@@ -1,6 +1,7 @@
 /** What the command line of `rstuf serve` may say. */
 export interface ServeOptions {
   readonly trial?: boolean;
+  readonly json?: boolean;
   readonly config?: string;
   readonly dataDir?: string;
   readonly host?: string;

@@ -15,7 +15,7 @@ import type { ServeOptions } from "./serve-options.ts";
 import { startService, type Service } from "./service.ts";
 import { apiSettingsOf } from "./settings.ts";
 import { rootKeyFile, trialBootstrap } from "./trial.ts";
-import { trialWords } from "./trial-words.ts";
+import { trialWords, type TrialFacts } from "./trial-words.ts";
 import { VERSION } from "./version.ts";
 
 /** How long an ordinary end may take before the process ends all the same; a crash loses nothing either. */
@@ -33,9 +33,8 @@ export async function serve(context: CliContext, options: ServeOptions): Promise
     const trial = options.trial === true;
     const service = await startService({ config, version: VERSION, trial, died: stopped.died });
     try {
-      if (trial) context.stdout.write(await startTrial(context, config, service));
-      if (service.metadataOrigin !== undefined) context.stdout.write(`metadata ${service.metadataOrigin}/metadata/\n`);
-      context.stdout.write(`ready ${service.origin}\n`);
+      const facts = trial ? await startTrial(context, config, service) : undefined;
+      context.stdout.write(options.json === true ? readyJson(service, facts) : readyWords(service, facts));
       const end = await stopped.promise;
       log.info({ reason: end instanceof Error ? reasonOf(end) : end }, "ending");
       return end instanceof Error ? 1 : 0;
@@ -73,8 +72,18 @@ function flagsOf(options: ServeOptions, environment: Environment): Record<string
   };
 }
 
-/** Bootstraps the trial repository on its first start; answers what to print. */
-async function startTrial(context: CliContext, config: Config, service: Service): Promise<string> {
+function readyWords(service: Service, facts: TrialFacts | undefined): string {
+  const metadata = service.metadataOrigin === undefined ? "" : `metadata ${service.metadataOrigin}/metadata/\n`;
+  return `${facts === undefined ? "" : trialWords(facts)}${metadata}ready ${service.origin}\n`;
+}
+
+function readyJson({ origin, metadataOrigin, paths }: Service, facts: TrialFacts | undefined): string {
+  const metadata = `${metadataOrigin ?? origin}/metadata/`;
+  return `${JSON.stringify({ ready: origin, metadata, trustedRoot: paths.trustedRoot, database: paths.database, ...(facts === undefined ? {} : { files: facts.filesDir, rootKeyFile: facts.rootKeyFile }) })}\n`;
+}
+
+/** Bootstraps the trial repository on its first start; answers what to tell about it. */
+async function startTrial(context: CliContext, config: Config, service: Service): Promise<TrialFacts> {
   const { database, paths } = service;
   const state = await readBootstrapState(database);
   if (state.name === "None") {
@@ -85,7 +94,7 @@ async function startTrial(context: CliContext, config: Config, service: Service)
   } else if (state.name === "pre" && state.taskId !== undefined) await bootstrapped(database, state.taskId);
   const root = await database.envelope("root", 1);
   const bins = await database.setting("number_of_delegated_bins");
-  return trialWords({
+  return {
     origin: service.origin,
     dataDir: config.dataDir,
     metadataDir: paths.metadata,
@@ -95,7 +104,7 @@ async function startTrial(context: CliContext, config: Config, service: Service)
     bins: Number(bins),
     cwd: context.cwd,
     program: "./rstuf",
-  });
+  };
 }
 
 /** Resolves when the bootstrap task ended well. */

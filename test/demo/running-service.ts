@@ -31,7 +31,7 @@ export async function startProgram(args: readonly string[], environment: Readonl
   const origin = await new Promise<string>((resolve, reject) => {
     child.stdout.on("data", (chunk: Buffer) => {
       stdout += chunk.toString();
-      const ready = /^ready (\S+)$/m.exec(stdout)?.[1];
+      const ready = /^(?:ready |\{"ready":")(https?:[^\s"]+)/m.exec(stdout)?.[1];
       if (ready !== undefined) resolve(ready);
     });
     child.once("exit", (code) => { reject(new Error(`rstuf ${args.join(" ")} ended with ${String(code)} before it was ready\n${stderr}`)); });

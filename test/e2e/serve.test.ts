@@ -110,6 +110,18 @@ describe("rstuf serve", () => {
     }
   }));
 
+  test("--json tells a program where everything is", () => inFolder(async (folder) => {
+    const service = await serve(folder, ["--trial", "--bins", "2", "--json"]);
+    try {
+      const told = JSON.parse(service.stdout()) as Record<string, string>;
+      assert.equal(told["ready"], service.origin);
+      assert.equal((await fetch(`${told["metadata"] ?? ""}timestamp.json`)).status, 200);
+      assert.equal(told["files"], join(folder, "data", "files"));
+    } finally {
+      await service.stop();
+    }
+  }));
+
   test("a second start continues where the first was, also after SIGKILL", () => inFolder(async (folder) => {
     const first = await serve(folder, ["--trial", "--bins", "4"]);
     const root = await (await fetch(`${first.origin}/metadata/1.root.json`)).text();

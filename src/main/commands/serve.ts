@@ -16,6 +16,7 @@ export function serveCommand(context: CliContext): Command {
     .option("--key-dir <dir>", "where private online keys lie (default: <data-dir>/keys)")
     .option("--bins <number>", "with --trial: how many bins, 2 to 16384 (default: 256)")
     .option("--allow-unauthenticated-writes-from-the-network", "listen beyond this machine without asking for a token")
+    .option("--json", "when ready, say so as one JSON object on stdout")
     .addHelpText("after", `
 Examples:
   $ rstuf serve --trial --port 0
