@@ -5,6 +5,7 @@ import type { CliContext } from "../cli/context.ts";
 import { runProgram } from "../cli/program.ts";
 import { processEnvironment } from "../config/environment.ts";
 import { systemClock } from "../drivers/clock/system/clock.ts";
+import { adminCommand } from "./commands/admin.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { VERSION } from "./version.ts";
 
@@ -21,7 +22,7 @@ const context: CliContext = {
 };
 
 await runProgram(context, process.argv.slice(2), {
-  extraCommands: [serveCommand(context)],
+  extraCommands: [serveCommand(context), adminCommand(context)],
   openDatabase: async (dataDir) => {
     const { openSqlite } = await import("../drivers/database/sqlite/sqlite.ts");
     const database = await openSqlite({ file: join(dataDir, "rstuf.db") });

@@ -90,7 +90,7 @@ describe("a database older than what is published", () => {
     });
     const adopted = await adopt(world.deps, await world.hold());
     assert.equal(adopted?.done, 4);
-    assert.deepEqual(adopted?.conflicts.map(({ task, path }) => [task, path]), [[tasks["aside"], "came and went"], [tasks["held"], "held"]]);
+    assert.deepEqual(adopted.conflicts.map(({ task, path }) => [task, path]), [[tasks["aside"], "came and went"], [tasks["held"], "held"]]);
     for (const name of ["done", "gone", "absorbed", "last"]) assert.equal((await world.task(tasks[name]!)).result?.state, "SUCCESS", name);
     const aside = (await world.task(tasks["aside"]!)).result;
     assert.equal(aside?.state, "FAILURE");
@@ -131,8 +131,8 @@ describe("a database older than what is published", () => {
     writeFileSync(join(world.metadata, `${String(versions.get("bins-1"))}.bins-1.json`), "{");
     const adopted = await adopt(world.deps, await world.hold());
     assert.deepEqual(adopted?.pressed.map(({ role }) => role), ["bins-0", "bins-1"]);
-    assert.match(adopted?.pressed[0]?.reason ?? "", /missing/);
-    assert.match(adopted?.pressed[1]?.reason ?? "", /damaged/);
+    assert.match(adopted.pressed[0]?.reason ?? "", /missing/);
+    assert.match(adopted.pressed[1]?.reason ?? "", /damaged/);
     await world.lead();
     const after = await snapshotVersions();
     for (const [role, version] of after) assert.ok(version >= versions.get(role)!, role);
@@ -152,7 +152,7 @@ describe("a database older than what is published", () => {
     rmSync(join(world.metadata, [...world.files().keys()].filter((name) => name.endsWith(".snapshot.json")).sort((a, b) => parseInt(a) - parseInt(b)).at(-1)!));
     const adopted = await adopt(world.deps, await world.hold());
     assert.equal(adopted?.pressed.length, 9);
-    assert.equal(adopted?.roles.length, 0);
+    assert.equal(adopted.roles.length, 0);
     await world.lead();
     for (const [role, version] of await snapshotVersions()) assert.ok(version > Math.max(...versions.values()), role);
     assert.deepEqual(await world.seen(returning!, ["early/1", "late/1"]), ["early/1"]);

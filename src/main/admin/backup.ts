@@ -1,0 +1,270 @@
+// `rstuf admin backup` and `restore`: database and metadata that fit together.
+//
+// The database is copied first, as of one moment, by SQLite itself: a reader in another process,
+// which no writer waits for. Then every file its head reaches: metadata files are only ever added,
+// durable before the head that names them is committed, and collected days after the last
+// timestamp that reached them expired. So the copy's head has all its files, whatever is published
+// meanwhile. Both are then brought to rest as a start would (unfinished batches dropped, committed
+// ones folded), and looked at by fsck: a backup that nobody looked at is none.
+//
+// Private keys are not in it unless asked for. See docs/adr/0010-live-backup.md.
+
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmod, copyFile, mkdir, open, readdir, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { backup as copyDatabase, DatabaseSync } from "node:sqlite";
+import type { CliContext } from "../../cli/context.ts";
+import { CliError, systemReason } from "../../cli/errors.ts";
+import { fsckLines } from "../../cli/fsck-report.ts";
+import { filesOfStorage } from "../../fsck/files.ts";
+import { fsck, type Report } from "../../fsck/fsck.ts";
+import type { Config } from "../../config/schema.ts";
+import type { Database } from "../../ports/database.ts";
+import { METADATA_NAME, type NewFile, type Storage } from "../../ports/storage.ts";
+import { recover } from "../../publisher/recover.ts";
+import { parseEnvelope } from "../../tuf/parse.ts";
+import { ensureKeyFolder } from "../key-folder.ts";
+import { placeOf, requireDatabase, requireEmptyFolder, withDataDir, type DataDirFlags } from "./data-dir.ts";
+import { Progress } from "./progress.ts";
+
+export interface BackupFlags extends DataDirFlags {
+  readonly withKeys?: boolean;
+}
+
+export interface RestoreFlags extends DataDirFlags {
+  readonly keepMetadata?: boolean;
+}
+
+/** What a backup says of itself; written last, so that a backup cut short is none. */
+interface Manifest {
+  readonly format: 1;
+  readonly program: string;
+  readonly taken: string;
+  /** sha256 of rstuf.db. */
+  readonly database: string;
+  readonly seq: number;
+  /** Of the timestamp in it; 0: no repository yet. */
+  readonly timestampVersion: number;
+  readonly files: number;
+  readonly keys: number;
+}
+
+const MANIFEST = "backup.json";
+const PAGES_A_STEP = 2_000;
+const SLICE_FILES = 1_000;
+const SLICE_BYTES = 16 * 1024 * 1024;
+
+/** 0: taken, and sound. */
+export async function backup(context: CliContext, target: string, flags: BackupFlags): Promise<number> {
+  const place = placeOf(context, flags);
+  requireDatabase(place);
+  const folder = resolve(context.cwd, target);
+  requireEmptyFolder(folder, 0o700);
+  const progress = new Progress(context, flags.json === true);
+  const file = join(folder, "rstuf.db");
+  try {
+    await copyLiveDatabase(place.paths.database, file, progress);
+    const copied = { database: file, metadata: join(folder, "metadata") };
+    const { seq, timestampVersion, files, report } = await withDataDir(place.config, copied, async ({ database, storage, deps, hold }) => {
+      const files = await copyReached(database, place.paths.metadata, storage, progress);
+      await recover(deps, hold, false);
+      const head = await database.head();
+      const report = await look(database, storage, progress);
+      return { seq: head?.seq ?? 0, timestampVersion: head?.timestampVersion ?? 0, files, report };
+    });
+    if (report !== undefined && report.faults.length > 0) return refuse(context, report, "The backup is not sound: what is published has the same faults. It was not finished.");
+    await keepTrusted(copied.metadata, folder);
+    const keys = flags.withKeys === true ? await copyKeys(place.config.keyDir, join(folder, "keys")) : 0;
+    tidy(folder);
+    const manifest: Manifest = { format: 1, program: context.version, taken: new Date(context.clock.now()).toISOString(), database: await sha256Of(file), seq, timestampVersion, files, keys };
+    await writeSynced(join(folder, MANIFEST), Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`));
+    if (flags.json === true) context.stdout.write(`${JSON.stringify({ directory: folder, ...manifest })}\n`);
+    else {
+      context.stdout.write(`Backed up to ${target}: the database at head ${String(seq)}, ${String(files)} metadata files; looked at and sound.\n`);
+      context.stdout.write(keys === 0 ? "Private keys are not in it: keep them apart, they are needed too.\n" : "");
+    }
+    if (keys > 0) context.stderr.write(`WARNING  ${String(keys)} private key file${keys === 1 ? " lies" : "s lie"} in ${target}/keys as in the key directory: whoever reads this backup can sign for you.\n`);
+    return 0;
+  } finally {
+    progress.clear();
+  }
+}
+
+/** 0: restored, and sound. */
+export async function restore(context: CliContext, source: string, flags: RestoreFlags): Promise<number> {
+  const folder = resolve(context.cwd, source);
+  const manifest = readManifest(folder);
+  const { config, paths } = placeOf(context, flags);
+  const keep = flags.keepMetadata === true;
+  if (keep && existsSync(paths.database)) throw new CliError("file-exists", `${paths.database} is there already; nothing was changed`);
+  if (!keep) for (const each of [config.dataDir, paths.metadata]) if (existsSync(each)) requireEmptyFolder(each, 0o750);
+  const file = join(folder, "rstuf.db");
+  if ((await sha256Of(file)) !== manifest.database) throw new CliError("file-unreadable", `${file} is not the file that was backed up: its sha256 is another`);
+
+  await mkdir(config.dataDir, { recursive: true, mode: 0o750 });
+  const progress = new Progress(context, flags.json === true);
+  try {
+    await copySynced(file, paths.database);
+    const report = await withDataDir(config, paths, async ({ database, storage }) => {
+      if (keep) return undefined;
+      const names = readdirSync(join(folder, "metadata")).filter((name) => METADATA_NAME.test(name));
+      await copyFiles(names.filter((name) => name !== "timestamp.json"), (name) => readFile(join(folder, "metadata", name)), storage, progress);
+      if (names.includes("timestamp.json")) await storage.create("timestamp.json", await readFile(join(folder, "metadata", "timestamp.json")));
+      return await look(database, storage, progress);
+    });
+    const keys = existsSync(join(folder, "keys")) ? await copyKeys(join(folder, "keys"), config.keyDir) : 0;
+    await keepTrusted(join(folder, "metadata"), config.dataDir);
+    if (report !== undefined && report.faults.length > 0) return refuse(context, report, `Restored to ${config.dataDir}, but it is not sound: do not start it.`);
+    if (flags.json === true) context.stdout.write(`${JSON.stringify({ directory: config.dataDir, metadata: keep ? "kept" : "restored", ...manifest, keys })}\n`);
+    else for (const line of restoredWords(config, manifest, keep, keys)) context.stdout.write(`${line}\n`);
+    return 0;
+  } finally {
+    progress.clear();
+  }
+}
+
+function* restoredWords(config: Config, manifest: Manifest, kept: boolean, keys: number): Generator<string> {
+  yield `Restored to ${config.dataDir}: the state of ${manifest.taken}, head ${String(manifest.seq)}${kept ? "; the metadata was left as it is" : `, ${String(manifest.files)} metadata files; looked at and sound`}.`;
+  if (keys === 0) yield `Private online keys were not in the backup: put them into ${config.keyDir}.`;
+  if (kept) {
+    yield "Now: rstuf admin recover --adopt, with the same --data-dir. It reads back what was published since.";
+    return;
+  }
+  yield "Was anything published since the backup? Clients that saw it refuse what is older.";
+  yield "- The newer metadata still exists: put it into the metadata folder, in place of this one,";
+  yield "  and run: rstuf admin recover --adopt";
+  yield "- It is gone: rstuf admin recover --jump 1000000, which goes ahead of all that was seen.";
+}
+
+function refuse(context: CliContext, report: Report, words: string): number {
+  for (const line of fsckLines(report)) context.stderr.write(`${line}\n`);
+  context.stderr.write(`${words}\n`);
+  return 1;
+}
+
+/** As of one moment, while it is written to; the copy is one file. */
+async function copyLiveDatabase(from: string, to: string, progress: Progress): Promise<void> {
+  const source = new DatabaseSync(from, { readOnly: true, timeout: 5_000 });
+  try {
+    // Pins the moment: without it every write of the service would begin the copy anew.
+    source.exec("BEGIN");
+    source.prepare("SELECT seq FROM publisher").get();
+    await copyDatabase(source, to, { rate: PAGES_A_STEP, progress: ({ totalPages, remainingPages }) => { progress.draw(`${String(totalPages - remainingPages)} of ${String(totalPages)} database pages`); } });
+  } finally {
+    source.close();
+  }
+  const copy = new DatabaseSync(to);
+  try {
+    copy.exec("PRAGMA journal_mode = DELETE");
+  } finally {
+    copy.close();
+  }
+  await chmod(to, 0o600);
+  await syncFile(to);
+}
+
+/** Every file that the head of `database` leads to: roots and timestamp from the database, the others from the folder. */
+async function copyReached(database: Database, from: string, to: Storage, progress: Progress): Promise<number> {
+  const head = await database.head();
+  if (head === undefined) return 0;
+  const read = async (name: string): Promise<Buffer> => {
+    try {
+      return await readFile(join(from, name));
+    } catch (error) {
+      throw new CliError("file-unreadable", `${join(from, name)}, which the repository's head refers to, cannot be read: ${systemReason(error)}. See rstuf fsck`, { cause: error });
+    }
+  };
+  const snapshotName = `${String(head.snapshotVersion)}.snapshot.json`;
+  const snapshot = await read(snapshotName);
+  const names = Object.entries(parseEnvelope(snapshot, "snapshot").signed.meta).map(([file, { version }]) => `${String(version)}.${file}`);
+  await copyFiles([...names, snapshotName], read, to, progress);
+  const roots = (await database.envelope("root"))?.version ?? 0;
+  for (let version = 1; version <= roots; version++) {
+    const root = await database.envelope("root", version);
+    if (root !== undefined) await to.create(`${String(version)}.root.json`, root.bytes);
+  }
+  await to.create("timestamp.json", head.timestamp);
+  return names.length + 1 + roots + 1;
+}
+
+async function copyFiles(names: readonly string[], read: (name: string) => Promise<Buffer>, to: Storage, progress: Progress): Promise<void> {
+  let slice: NewFile[] = [];
+  let bytes = 0;
+  for (const [at, name] of names.entries()) {
+    progress.draw(`${String(at)} of ${String(names.length)} metadata files`);
+    const file = { name, bytes: await read(name) };
+    slice.push(file);
+    bytes += file.bytes.length;
+    if (slice.length < SLICE_FILES && bytes < SLICE_BYTES && at + 1 < names.length) continue;
+    await to.createAll(slice);
+    slice = [];
+    bytes = 0;
+  }
+}
+
+/** What fsck says, age aside; undefined before a repository begins. */
+async function look(database: Database, storage: Storage, progress: Progress): Promise<Report | undefined> {
+  const root = await database.envelope("root", 1);
+  if (root === undefined) return undefined;
+  return await fsck({ files: filesOfStorage(storage), root: root.bytes, database, now: 0, onProgress: (done, known) => { progress.draw(`${String(done)} of ${String(known)} roles looked at`); } });
+}
+
+async function keepTrusted(metadata: string, folder: string): Promise<void> {
+  const root = join(metadata, "1.root.json");
+  if (!existsSync(root)) return;
+  await mkdir(join(folder, "trusted"), { recursive: true });
+  await writeFile(join(folder, "trusted", "1.root.json"), await readFile(root), { mode: 0o644 });
+}
+
+async function copyKeys(from: string, to: string): Promise<number> {
+  await ensureKeyFolder(to);
+  const names = (await readdir(from, { withFileTypes: true })).filter((entry) => entry.isFile()).map(({ name }) => name);
+  for (const name of names) {
+    await copySynced(join(from, name), join(to, name));
+    await chmod(join(to, name), 0o600);
+  }
+  return names.length;
+}
+
+/** What only a running service needs. */
+function tidy(folder: string): void {
+  for (const name of ["rstuf.db.lock", "rstuf.db-wal", "rstuf.db-shm", join("metadata", ".pending")]) rmSync(join(folder, name), { recursive: true, force: true });
+}
+
+function readManifest(folder: string): Manifest {
+  let manifest: Partial<Manifest>;
+  try {
+    manifest = JSON.parse(readFileSync(join(folder, MANIFEST), "utf8")) as Partial<Manifest>;
+  } catch (error) {
+    throw new CliError("file-unreadable", `${folder} holds no finished backup: ${MANIFEST}: ${systemReason(error)}`, { cause: error });
+  }
+  if (manifest.format !== 1) throw new CliError("file-unreadable", `${join(folder, MANIFEST)} is of another format than this release reads`);
+  return manifest as Manifest;
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(file)) hash.update(piece as Buffer);
+  return hash.digest("hex");
+}
+
+async function copySynced(from: string, to: string): Promise<void> {
+  await copyFile(from, to);
+  await syncFile(to);
+}
+
+async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
+  await writeFile(file, bytes);
+  await syncFile(file);
+  await syncFile(join(file, ".."));
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

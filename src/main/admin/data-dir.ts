@@ -1,0 +1,95 @@
+// A data directory in the hands of a command: its database locked, its folder open, its lease taken.
+
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { resolve } from "node:path";
+import type { CliContext } from "../../cli/context.ts";
+import { CliError } from "../../cli/errors.ts";
+import { processEnvironment } from "../../config/environment.ts";
+import { loadConfig } from "../../config/load.ts";
+import type { Config } from "../../config/schema.ts";
+import { systemClock, systemRandom } from "../../drivers/clock/system/clock.ts";
+import { openSqlite, type SqliteDatabase } from "../../drivers/database/sqlite/sqlite.ts";
+import { createFileSigners } from "../../drivers/signer/file/signers.ts";
+import { openPosixStorage } from "../../drivers/storage/posix/storage.ts";
+import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
+import type { Storage } from "../../ports/storage.ts";
+import type { PublisherDeps } from "../../publisher/deps.ts";
+import { LeaseHold } from "../../publisher/lease-hold.ts";
+import { dataPathsOf, type DataPaths } from "../service.ts";
+import { publisherPolicyOf } from "../settings.ts";
+
+export interface DataDirFlags {
+  readonly config?: string;
+  readonly dataDir?: string;
+  readonly keyDir?: string;
+  readonly json?: boolean;
+}
+
+export interface Place {
+  readonly config: Config;
+  readonly paths: DataPaths;
+}
+
+/** @throws ConfigError */
+export function placeOf(context: CliContext, flags: DataDirFlags): Place {
+  const { config } = loadConfig({ flags: { dataDir: flags.dataDir, keyDir: flags.keyDir }, configFile: flags.config, environment: processEnvironment(), cwd: context.cwd });
+  return { config, paths: dataPathsOf(config) };
+}
+
+/** @throws CliError `file-unreadable` */
+export function requireDatabase({ config, paths }: Place): void {
+  if (!existsSync(paths.database)) throw new CliError("file-unreadable", `${config.dataDir} is no data directory: it holds no rstuf.db`);
+}
+
+/** A new or empty folder. @throws CliError `file-exists` */
+export function requireEmptyFolder(folder: string, mode: number): void {
+  mkdirSync(folder, { recursive: true, mode });
+  if (readdirSync(folder).some((name) => name !== ".pending")) throw new CliError("file-exists", `${folder} is not empty; nothing was changed`);
+}
+
+export interface OpenDataDir {
+  readonly database: SqliteDatabase;
+  readonly storage: Storage;
+  readonly deps: PublisherDeps;
+  readonly hold: LeaseHold;
+}
+
+const LEASE_MS = 60_000;
+
+/**
+ * Runs `work` with the database's lock and lease, and gives both up.
+ * @throws DatabaseError `unavailable` while a service has the data directory
+ */
+export async function withDataDir<T>(config: Config, paths: { readonly database: string; readonly metadata: string }, work: (open: OpenDataDir) => Promise<T>): Promise<T> {
+  const database = await openSqlite({ file: resolve(paths.database) });
+  try {
+    const storage = await openPosixStorage({ directory: paths.metadata });
+    try {
+      return await withLease(database, async (hold) => {
+        const telemetry = createTelemetry({ level: "warn", processMetrics: false, base: { part: "admin" } });
+        const signers = createFileSigners({ keyDir: config.keyDir, allow: [], env: () => undefined });
+        return await work({ database, storage, hold, deps: { database, storage, signers, clock: systemClock, random: systemRandom, telemetry, policy: publisherPolicyOf(config) } });
+      });
+    } finally {
+      await storage.close();
+    }
+  } finally {
+    await database.close();
+  }
+}
+
+async function withLease<T>(database: SqliteDatabase, work: (hold: LeaseHold) => Promise<T>): Promise<T> {
+  // Whoever holds the file's lock is the only process there is; a lease that is not over yet is a dead one's.
+  const { lease } = await database.publisher();
+  const hold = await LeaseHold.take(database, systemClock, LEASE_MS, lease.holder === "" ? systemRandom.hex(16) : lease.holder);
+  if (hold === undefined) throw new Error("the lease of a dead publisher could not be taken");
+  const over = new AbortController();
+  const kept = hold.keep(over.signal, () => undefined);
+  try {
+    return await work(hold);
+  } finally {
+    over.abort();
+    await kept;
+    await database.releaseLease(hold.lease).catch(() => undefined);
+  }
+}

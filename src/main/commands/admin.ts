@@ -1,0 +1,73 @@
+// `rstuf admin`: what is done to a data directory, not through a service.
+
+import { Command, InvalidArgumentError } from "commander";
+import type { CliContext } from "../../cli/context.ts";
+import { examplesText } from "../../cli/examples.ts";
+import type { BackupFlags, RestoreFlags } from "../admin/backup.ts";
+import type { RecoverFlags } from "../admin/recover.ts";
+
+export function adminCommand(context: CliContext): Command {
+  return new Command("admin")
+    .summary("back up, restore and recover a data directory")
+    .description("Works on the data directory of a service, not through its API.")
+    .addCommand(backupCommand(context))
+    .addCommand(restoreCommand(context))
+    .addCommand(recoverCommand(context));
+}
+
+function withPlace(command: Command): Command {
+  return command
+    .option("--data-dir <dir>", "the data directory (default: ./rstuf-data)")
+    .option("--config <file>", "the service's configuration file, YAML")
+    .option("--key-dir <dir>", "where private online keys lie (default: <data-dir>/keys)")
+    .option("--json", "one JSON object on stdout");
+}
+
+function backupCommand(context: CliContext): Command {
+  return withPlace(new Command("backup"))
+    .argument("<dir>", "a new or empty folder")
+    .summary("copy database and metadata, while the service runs or not")
+    .description("Copies the database and every metadata file it refers to, consistent with each other, also while the service runs and publishes, and checks the copy. Private keys are left out.")
+    .option("--with-keys", "also copy private online keys: whoever reads the backup can then sign for you")
+    .addHelpText("after", examplesText([{ commands: ["rstuf admin backup rstuf-backup", "rstuf admin backup rstuf-backup-with-keys --with-keys --json"] }], "0 taken and sound, 1 refused, failed or not sound,\n2 used wrongly"))
+    .action(async (dir: string, flags: BackupFlags) => {
+      const { backup } = await import("../admin/backup.ts");
+      context.setExitCode(await backup(context, dir, flags));
+    });
+}
+
+function restoreCommand(context: CliContext): Command {
+  return withPlace(new Command("restore"))
+    .argument("<dir>", "a finished backup")
+    .summary("make a data directory from a backup")
+    .description("Makes a data directory from a backup and checks it. What is there already is never overwritten: the target is new or empty.")
+    .option("--keep-metadata", "restore the database alone, beside metadata that outlived it")
+    .addHelpText("after", examplesText([{ title: "With no service on that data directory:", commands: ["rstuf admin restore rstuf-backup --data-dir rstuf-restored"] }], "0 restored and sound, 1 refused, failed or not sound,\n2 used wrongly"))
+    .action(async (dir: string, flags: RestoreFlags) => {
+      const { restore } = await import("../admin/backup.ts");
+      context.setExitCode(await restore(context, dir, flags));
+    });
+}
+
+function recoverCommand(context: CliContext): Command {
+  const command = withPlace(new Command("recover"))
+    .summary("go on after the database went back in time")
+    .description("With the service stopped. --adopt: the published metadata is newer than the database; reads back what the database lacks, after verifying it. --jump: both went back, and only clients remember; the next publish goes ahead of all they can have seen. Nothing is signed, and nothing published is changed before the service starts.")
+    .option("--adopt", "make what is published part of the database again")
+    .option("--jump <versions>", "go this many versions ahead, and press every role", wholeNumber)
+    .addHelpText("after", examplesText([{ title: "With the service stopped:", commands: ["rstuf admin recover --adopt --data-dir rstuf-data", "rstuf admin recover --jump 1000000 --data-dir rstuf-data --json"] }], "0 done, or nothing to do, 1 refused or failed,\n2 used wrongly"));
+  return command.action(async (flags: RecoverFlags) => {
+    if (flags.adopt !== true && flags.jump === undefined) command.error("error: say --adopt, --jump VERSIONS, or both", { exitCode: 2 });
+    const { recover } = await import("../admin/recover.ts");
+    context.setExitCode(await recover(context, flags));
+  });
+}
+
+/** Versions stay far below 2^53. */
+const MOST = 1_000_000_000_000;
+
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (!/^[1-9][0-9]*$/.test(text) || number > MOST) throw new InvalidArgumentError(`A whole number from 1 to ${String(MOST)}.`);
+  return number;
+}
