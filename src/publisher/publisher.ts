@@ -151,8 +151,12 @@ export class Publisher {
     const nowMs = clock.now();
     if (!plan.publishes) {
       const ended = await endingTasks(this.#deps, plan.changes, [], nowMs);
-      await database.endTasks(hold.lease, ended);
-      return ended.length > 0;
+      const tasks = new Set(ended.map(({ task }) => task));
+      // A change whose task goes on in another batch can only end with a batch: then one is published for it.
+      if (plan.changes.every((change) => tasks.has(change.task))) {
+        await database.endTasks(hold.lease, ended);
+        return ended.length > 0;
+      }
     }
     try {
       this.#head = await publish(this.#deps, hold, this.#sealer, { head, plan, nowMs });

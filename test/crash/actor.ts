@@ -122,7 +122,10 @@ export class Actor {
         await this.#failures;
         throw failure(call, false);
       },
-      sent: (call) => pauseAt(call, "late"),
+      sent: async (call) => {
+        await also.sent?.(call);
+        await pauseAt(call, "late");
+      },
       after: async (call) => {
         const kind = this.#faults.get(call);
         if (kind === "killed") this.#dead = true;

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { fsck } from "../../src/fsck/fsck.ts";
 import { filesOfStorage } from "../../src/fsck/files.ts";
-import type { Accepted, AcceptRequest, Database, NewChange, TaskKind } from "../../src/ports/database.ts";
+import type { Accepted, AcceptRequest, Database, NewChange, TaskKind, Topic } from "../../src/ports/database.ts";
 import type { PublisherDeps, PublisherPolicy } from "../../src/publisher/deps.ts";
 import { sha256Hex } from "../../src/tuf/crypto.ts";
 import { createFakeClock, createFakeRandom } from "../fakes/clock.ts";
@@ -92,12 +92,24 @@ export class World {
   readonly database: Database = new Proxy({} as Database, {
     get: (_, method: string) => {
       return (...args: readonly unknown[]) => {
+        if (method === "subscribe") return this.#subscribe(args[0] as Topic, args[1] as () => void);
         if (WRITES.has(method)) this.#history.push({ method, args, now: this.clock.now() });
         if (method === "markVisible" || method === "endTasks") this.#tasksMoved = true;
         return called(this.#inner, method, args);
       };
     },
   });
+
+  /** Listeners outlive a database that lost commits. */
+  #subscribe(topic: Topic, call: () => void): () => void {
+    const listener = { topic, call, end: this.#inner.subscribe(topic, call) };
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+      listener.end();
+    };
+  }
+  readonly #listeners = new Set<{ readonly topic: Topic; readonly call: () => void; end: () => void }>();
 
   get historyLength(): number {
     return this.#history.length;
@@ -119,6 +131,7 @@ export class World {
     }
     this.#replayNow = undefined;
     this.#history.push(...kept);
+    for (const listener of this.#listeners) listener.end = this.#inner.subscribe(listener.topic, listener.call);
     this.model.lost(at);
   }
 
@@ -257,10 +270,13 @@ export class World {
     if (this.violation !== undefined) throw this.violation as Error;
   }
 
-  /** How many accepted tasks have not ended. */
+  /** How many accepted tasks have not ended; those that wait for their release are not counted. */
   async openTasks(): Promise<number> {
     let open = 0;
-    for (const { id } of this.model.tasks.values()) if ((await this.#inner.getTask(id))?.result === undefined) open += 1;
+    for (const { id } of this.model.tasks.values()) {
+      const row = await this.#inner.getTask(id);
+      if (row?.result === undefined && row?.held !== true) open += 1;
+    }
     return open;
   }
 
