@@ -1,0 +1,271 @@
+// One random schedule: publishers, requests, time and faults, one step at a time.
+//
+// Every call a publisher makes of a port waits until the schedule lets it go, so whoever is
+// not let go stands still: a pause, a slow network, a write that lands late, a take-over while
+// somebody is in the middle of a batch are all nothing but the order of steps. The same seed
+// takes the same steps.
+
+import assert from "node:assert/strict";
+import { SignerError } from "../../src/ports/signer.ts";
+import { Actor, type FaultKind } from "../crash/actor.ts";
+import { isSettled, publishAll, settle, until } from "../crash/scenarios.ts";
+import { World } from "../crash/world.ts";
+import { createFakeRandom } from "../fakes/clock.ts";
+import type { AcceptRequest } from "../../src/ports/database.ts";
+import { failure, faultyDatabase, type PortCall } from "../fakes/faults.ts";
+
+export interface Outcome {
+  readonly seed: number;
+  /** What was done, one line a step. */
+  readonly steps: readonly string[];
+  /** How often each thing happened. */
+  readonly counts: ReadonlyMap<string, number>;
+  readonly violation?: unknown;
+}
+
+/** A call that waits to be let go. */
+interface Waiting {
+  readonly actor: string;
+  readonly call: PortCall;
+  readonly sent: boolean;
+  readonly go: () => void;
+}
+
+const PATHS = ["a", "b", "c/d", "e", "f/g/h"];
+const STEPS = 120;
+
+export async function simulate(seed: number): Promise<Outcome> {
+  const schedule = new Schedule(seed);
+  try {
+    await schedule.run();
+    return schedule.outcome();
+  } catch (error) {
+    return { ...schedule.outcome(), violation: error };
+  }
+}
+
+class Schedule {
+  readonly #seed: number;
+  readonly #random;
+  readonly #world: World;
+  readonly #steps: string[] = [];
+  readonly #counts = new Map<string, number>();
+  readonly #waiting: Waiting[] = [];
+  #actors: { readonly name: string; readonly actor: Actor }[] = [];
+  #born = 0;
+  #kills = 0;
+  #unanswered: AcceptRequest[] = [];
+  /** How likely a call is to fail in one of its ways. */
+  readonly #faultRate: number;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+    this.#random = createFakeRandom(seed);
+    this.#faultRate = this.#pick([0, 0.01, 0.03, 0.1]);
+    this.#world = new World({
+      seed,
+      weakReplace: this.#chance(0.3),
+      policy: { maxBatchChanges: this.#pick([1, 3, 20_000]), refresh: { atRemainingFraction: 1 / 3, jitterFraction: 0.1, marginMs: 3_600_000, tickMs: this.#pick([60_000, 3_600_000]) } },
+    });
+  }
+
+  outcome(): Outcome {
+    return { seed: this.#seed, steps: this.#steps, counts: this.#counts };
+  }
+
+  async run(): Promise<void> {
+    const world = this.#world;
+    await world.accept(world.bootstrap(2));
+    if (this.#chance(0.8)) await publishAll(world);
+    this.#spawn();
+    for (let step = 0; step < STEPS; step++) {
+      await this.#step();
+      await settle();
+      await world.requireUnbroken();
+    }
+    await this.#repair();
+  }
+
+  // ---------------------------------------------------------------- steps
+
+  async #step(): Promise<void> {
+    const letGo = this.#waiting.length > 0 && this.#chance(0.75);
+    if (letGo) {
+      this.#letGo();
+      return;
+    }
+    const acts: readonly (readonly [number, () => void | Promise<void>])[] = [
+      [6, () => this.#request()],
+      [4, () => this.#pass(this.#pick([100, 250, 1_000]))],
+      [2, () => this.#pass(this.#pick([5_000, 16_000]))],
+      [0.3, () => this.#pass(this.#pick([3_700_000, 12 * 3_600_000]))],
+      [this.#kills < 2 ? 0.7 : 0, () => this.#kill()],
+      [this.#actors.length < 3 ? 2 : 0, () => this.#spawn()],
+      [0.7, () => this.#pauseOrResume()],
+      [0.5, () => this.#jump()],
+      [0.5, () => this.#disturbSigners()],
+      [1, () => this.#world.finishFlight()],
+    ];
+    let draw = this.#random.fraction() * acts.reduce((sum, [weight]) => sum + weight, 0);
+    for (const [weight, act] of acts) {
+      draw -= weight;
+      if (draw > 0) continue;
+      await act();
+      return;
+    }
+  }
+
+  /** The oldest waiting call of somebody, mostly; sometimes all of one publisher's until it comes to rest. */
+  #letGo(): void {
+    const names = [...new Set(this.#waiting.map(({ actor }) => actor))];
+    const name = this.#pick(names);
+    const at = this.#waiting.findIndex(({ actor }) => actor === name);
+    const [waiting] = this.#waiting.splice(at, 1);
+    this.#note(`${name}: ${waiting!.call.name}${waiting!.sent ? " lands" : ""}`, "call");
+    waiting!.go();
+  }
+
+  async #pass(ms: number): Promise<void> {
+    this.#note(`${String(ms)} ms pass`, "time");
+    await this.#world.clock.advance(ms);
+  }
+
+  #spawn(): void {
+    const name = `P${String(++this.#born)}`;
+    const wait = (call: PortCall, sent: boolean): Promise<void> =>
+      this.#repairing ? Promise.resolve() : new Promise((go) => this.#waiting.push({ actor: name, call, sent, go }));
+    const actor = new Actor(this.#world, { before: (call) => wait(call, false), sent: (call) => wait(call, true) });
+    actor.fault = (call) => this.#faultOf(name, call);
+    actor.answer = (signature, bytes) => this.#signature(signature, bytes);
+    this.#actors.push({ name, actor });
+    this.#note(`${name} starts`, "start");
+    actor.start();
+  }
+
+  #faultOf(name: string, call: PortCall): FaultKind | undefined {
+    if (this.#repairing || !this.#chance(this.#faultRate)) return undefined;
+    const kinds: FaultKind[] = ["not stored", "failed"];
+    if (call.name === "storage.createAll") kinds.push("half stored");
+    if (this.#kills < 2) kinds.push("killed");
+    const kind = this.#pick(kinds);
+    if (kind === "killed") this.#died(name);
+    this.#note(`${name}: ${call.name} meets: ${kind}`, kind);
+    return kind;
+  }
+
+  #kill(): void {
+    const victim = this.#pick(this.#actors);
+    if (victim === undefined) return;
+    victim.actor.kill();
+    this.#note(`${victim.name} is killed`, "killed");
+    this.#died(victim.name);
+  }
+
+  #died(name: string): void {
+    this.#kills += 1;
+    this.#actors = this.#actors.filter((other) => other.name !== name);
+    // What is on its way lands all the same; what was not sent never is.
+    for (const waiting of this.#waiting.splice(0)) if (waiting.actor !== name || waiting.sent) this.#waiting.push(waiting);
+  }
+
+  #pauseOrResume(): void {
+    const one = this.#pick(this.#actors);
+    if (one === undefined) return;
+    if (one.actor.paused) one.actor.resume();
+    else one.actor.pause();
+    this.#note(`${one.name} ${one.actor.paused ? "stands still" : "goes on"}`, "pause");
+  }
+
+  /** A publisher's own clock is set, a little or far. */
+  #jump(): void {
+    const one = this.#pick(this.#actors);
+    if (one === undefined) return;
+    one.actor.skewMs = this.#pick([0, 0, -30_000, 30_000, -400_000, 90_000, 86_400_000]);
+    this.#note(`${one.name}'s clock is off by ${String(one.actor.skewMs)} ms`, "clock");
+  }
+
+  #badSignatures = 0;
+  #stale = "";
+
+  #disturbSigners(): void {
+    this.#badSignatures = this.#pick([1, 2]);
+    this.#note("signers misbehave", "signers");
+  }
+
+  /** Another document's signature, or none. */
+  #signature(signature: string, bytes: Uint8Array): string {
+    const stale = this.#stale;
+    if (bytes.length % 2 === 0) this.#stale = signature;
+    if (this.#badSignatures === 0 || this.#repairing) return signature;
+    this.#badSignatures -= 1;
+    if (stale === "") throw new SignerError("unavailable", "no answer");
+    return stale;
+  }
+
+  async #request(): Promise<void> {
+    const world = this.#world;
+    const again = this.#unanswered.length > 0 && this.#chance(0.5);
+    const paths = [...new Set(Array.from({ length: this.#pick([1, 1, 2, 4]) }, () => this.#pick(PATHS)))];
+    const request = again
+      ? this.#unanswered.shift()!
+      : this.#pick([
+        () => world.adds(paths), () => world.adds(paths), () => world.adds(paths, { held: true }), () => world.removes(paths), () => world.release(),
+        () => world.refresh(this.#pick([["bins"], ["timestamp"], ["snapshot", "targets"]])),
+      ])();
+    const fate = this.#chance(this.#faultRate * 2) ? this.#pick(["not stored", "failed"] as const) : "answered";
+    this.#note(`${again ? "again: " : ""}${request.task.kind}${request.held ? " (held)" : ""} ${(request.task.request.paths ?? []).join(" ")} ${fate === "answered" ? "" : fate}`, "request");
+    const door = faultyDatabase(() => ({ ...world.database, accept: (asked) => world.accept(asked) }), {
+      before: (call) => { if (fate === "not stored") throw failure(call, false); },
+      after: (call) => { if (fate === "failed") throw failure(call, true); },
+    });
+    await door.accept(request).catch(() => this.#unanswered.push(request));
+  }
+
+  // ---------------------------------------------------------------- afterwards
+
+  #repairing = false;
+
+  /** No more faults. Whoever lives goes on, one more publisher comes, and everything must come true. */
+  async #repair(): Promise<void> {
+    const world = this.#world;
+    this.#note("no more faults", "repair");
+    this.#repairing = true;
+    for (const { actor } of this.#actors) {
+      actor.skewMs = 0;
+      actor.resume();
+    }
+    for (const waiting of this.#waiting.splice(0)) waiting.go();
+    await settle();
+    await world.requireUnbroken();
+    for (const request of this.#unanswered) if (this.#chance(0.5)) await world.accept(request);
+    await world.accept(world.adds(["last"]));
+    this.#spawn();
+    const came = await until(world, async () => {
+      await world.requireUnbroken();
+      return isSettled(world);
+    }, 1_000);
+    assert.ok(came, "it does not come to rest");
+    await world.accept(world.release());
+    assert.ok(await until(world, () => isSettled(world)), "what was held is not published");
+    for (const { actor } of this.#actors) await actor.stop();
+    await world.requireWhole();
+    const late = this.#world.stored;
+    await world.clock.advance(60_000);
+    assert.deepEqual(world.stored, late, "somebody writes after everybody ended");
+  }
+
+  // ---------------------------------------------------------------- chance
+
+  #note(step: string, kind: string): void {
+    this.#steps.push(`${String(this.#world.clock.monotonic()).padStart(9)}  ${step}`);
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
+  }
+
+  #chance(probability: number): boolean {
+    return this.#random.fraction() < probability;
+  }
+
+  #pick<T>(among: readonly T[]): T {
+    return among[Math.floor(this.#random.fraction() * among.length)] as T;
+  }
+}
