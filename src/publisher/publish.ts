@@ -50,16 +50,19 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const roles = [...plan.edits.keys()].sort();
 
   const batch = deps.random.hex(16);
+  telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length }, "planned batch");
   const { firstVersion } = await database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles });
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length, firstVersion }, "cut batch");
 
   const { results, targets } = await pressRoles(deps, hold, sealer, { batch, head, roles, edits: plan.edits, firstVersion, nowMs: pressedAtMs });
   await stageTasks(deps, hold, batch, order, roles);
+  telemetry.log.debug({ batch, roles: results.length }, "pressed roles");
 
   const newKinds = new Map(order.also?.newRoles?.map((role) => [role.name, role.kind]));
   const entries = results.map((result) => entryOf(result, newKinds.get(result.role) ?? kindOf(head, result.role)));
   const snapshot = await putOne(deps, hold.lease, (version) => pressSnapshot(sealer, head, entries, version, pressedAtMs), firstVersion + roles.length);
   const timestamp = await pressTimestampFile(sealer, head, snapshot, firstVersion + roles.length + 1, pressedAtMs);
+  telemetry.log.debug({ batch, version: snapshot.result.version }, "put snapshot");
   requireLife([...results, snapshot.result, timestamp.result], clock.now());
 
   hold.require();
@@ -84,6 +87,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   telemetry.log.info({ batch, seq, roles: roles.length, changes: plan.changes.length, durationMs: Math.round(seconds * 1000) }, "published batch");
 
   await foldAll(deps, hold);
+  telemetry.log.debug({ batch, seq }, "folded batch");
   return { ...head, id: timestamp.result.sha256, seq, pressedAtMs, timestampExpiresMs: timestamp.result.expiresMs };
 }
 
