@@ -29,6 +29,6 @@ export async function docsPage(app: FastifyInstance, document: OpenApiDocument):
     routePrefix: "/",
     staticCSP: CONTENT_SECURITY_POLICY,
     theme: { title: TITLE },
-    uiConfig: { validatorUrl: null, url: "/openapi.json", tryItOutEnabled: true, docExpansion: "list" },
+    uiConfig: { layout: "BaseLayout", validatorUrl: null, url: "/openapi.json", tryItOutEnabled: true, docExpansion: "list" },
   });
 }

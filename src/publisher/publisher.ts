@@ -103,11 +103,11 @@ export class Publisher {
 
   async #work(hold: LeaseHold): Promise<boolean> {
     const { clock, database } = this.#deps;
-    this.#head ??= await bootstrap(this.#deps, hold, this.#sealer);
     if (this.#head === undefined) {
-      this.#nextTick = clock.monotonic() + this.#deps.policy.refresh.tickMs;
-      return false;
+      this.#head = await bootstrap(this.#deps, hold, this.#sealer);
+      this.#nextTick = this.#head === undefined ? clock.monotonic() + this.#deps.policy.refresh.tickMs : 0;
     }
+    if (this.#head === undefined) return false;
     await requireSaneClock(this.#deps, this.#head);
     await this.#watchStorage(hold);
     const due = clock.monotonic() >= this.#nextTick ? await this.#tick(hold, this.#head) : NOTHING_DUE;

@@ -718,7 +718,11 @@ function reopen(state: State, batch: Batch, notBeforeMs: number): void {
 }
 
 function forget(ended: readonly Task[]): void {
-  for (const task of ended) if (!task.changes.some(isPending) && task.result) task.changes = [];
+  for (const task of ended) {
+    // A result that rode on a dead batch is none.
+    const hasEnded = task.result !== undefined && task.resultBatch?.state !== "dropped";
+    if (hasEnded && !task.changes.some(isPending)) task.changes = [];
+  }
 }
 
 const resultOf = ({ role, version, length, sha256, expiresMs }: RoleResult): RoleResult => ({ role, version, length, sha256, expiresMs });
