@@ -29,16 +29,16 @@ export type TaskKind =
   | "sign_metadata"
   | "delete_sign_metadata";
 
-export type ChangeKind = "add" | "remove" | "refresh";
+export type ChangeKind = "add" | "remove" | "refresh" | "delegate";
 
-/** One pending effect on one path of one role, or (refresh) on one role as a whole. */
+/** One pending effect on one path of one role, or (refresh) on one role as a whole, or (delegate) on who delegates to whom. */
 export interface NewChange {
   readonly kind: ChangeKind;
   /** The role the door chose; resolved again when the batch is cut (rule 9). */
   readonly role: string;
-  /** The target path; empty for `refresh`. */
+  /** The target path; empty for `refresh` and `delegate`. */
   readonly path: string;
-  /** Canonical JSON of the target (length, hashes, custom); empty unless `add`. */
+  /** Canonical JSON of the target (length, hashes, custom), or of the edit of a `delegate`; else empty. */
   readonly fragment: string;
 }
 
@@ -76,6 +76,8 @@ export interface AcceptRequest {
   readonly settings?: Readonly<Record<string, SettingValue>>;
   /** Refused with `busy-bootstrap` unless setting `bootstrap` still is this (undefined: absent). */
   readonly expectBootstrap?: { readonly was: SettingValue | undefined };
+  /** What it does to a signing event. */
+  readonly event?: EventEffect;
   readonly idempotency?: { readonly principal: string; readonly key: string; readonly bodySha256: string };
   /**
    * Bounds of the backlog: changes of all tasks that are in no committed batch, held ones and this request's
@@ -111,6 +113,65 @@ export interface TaskRow {
 }
 
 export type SettingValue = string | number | boolean | null | readonly SettingValue[] | { readonly [key: string]: SettingValue };
+
+// ---------------------------------------------------------------- signing events
+
+export interface EventSignature {
+  readonly keyid: string;
+  /** Hex. */
+  readonly sig: string;
+  /** Stands for the public key: one key under two keyids signs once. */
+  readonly identity: string;
+}
+
+/** A document that waits for signatures of people (rule 24). */
+export interface NewSigningEvent {
+  /** Random, 32 hex digits; never reused. */
+  readonly id: string;
+  /** Whole, in the case it was given. One event per role at a time. */
+  readonly role: string;
+  /** What becomes of it when enough have signed. */
+  readonly kind: "bootstrap" | "root" | "delegated";
+  readonly version: number;
+  /** The envelope as it was submitted or composed; nothing in its `signed` is ever changed. */
+  readonly document: Uint8Array;
+  /** Those it came with. */
+  readonly signatures: readonly EventSignature[];
+  /** The task that started it. */
+  readonly task: string;
+  readonly startedMs: number;
+  /** What whoever started it wants to find again. */
+  readonly note?: SettingValue;
+}
+
+/**
+ * - `open`       signatures may be added, it may be cancelled
+ * - `frozen`     its exact bytes are settled: nothing is added, and it will be published
+ * - `cancelled`  nobody will publish it; it is listed while tasks that signed it have no result
+ */
+export type SigningState = "open" | "frozen" | "cancelled";
+
+export interface SigningEvent extends Omit<NewSigningEvent, "document" | "signatures"> {
+  readonly state: SigningState;
+  readonly document: Buffer;
+  /** In order of arrival. */
+  readonly signatures: readonly (EventSignature & {
+    /** The task that brought it; those the event started with have none. */
+    readonly task?: string;
+    /** That task has its result, if only with a batch that is not visible yet. */
+    readonly answered: boolean;
+  })[];
+  /** The starting task has its result. */
+  readonly answered: boolean;
+  /** The file, once frozen. */
+  readonly frozen?: Buffer;
+}
+
+/** One of: a new event; one more signature of an open one; the end of an open one. */
+export type EventEffect =
+  | { readonly start: NewSigningEvent }
+  | { readonly sign: { readonly event: string; readonly signature: EventSignature } }
+  | { readonly cancel: { readonly event: string } };
 
 // ---------------------------------------------------------------- publishing
 
@@ -201,6 +262,13 @@ export interface Target {
   readonly fragment: string;
 }
 
+/** An artifact that another role lists from now on, as it is; or none, when `to` is undefined. */
+export interface Move {
+  readonly path: string;
+  readonly from: string;
+  readonly to: string | undefined;
+}
+
 export interface Commit {
   readonly batch: string;
   /** As in `NewBatch`; `stale-base` when the head is another. */
@@ -210,9 +278,13 @@ export interface Commit {
   readonly snapshot: RoleResult;
   /** Whole envelopes to keep: a new root, targets. */
   readonly envelopes: readonly { readonly role: string; readonly version: number; readonly bytes: Uint8Array }[];
-  /** Roles that exist from this head on (bootstrap, delegations). Their versions come from staged results. */
+  /** Roles that exist from this head on (bootstrap, delegations), retired ones again. Their versions come from staged results. */
   readonly newRoles?: readonly { readonly name: string; readonly kind: RoleRow["kind"]; readonly parent: string }[];
+  /** Roles nobody delegates to from this head on; their rows keep their last version. */
+  readonly retiredRoles?: readonly string[];
   readonly settings?: Readonly<Record<string, SettingValue>>;
+  /** The frozen signing event that is published with this head; it is gone then. */
+  readonly endsEvent?: string;
   /** From when the files this head leaves behind may be deleted, milliseconds (rule 26). */
   readonly garbageNotBeforeMs: number;
 }
@@ -267,7 +339,9 @@ export interface Database {
    * Task, changes and settings, all or nothing. Concurrent calls share one commit.
    * Changes of one path keep the order in which their requests were accepted. A replay is answered
    * before any other check. Text is well-formed Unicode; a lone surrogate is refused as a mistake.
+   * Signatures of one event that arrive together are all kept.
    * @throws DatabaseError `backlog-full` | `idempotency-key-reused` | `busy-bootstrap` | `unavailable`
+   *         | `event-exists` | `event-closed` | `already-signed`
    */
   accept(request: AcceptRequest): Promise<Accepted>;
   getTask(id: string): Promise<TaskRow | undefined>;
@@ -315,6 +389,8 @@ export interface Database {
    * @throws DatabaseError `stale-base` when the batch is closed, or a role was staged differently
    */
   stageResults(lease: Lease, batch: string, results: readonly RoleResult[]): Promise<void>;
+  /** Artifacts that move when the batch is folded, after its changes; more calls add more. Nobody reads them before. */
+  stageMoves(lease: Lease, batch: string, moves: readonly Move[]): Promise<void>;
   /** The results of tasks that end with this batch; they count once it is visible. A result that counts, or will, stays. */
   stageTaskResults(lease: Lease, batch: string, results: readonly { readonly task: string; readonly result: TaskResult }[]): Promise<void>;
   /**
@@ -342,7 +418,29 @@ export interface Database {
    */
   taskChanges(task: string): Promise<readonly (OpenChange & { readonly outcome?: ChangeOutcome })[]>;
   /** Ends tasks without a batch, and takes those of their changes that are still open out of the queue. Counts at once. */
-  endTasks(lease: Lease, results: readonly { readonly task: string; readonly result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>): Promise<void>;
+  endTasks(lease: Lease, results: readonly { readonly task: string; readonly result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>, event?: EventEffect): Promise<void>;
+
+  // ---- signing events
+
+  /** All of them, oldest first. */
+  signingEvents(): Promise<readonly SigningEvent[]>;
+  /**
+   * Settles what will be published: from here on no signature is added and nobody cancels it (rule 19).
+   * The same bytes again are nothing.
+   * @throws DatabaseError `event-closed` when it is not open; `stale-base` when it has not that many signatures
+   */
+  freezeEvent(lease: Lease, event: string, frozen: { readonly bytes: Uint8Array; readonly signatures: number }): Promise<void>;
+  /**
+   * A frozen root became true without a new head: keeps its envelope, settings and results (they count
+   * at once), and forgets the event. Repeating it changes nothing.
+   */
+  endEvent(lease: Lease, event: string, ending: {
+    readonly envelopes: Commit["envelopes"];
+    readonly settings?: Readonly<Record<string, SettingValue>>;
+    readonly results: readonly { readonly task: string; readonly result: TaskResult }[];
+  }): Promise<void>;
+  /** Forgets a cancelled event, whose tasks have their results. */
+  forgetEvent(lease: Lease, event: string): Promise<void>;
 
   // ---- adoption
 
@@ -389,6 +487,9 @@ export interface Database {
  * - `backlog-full`    too many pending changes; later
  * - `idempotency-key-reused` same key, another body
  * - `busy-bootstrap`  somebody else is bootstrapping, or did
+ * - `event-exists`    the role has a signing event already
+ * - `event-closed`    the signing event is frozen, cancelled, or none
+ * - `already-signed`  that key signed it before
  * - `unclear`         the commit may or may not have happened
  * - `unavailable`     could not be reached, busy for too long, or full
  * - `damaged`         the file is not this database, or is corrupt
@@ -400,6 +501,9 @@ export class DatabaseError extends AppError<
   | "backlog-full"
   | "idempotency-key-reused"
   | "busy-bootstrap"
+  | "event-exists"
+  | "event-closed"
+  | "already-signed"
   | "unclear"
   | "unavailable"
   | "damaged"

@@ -306,7 +306,7 @@ class AdoptionOf {
     this.#adopted.push({
       ...this.#rowOf(role, tree), version: signed.version, length: bytes.length, sha256: sha256Hex(bytes), expiresMs: parseExpires(signed.expires), retired: false, takesTargets: true,
     });
-    this.#decide(role, fragments, pending.filter((change) => change.kind !== "refresh" && (ownerOf(tree, change.path) ?? change.role) === role));
+    this.#decide(role, fragments, pending.filter((change) => (change.kind === "add" || change.kind === "remove") && (ownerOf(tree, change.path) ?? change.role) === role));
   }
 
   /** Ours stays and is pressed again. Its row says what is published, so that the next snapshot starts from there. */

@@ -9,8 +9,8 @@ import { isDeepStrictEqual } from "node:util";
 
 import { DatabaseError } from "../../src/ports/database.ts";
 import type {
-  Accepted, AcceptRequest, Adoption, ChangeKind, ChangeOutcome, Commit, CommittedHead, Database, Garbage, Lease, NewBatch,
-  OpenBatch, OpenChange, PublisherState, RoleResult, RoleRow, SettingValue, Target, TaskKind, TaskRequest, TaskResult,
+  Accepted, AcceptRequest, Adoption, ChangeKind, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, EventSignature, Garbage, Lease, Move, NewBatch,
+  OpenBatch, OpenChange, PublisherState, RoleResult, RoleRow, SettingValue, SigningEvent, SigningState, Target, TaskKind, TaskRequest, TaskResult,
   TaskRow, Topic,
 } from "../../src/ports/database.ts";
 
@@ -60,11 +60,19 @@ interface Batch {
   /** Names allocated at the cut. */
   readonly plan: readonly { readonly role: string; readonly version: number }[];
   readonly results: Map<string, RoleResult>;
+  readonly moves: Move[];
   state: "open" | "committed" | "dropped";
   seq: number;
   /** Folding it has begun. */
   folding: boolean;
   snapshotVersion: number;
+}
+
+interface Event {
+  readonly given: Extract<EventEffect, { start: unknown }>["start"];
+  readonly signatures: { readonly signature: EventSignature; readonly task: string | undefined }[];
+  state: SigningState;
+  frozen: Buffer | undefined;
 }
 
 interface GarbageRow extends Garbage {
@@ -89,6 +97,7 @@ class State {
   readonly adopted = new Map<string, Map<string, Map<string, string>>>();
   /** Tasks whose changes fold may forget. */
   ended: Task[] = [];
+  events: Event[] = [];
   nextChange = 1;
   ttlMs = 0;
   publisher: PublisherState = {
@@ -129,6 +138,7 @@ class State {
 }
 
 /** Still waiting for a batch. */
+const isOnPath = ({ kind }: Change): boolean => kind === "add" || kind === "remove";
 const isOpen = (change: Change): boolean => change.batch === undefined && change.outcome === undefined;
 /** Counts for the backlog: waiting, or in a batch that is not committed. */
 const isPending = (change: Change): boolean => isOpen(change) || change.batch?.state === "open";
@@ -190,6 +200,7 @@ class Memory implements MemoryDatabase {
         throw new DatabaseError("backlog-full", `${String(backlog.changes)} changes are pending`);
       }
 
+      if (request.event) applyEffect(state, request.event, task.id);
       if (request.releaseHeld) for (const earlierTask of state.tasks.values()) earlierTask.held = false;
       const row: Task = {
         id: task.id, kind: task.kind, createdMs: task.createdMs, request: structuredClone(task.request),
@@ -317,11 +328,11 @@ class Memory implements MemoryDatabase {
         bytes += change.bytes;
         if (taken.size > 0 && (taken.size >= limit.changes || bytes > limit.bytes)) break;
         taken.add(change);
-        if (change.kind !== "refresh") lastOf.set(change.path, change);
+        if (isOnPath(change)) lastOf.set(change.path, change);
       }
       return open
         .filter((change) => taken.has(change)
-          || (change.task.held && change.kind !== "refresh" && (lastOf.get(change.path)?.id ?? 0) > change.id))
+          || (change.task.held && isOnPath(change) && (lastOf.get(change.path)?.id ?? 0) > change.id))
         .map(openChange);
     });
   }
@@ -342,7 +353,7 @@ class Memory implements MemoryDatabase {
       const plan = [...batch.roles, "snapshot", "timestamp"].map((role, i) => ({ role, version: firstVersion + i }));
       state.publisher = { ...state.publisher, counter: state.publisher.counter + plan.length };
       const row: Batch = {
-        id: batch.id, base: batch.base, changes: cuts.map(({ change }) => change), plan, results: new Map(), state: "open", seq: 0, folding: false, snapshotVersion: 0,
+        id: batch.id, base: batch.base, changes: cuts.map(({ change }) => change), plan, results: new Map(), moves: [], state: "open", seq: 0, folding: false, snapshotVersion: 0,
       };
       state.batches.set(row.id, row);
       for (const { cut, change } of cuts) {
@@ -386,6 +397,13 @@ class Memory implements MemoryDatabase {
     });
   }
 
+  stageMoves(lease: Lease, batch: string, moves: readonly Move[]): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      state.openBatch(batch).moves.push(...structuredClone(moves));
+    });
+  }
+
   stageTaskResults(lease: Lease, batch: string, results: readonly { task: string; result: TaskResult }[]): Promise<void> {
     return this.#run((state) => {
       state.fence(lease);
@@ -407,6 +425,7 @@ class Memory implements MemoryDatabase {
       if (publisher.head !== commit.base || batch.base !== commit.base) throw new DatabaseError("stale-base", "the head moved");
       const kinds = new Map(commit.newRoles?.map((role) => [role.name, role]));
       for (const role of kinds.keys()) assert(batch.results.has(role), `no result is staged for the new role ${role}`);
+      if (commit.endsEvent !== undefined && !forgetEvent(state, commit.endsEvent, "frozen")) throw new DatabaseError("event-closed", "the signing event is not frozen");
 
       const seq = publisher.seq + 1;
       batch.state = "committed";
@@ -431,7 +450,7 @@ class Memory implements MemoryDatabase {
         const { role, version, length, sha256, expiresMs } = result;
         state.roles.set(role, {
           role, version, length, sha256, expiresMs,
-          kind: kind ?? old?.kind ?? kindByName(role), parent: parent ?? old?.parent ?? "", retired: old?.retired ?? false,
+          kind: kind ?? old?.kind ?? kindByName(role), parent: parent ?? old?.parent ?? "", retired: kind === undefined && (old?.retired ?? false),
         });
       };
       set(commit.snapshot, "snapshot", "");
@@ -445,6 +464,13 @@ class Memory implements MemoryDatabase {
       for (const { role, version } of batch.plan) {
         const used = role === "snapshot" ? commit.snapshot.version : batch.results.get(role)?.version;
         if (used !== version) later(() => { state.addGarbage(role, version, commit.garbageNotBeforeMs); });
+      }
+      for (const move of batch.moves) later(() => { moveArtifact(state, move); });
+      for (const role of commit.retiredRoles ?? []) {
+        later(() => {
+          const row = state.roles.get(role);
+          if (row) state.roles.set(role, { ...row, retired: true });
+        });
       }
       later(() => { state.ended.push(...new Set(batch.changes.map((change) => change.task))); });
       return { seq };
@@ -503,20 +529,59 @@ class Memory implements MemoryDatabase {
   }
 
   endTasks(
-    lease: Lease, results: readonly { task: string; result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>,
+    lease: Lease, results: readonly { task: string; result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>, event?: EventEffect,
   ): Promise<void> {
     return this.#run((state) => {
       state.fence(lease);
+      if (event) applyEffect(state, event, results[0]?.task ?? "");
       setAll(state, settings);
-      for (const { task: id, result } of results) {
-        const task = state.tasks.get(id);
-        if (!task || (task.result && (task.resultBatch === undefined || task.resultBatch.state === "committed"))) continue;
-        task.result = structuredClone(result);
-        task.resultBatch = undefined;
-        for (const change of task.changes) if (isOpen(change)) change.outcome = "set-aside";
-        state.ended.push(task);
-      }
+      endAll(state, results);
       state.hint("visible");
+    });
+  }
+
+  // ---- signing events
+
+  signingEvents(): Promise<readonly SigningEvent[]> {
+    return this.#run((state) => state.events.map(({ given, signatures, state: at, frozen }) => ({
+      ...structuredClone(given), document: Buffer.from(given.document), state: at, answered: isAnswered(state, given.task),
+      signatures: signatures.map(({ signature: { keyid, sig, identity }, task }) => ({
+        keyid, sig, identity, ...(task === undefined ? { answered: true } : { task, answered: isAnswered(state, task) }),
+      })),
+      ...(frozen ? { frozen: Buffer.from(frozen) } : {}),
+    })));
+  }
+
+  freezeEvent(lease: Lease, id: string, frozen: { bytes: Uint8Array; signatures: number }): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const event = state.events.find(({ given }) => given.id === id);
+      if (event?.state === "frozen" && event.frozen?.equals(frozen.bytes)) return;
+      const open = openEvent(state, id);
+      if (open.signatures.length !== frozen.signatures) throw new DatabaseError("stale-base", "somebody signed meanwhile");
+      open.state = "frozen";
+      open.frozen = Buffer.from(frozen.bytes);
+    });
+  }
+
+  endEvent(lease: Lease, id: string, { envelopes, settings, results }: Parameters<Database["endEvent"]>[2]): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      if (!forgetEvent(state, id, "frozen")) return;
+      for (const { role, version, bytes } of envelopes) {
+        const versions = role === "root" ? state.envelopes.get(role) : undefined;
+        state.envelopes.set(role, new Map([...(versions ?? []), [version, Buffer.from(bytes)]]));
+      }
+      setAll(state, settings);
+      endAll(state, results);
+      state.hint("visible");
+    });
+  }
+
+  forgetEvent(lease: Lease, id: string): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      forgetEvent(state, id, "cancelled");
     });
   }
 
@@ -556,7 +621,7 @@ class Memory implements MemoryDatabase {
 
       const seq = state.publisher.seq + 1;
       const batch: Batch = {
-        id: adoption.id, base: adoption.base, changes: cuts.map(({ change }) => change), plan: [], results: new Map(), state: "committed", seq, folding: false, snapshotVersion: snapshot.version,
+        id: adoption.id, base: adoption.base, changes: cuts.map(({ change }) => change), plan: [], results: new Map(), moves: [], state: "committed", seq, folding: false, snapshotVersion: snapshot.version,
       };
       state.batches.set(batch.id, batch);
       for (const { cut, change } of cuts) {
@@ -695,6 +760,56 @@ function setAll(state: State, settings: Readonly<Record<string, SettingValue>> |
   for (const [name, value] of Object.entries(settings ?? {})) state.settings.set(name, structuredClone(value));
 }
 
+function endAll(state: State, results: readonly { task: string; result: TaskResult }[]): void {
+  for (const { task: id, result } of results) {
+    const task = state.tasks.get(id);
+    if (!task || (task.result && (task.resultBatch === undefined || task.resultBatch.state === "committed"))) continue;
+    task.result = structuredClone(result);
+    task.resultBatch = undefined;
+    for (const change of task.changes) if (isOpen(change)) change.outcome = "set-aside";
+    state.ended.push(task);
+  }
+}
+
+/** Throws before it changes anything. */
+function applyEffect(state: State, effect: EventEffect, task: string): void {
+  if ("start" in effect) {
+    const given = structuredClone(effect.start);
+    if (state.events.some((event) => event.given.role === given.role && event.state !== "cancelled")) throw new DatabaseError("event-exists", `${given.role} waits for signatures already`);
+    for (const [i, signature] of given.signatures.entries()) requireNew(given.signatures.slice(0, i), signature);
+    state.events.push({ given, signatures: given.signatures.map((signature) => ({ signature, task: undefined })), state: "open", frozen: undefined });
+  } else if ("sign" in effect) {
+    const event = openEvent(state, effect.sign.event);
+    requireNew(event.signatures.map(({ signature }) => signature), effect.sign.signature);
+    event.signatures.push({ signature: { ...effect.sign.signature }, task });
+  } else {
+    openEvent(state, effect.cancel.event).state = "cancelled";
+  }
+}
+
+function requireNew(earlier: readonly EventSignature[], { keyid, identity }: EventSignature): void {
+  if (earlier.some((other) => other.keyid === keyid || other.identity === identity)) throw new DatabaseError("already-signed", `key ${keyid} signed before`);
+}
+
+function openEvent(state: State, id: string): Event {
+  const event = state.events.find(({ given }) => given.id === id);
+  if (event?.state !== "open") throw new DatabaseError("event-closed", "this signing event is no longer open");
+  return event;
+}
+
+function forgetEvent(state: State, id: string, at: SigningState): boolean {
+  const left = state.events.filter(({ given, state: is }) => given.id !== id || is !== at);
+  const there = left.length < state.events.length;
+  state.events = left;
+  return there;
+}
+
+/** Has its result, if only with a batch that is not visible yet. */
+function isAnswered(state: State, id: string): boolean {
+  const task = state.tasks.get(id);
+  return task?.result !== undefined && task.resultBatch?.state !== "dropped";
+}
+
 /** Committed, never shown, and not folded: as good as open. */
 function isUnseen(state: State, batch: Batch | undefined): boolean {
   return batch?.state === "committed" && batch.seq > state.publisher.visible && !batch.folding;
@@ -749,7 +864,16 @@ function openChange(change: Change): OpenChange {
   return { id, task: task.id, kind, role, path, fragment, attempts, attemptsAlone, held: task.held };
 }
 
+function moveArtifact(state: State, { path, from, to }: Move): void {
+  const fragment = state.artifacts.get(from)?.get(path);
+  state.artifacts.get(from)?.delete(path);
+  if (to === undefined || fragment === undefined) return;
+  const there = state.artifacts.get(to) ?? new Map<string, string>();
+  state.artifacts.set(to, there.set(path, fragment));
+}
+
 function apply(state: State, change: Change): void {
+  if (!isOnPath(change)) return;
   const artifacts = state.artifacts.get(change.cutRole) ?? new Map<string, string>();
   if (change.kind === "add") artifacts.set(change.path, change.fragment);
   if (change.kind === "remove") artifacts.delete(change.path);

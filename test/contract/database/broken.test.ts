@@ -141,6 +141,10 @@ function reportsFoldedTooEarly(database: MemoryDatabase): Database {
   });
 }
 
+function forgetsMoves(database: MemoryDatabase): Database {
+  return withMethods(database, { stageMoves: (lease, batch) => database.stageMoves(lease, batch, []) });
+}
+
 /** Offers for deletion what the head still names. */
 function offersLiveNames(database: MemoryDatabase): Database {
   return withMethods(database, {
@@ -181,6 +185,7 @@ const broken: readonly { readonly name: string; readonly open: () => Promise<Sub
   { name: "orders by release", open: () => openMemory(ordersByRelease), fails: "released changes stand where they were accepted, not where they were released" },
   { name: "forgets attempts", open: () => openMemory(forgetsAttempts), fails: "a dropped batch gives its changes back, counting the attempt, and alone if it was alone" },
   { name: "reports an unfinished fold as finished", open: () => openMemory(reportsFoldedTooEarly), fails: "fold goes in slices, may be cut off between any two, and repeating it changes nothing" },
+  { name: "forgets moves", open: () => openMemory(forgetsMoves), fails: "a commit moves artifacts, brings roles and retires others, which keep their last version" },
   { name: "lets live names be deleted", open: () => openMemory(offersLiveNames), fails: "the names a head leaves behind may go from the stated moment on; the current ones, root and timestamp never" },
   { name: "keeps nothing", open: openVolatile, fails: "reopening keeps everything" },
 ];

@@ -7,6 +7,8 @@ import { describe, test } from "node:test";
 
 import { adoptCases } from "./cases-adopt.ts";
 import { batchCases } from "./cases-batch.ts";
+import { delegationCases } from "./cases-delegation.ts";
+import { eventCases } from "./cases-event.ts";
 import { foldCases } from "./cases-fold.ts";
 import { leaseCases } from "./cases-lease.ts";
 import { queueCases } from "./cases-queue.ts";
@@ -18,7 +20,7 @@ export { START } from "./subject.ts";
 export type { Case, Subject } from "./subject.ts";
 
 export const cases: readonly Case[] = [
-  ...requestCases, ...queueCases, ...leaseCases, ...batchCases, ...foldCases, ...retentionCases, ...adoptCases,
+  ...requestCases, ...queueCases, ...leaseCases, ...batchCases, ...foldCases, ...retentionCases, ...adoptCases, ...eventCases, ...delegationCases,
 ];
 
 export function databaseContract(name: string, open: () => Promise<Subject>): void {

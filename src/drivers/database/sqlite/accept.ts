@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 import { DatabaseError } from "../../../ports/database.ts";
 import type { Accepted } from "../../../ports/database.ts";
 import type { Connection } from "./connection.ts";
+import { applyEffect } from "./event.ts";
 import { FLAT_WIDTH, SLICE } from "./messages.ts";
 import type { AcceptMessage, FlatChanges, Setting } from "./messages.ts";
 
@@ -48,6 +49,7 @@ export function acceptOne(db: Connection, request: AcceptMessage, nowMs: number)
     db.run("INSERT INTO result (task, batch, ended_ms, body) SELECT no, NULL, ?, ? FROM task WHERE id = ?", request.result.endedMs, request.result.body, task.id);
   }
   setSettings(db, request.settings);
+  if (request.event) applyEffect(db, request.event, task.id);
   if (idempotency) {
     db.run("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)", idempotency.principal, idempotency.key, idempotency.bodySha256, task.id, nowMs);
   }

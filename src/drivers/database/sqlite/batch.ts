@@ -6,9 +6,10 @@
 // requests are accepted and leases move; each slice is fenced again.
 
 import { DatabaseError } from "../../../ports/database.ts";
-import type { CutChange, Lease, NewBatch, RoleResult } from "../../../ports/database.ts";
+import type { CutChange, Lease, Move, NewBatch, RoleResult } from "../../../ports/database.ts";
 import { setSettings } from "./accept.ts";
 import type { Connection, Row } from "./connection.ts";
+import { forget } from "./event.ts";
 import { addGarbage, putRole } from "./fold.ts";
 import { allocateVersions, fence, publisherRow } from "./lease.ts";
 import { SLICE } from "./messages.ts";
@@ -102,6 +103,20 @@ export function* stageResults(db: Connection, lease: Lease, batch: string, resul
   return undefined;
 }
 
+export function* stageMoves(db: Connection, lease: Lease, batch: string, moves: readonly Move[], now: Now): Generator<void, undefined> {
+  for (let from = 0; from === 0 || from < moves.length; from += SLICE) {
+    if (from > 0) yield;
+    db.transaction(() => {
+      fence(db, lease, now());
+      const { no } = openBatch(db, batch);
+      for (const move of moves.slice(from, from + SLICE)) {
+        db.run("INSERT INTO batch_move (batch, path, from_role, to_role) VALUES (?, ?, ?, ?)", no, move.path, move.from, move.to ?? null);
+      }
+    });
+  }
+  return undefined;
+}
+
 export function* stageTaskResults(db: Connection, lease: Lease, batch: string, results: readonly TaskEnding[], now: Now): Generator<void, undefined> {
   for (let from = 0; from === 0 || from < results.length; from += SLICE) {
     if (from > 0) yield;
@@ -146,12 +161,13 @@ export function commit(db: Connection, lease: Lease, commit: CommitMessage, nowM
     );
     db.run("UPDATE publisher SET seq = ?, head = ?, pressed_at_ms = max(pressed_at_ms, ?)", seq, timestamp.sha256, commit.pressedAtMs);
     db.run(
-      "UPDATE batch SET state = 'committed', seq = ?, snapshot_version = ?, new_roles = ?, garbage_not_before_ms = ?, fold_phase = 0, fold_cursor = '' WHERE no = ?",
-      seq, snapshot.version, JSON.stringify(commit.newRoles), commit.garbageNotBeforeMs, batch.no,
+      "UPDATE batch SET state = 'committed', seq = ?, snapshot_version = ?, new_roles = ?, retired_roles = ?, garbage_not_before_ms = ?, fold_phase = 0, fold_cursor = '' WHERE no = ?",
+      seq, snapshot.version, JSON.stringify(commit.newRoles), JSON.stringify(commit.retiredRoles), commit.garbageNotBeforeMs, batch.no,
     );
     db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", batch["changes"] ?? 0, batch["bytes"] ?? 0);
     setSettings(db, commit.settings);
     putEnvelopes(db, commit.envelopes);
+    if (commit.endsEvent !== undefined && !forget(db, commit.endsEvent, "frozen")) throw new DatabaseError("event-closed", "the signing event is not frozen");
     putRole(db, snapshot, { kind: "snapshot", parent: "" }, commit.garbageNotBeforeMs);
     putRole(db, timestamp, { kind: "timestamp", parent: "" }, commit.garbageNotBeforeMs);
     return { seq };
@@ -190,6 +206,7 @@ export function* dropBatch(db: Connection, lease: Lease, id: string, died: boole
         addGarbage(db, String(role), Number(version), 0);
       }
       db.run("DELETE FROM batch_result WHERE batch = ?", batch.no);
+      db.run("DELETE FROM batch_move WHERE batch = ?", batch.no);
       db.run("DELETE FROM batch WHERE no = ?", batch.no);
       return false;
     });

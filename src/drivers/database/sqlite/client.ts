@@ -4,8 +4,8 @@ import type { MessagePort } from "node:worker_threads";
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type {
-  Accepted, AcceptRequest, Adoption, ChangeOutcome, Commit, CommittedHead, Database, Garbage, Lease, NewBatch, NewChange, OpenBatch, OpenChange,
-  PublisherState, RoleResult, RoleRow, SettingValue, Target, TaskResult, TaskRow, Topic,
+  Accepted, AcceptRequest, Adoption, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, Garbage, Lease, Move, NewBatch, NewChange, OpenBatch, OpenChange,
+  PublisherState, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskResult, TaskRow, Topic,
 } from "../../../ports/database.ts";
 import { faultOf } from "./faults.ts";
 import { FLAT_WIDTH, SLICE } from "./messages.ts";
@@ -60,6 +60,7 @@ export class SqliteClient implements Database {
       result: request.result && ending(request.result),
       settings: settingsOf(request.settings),
       expectBootstrap: request.expectBootstrap && { was: request.expectBootstrap.was === undefined ? undefined : JSON.stringify(request.expectBootstrap.was) },
+      event: request.event,
       idempotency: request.idempotency,
       limits: request.limits,
     };
@@ -166,12 +167,16 @@ export class SqliteClient implements Database {
     return this.#call("stageResults", lease, batch, results);
   }
 
+  stageMoves(lease: Lease, batch: string, moves: readonly Move[]): Promise<void> {
+    return this.#call("stageMoves", lease, batch, moves);
+  }
+
   async stageTaskResults(lease: Lease, batch: string, results: Results): Promise<void> {
     return this.#call("stageTaskResults", lease, batch, endings(results));
   }
 
   async commit(lease: Lease, commit: Commit): Promise<{ seq: number }> {
-    return this.#call("commit", lease, { ...commit, settings: settingsOf(commit.settings), newRoles: commit.newRoles ?? [] });
+    return this.#call("commit", lease, { ...commit, settings: settingsOf(commit.settings), newRoles: commit.newRoles ?? [], retiredRoles: commit.retiredRoles ?? [] });
   }
 
   markVisible(lease: Lease, seq: number): Promise<void> {
@@ -194,8 +199,26 @@ export class SqliteClient implements Database {
     return this.#read((db) => db.taskChanges(task));
   }
 
-  async endTasks(lease: Lease, results: Results, settings?: Readonly<Record<string, SettingValue>>): Promise<void> {
-    return this.#call("endTasks", lease, endings(results), settingsOf(settings));
+  async endTasks(lease: Lease, results: Results, settings?: Readonly<Record<string, SettingValue>>, event?: EventEffect): Promise<void> {
+    return this.#call("endTasks", lease, endings(results), settingsOf(settings), event);
+  }
+
+  // ---- signing events
+
+  signingEvents(): Promise<readonly SigningEvent[]> {
+    return this.#read((db) => db.signingEvents());
+  }
+
+  freezeEvent(lease: Lease, event: string, frozen: { bytes: Uint8Array; signatures: number }): Promise<void> {
+    return this.#call("freezeEvent", lease, event, frozen);
+  }
+
+  async endEvent(lease: Lease, event: string, { envelopes, settings, results }: Parameters<Database["endEvent"]>[2]): Promise<void> {
+    return this.#call("endEvent", lease, event, { envelopes, settings: settingsOf(settings), results: endings(results) });
+  }
+
+  forgetEvent(lease: Lease, event: string): Promise<void> {
+    return this.#call("forgetEvent", lease, event);
   }
 
   // ---- adoption
@@ -357,7 +380,7 @@ function pressing({ task, roles }: NonNullable<Adoption["press"]>): AcceptMessag
   const changes = roles.map((role): NewChange => ({ kind: "refresh", role, path: "", fragment: "" }));
   return {
     task: { ...task, request: JSON.stringify(task.request) }, changes: { flat: flatten(changes, changes.map(bytesOf)) }, count: changes.length, bytes: 0,
-    held: false, releaseHeld: false, result: undefined, settings: [], expectBootstrap: undefined, idempotency: undefined,
+    held: false, releaseHeld: false, result: undefined, settings: [], expectBootstrap: undefined, event: undefined, idempotency: undefined,
     limits: { changes: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER },
   };
 }

@@ -18,7 +18,7 @@ interface Slice {
 
 type Phase = (db: Connection, batch: Row, cursor: string, limit: number) => Slice;
 
-const PHASES: readonly Phase[] = [foldChanges, foldRoles, foldPlan, forgetResults];
+const PHASES: readonly Phase[] = [foldChanges, foldRoles, foldPlan, forgetResults, foldMoves, retireRoles];
 
 /** At most `limit` rows, in transactions of at most a slice. */
 export function* fold(db: Connection, lease: Lease, limit: number, now: () => number): Generator<void, { readonly remaining: boolean }> {
@@ -50,7 +50,7 @@ export function foldRows(db: Connection, limit: number): { readonly remaining: b
     } else if (phase + 1 < PHASES.length) {
       db.run("UPDATE batch SET fold_phase = ?, fold_cursor = '' WHERE no = ?", phase + 1, batch["no"] ?? null);
     } else {
-      db.run("UPDATE batch SET fold_phase = NULL, fold_cursor = NULL, roles = NULL, new_roles = NULL WHERE no = ?", batch["no"] ?? null);
+      db.run("UPDATE batch SET fold_phase = NULL, fold_cursor = NULL, roles = NULL, new_roles = NULL, retired_roles = NULL WHERE no = ?", batch["no"] ?? null);
     }
   }
   if (left > 0) forgetChanges(db, left);
@@ -71,7 +71,7 @@ function foldChanges(db: Connection, batch: Row, cursor: string, limit: number):
     if (task !== undefined) ended.set(task, (ended.get(task) ?? 0) + 1);
   }
   // Neighbours in the table are written together; of one path the later change still comes later.
-  const applied = rows.filter((row) => row["outcome"] === "apply" && row["kind"] !== "refresh")
+  const applied = rows.filter((row) => row["outcome"] === "apply" && (row["kind"] === "add" || row["kind"] === "remove"))
     .sort((a, b) => order(String(a["role"]), String(b["role"])) || order(String(a["path"]), String(b["path"])) || Number(a["no"]) - Number(b["no"]));
   for (const { kind, role, path, fragment } of applied) {
     if (kind === "add") {
@@ -128,6 +128,29 @@ function forgetResults(db: Connection, batch: Row, _cursor: string, limit: numbe
   return { rows, cursor: rows === limit ? "" : undefined };
 }
 
+/** A move that is done goes, so that what remains is where to go on. */
+function foldMoves(db: Connection, batch: Row, _cursor: string, limit: number): Slice {
+  const rows = db.all("SELECT no, path, from_role, to_role FROM batch_move WHERE batch = ? ORDER BY no LIMIT ?", batch["no"] ?? null, limit);
+  for (const { no, path, from_role: from, to_role: to } of rows) {
+    if (to !== null) {
+      db.run(
+        `INSERT INTO artifact SELECT ?1, path, fragment FROM artifact WHERE role = ?2 AND path = ?3
+         ON CONFLICT DO UPDATE SET fragment = excluded.fragment`, to ?? null, from ?? null, path ?? null,
+      );
+    }
+    db.run("DELETE FROM artifact WHERE role = ? AND path = ?", from ?? null, path ?? null);
+    db.run("DELETE FROM batch_move WHERE no = ?", no ?? null);
+  }
+  return { rows: rows.length, cursor: rows.length === limit ? "" : undefined };
+}
+
+/** So few that they count as one slice. */
+function retireRoles(db: Connection, batch: Row): Slice {
+  const roles = batch["retired_roles"] === null ? [] : JSON.parse(String(batch["retired_roles"])) as string[];
+  for (const role of roles) db.run("UPDATE role SET retired = 1 WHERE name = ?", role);
+  return { rows: roles.length, cursor: undefined };
+}
+
 /** Deletes the changes of ended tasks. */
 function forgetChanges(db: Connection, limit: number): void {
   for (let left = limit; left > 0;) {
@@ -149,8 +172,9 @@ export function putRole(db: Connection, result: RoleResult, as: { readonly kind:
   const kind = as?.kind ?? old?.["kind"] ?? (role === "root" || role === "targets" ? role : "delegated");
   db.run(
     `INSERT INTO role VALUES (?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, parent = excluded.parent,
-     version = excluded.version, length = excluded.length, sha256 = excluded.sha256, expires_ms = excluded.expires_ms`,
-    role, kind, as?.parent ?? old?.["parent"] ?? "", version, length, sha256, expiresMs,
+     version = excluded.version, length = excluded.length, sha256 = excluded.sha256, expires_ms = excluded.expires_ms,
+     retired = CASE WHEN ?8 THEN 0 ELSE role.retired END`,
+    role, kind, as?.parent ?? old?.["parent"] ?? "", version, length, sha256, expiresMs, as === undefined ? 0 : 1,
   );
 }
 

@@ -1,7 +1,7 @@
 // What a client asks of the database thread.
 
 import type {
-  Accepted, Adoption, Commit, Lease, NewBatch, RoleResult, Target, TaskKind,
+  Accepted, Adoption, Commit, EventEffect, Lease, Move, NewBatch, RoleResult, Target, TaskKind,
 } from "../../../ports/database.ts";
 
 /** A change on its way: kind, role, path, fragment, bytes; one array for all, which is cheap to copy. */
@@ -25,6 +25,7 @@ export interface AcceptMessage {
   readonly result: Ending | undefined;
   readonly settings: readonly Setting[];
   readonly expectBootstrap: { readonly was: string | undefined } | undefined;
+  readonly event: EventEffect | undefined;
   readonly idempotency: { readonly principal: string; readonly key: string; readonly bodySha256: string } | undefined;
   readonly limits: { readonly changes: number; readonly bytes: number };
 }
@@ -33,9 +34,16 @@ export interface AcceptMessage {
 export type Setting = readonly [string, string];
 export type TaskEnding = Ending & { readonly task: string };
 
-export interface CommitMessage extends Omit<Commit, "settings" | "newRoles"> {
+export interface CommitMessage extends Omit<Commit, "settings" | "newRoles" | "retiredRoles"> {
   readonly settings: readonly Setting[];
   readonly newRoles: NonNullable<Commit["newRoles"]>;
+  readonly retiredRoles: readonly string[];
+}
+
+export interface EndEventMessage {
+  readonly envelopes: Commit["envelopes"];
+  readonly settings: readonly Setting[];
+  readonly results: readonly TaskEnding[];
 }
 
 export interface AdoptMessage extends Omit<Adoption, "results" | "press"> {
@@ -67,12 +75,16 @@ export interface WriteCalls {
   cut: (lease: Lease, batch: NewBatch) => { readonly firstVersion: number };
   allocate: (lease: Lease, count: number, above: number) => number;
   stageResults: (lease: Lease, batch: string, results: readonly RoleResult[]) => undefined;
+  stageMoves: (lease: Lease, batch: string, moves: readonly Move[]) => undefined;
   stageTaskResults: (lease: Lease, batch: string, results: readonly TaskEnding[]) => undefined;
   commit: (lease: Lease, commit: CommitMessage) => { readonly seq: number };
   markVisible: (lease: Lease, seq: number) => undefined;
   fold: (lease: Lease, limit: number) => { readonly remaining: boolean };
   dropBatch: (lease: Lease, batch: string, died: boolean) => undefined;
-  endTasks: (lease: Lease, results: readonly TaskEnding[], settings: readonly Setting[]) => undefined;
+  endTasks: (lease: Lease, results: readonly TaskEnding[], settings: readonly Setting[], event: EventEffect | undefined) => undefined;
+  freezeEvent: (lease: Lease, event: string, frozen: { readonly bytes: Uint8Array; readonly signatures: number }) => undefined;
+  endEvent: (lease: Lease, event: string, ending: EndEventMessage) => undefined;
+  forgetEvent: (lease: Lease, event: string) => undefined;
   stageAdopted: (lease: Lease, adoption: string, role: string, targets: readonly Target[]) => undefined;
   adopt: (lease: Lease, adoption: AdoptMessage) => { readonly seq: number; readonly readBack: number; readonly dropped: number };
   forgetGarbage: (lease: Lease, names: readonly string[]) => undefined;

@@ -6,7 +6,7 @@ import type { SQLInputValue, StatementSync } from "node:sqlite";
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type {
-  ChangeKind, ChangeOutcome, CommittedHead, Garbage, OpenBatch, OpenChange, PublisherState, RoleRow, SettingValue, Target,
+  ChangeKind, ChangeOutcome, CommittedHead, Garbage, OpenBatch, OpenChange, PublisherState, RoleRow, SettingValue, SigningEvent, Target,
   TaskKind, TaskRequest, TaskResult, TaskRow,
 } from "../../../ports/database.ts";
 import type { Cell } from "./connection.ts";
@@ -120,10 +120,10 @@ export class Reader {
   /** The held changes of the same paths, accepted before the last publishable one of theirs. */
   #heldBefore(found: readonly Placed[]): readonly Placed[] {
     if (!this.#get("SELECT 1 FROM task WHERE held = 1 AND open > 0 LIMIT 1")) return [];
-    const last = new Map(found.filter(({ change }) => change.kind !== "refresh").map(({ task, change }) => [change.path, task]));
+    const last = new Map(found.filter(({ change }) => change.kind === "add" || change.kind === "remove").map(({ task, change }) => [change.path, task]));
     const held: Placed[] = [];
     for (const [path, before] of last) {
-      const rows = this.#all(`SELECT ${CHANGE} FROM change c WHERE path = ? AND held = 1 AND batch IS NULL AND kind <> 'refresh'`, path);
+      const rows = this.#all(`SELECT ${CHANGE} FROM change c WHERE path = ? AND held = 1 AND batch IS NULL AND kind IN ('add', 'remove')`, path);
       for (const row of rows) {
         const owner = this.#get("SELECT no, id, held, last_change FROM task WHERE first_change <= ? ORDER BY first_change DESC LIMIT 1", row[0] ?? null);
         if (!owner || owner[2] !== 1 || Number(owner[3]) < Number(row[0]) || Number(owner[0]) > before) continue;
@@ -155,6 +155,27 @@ export class Reader {
       return this.#all(`SELECT ${CHANGE}, coalesce(outcome, iif(?3 = 2, 'set-aside', NULL)) FROM change c WHERE no BETWEEN ?1 AND ?2 ORDER BY no`, first ?? null, last ?? null, held ?? null)
         .map((row) => ({ ...openChange(row, id, held === 1), ...(row[8] === null ? {} : { outcome: row[8] as ChangeOutcome }) }));
     });
+  }
+
+  signingEvents(): readonly SigningEvent[] {
+    return this.#moment(() => this.#all("SELECT no, id, role, kind, version, state, document, task, started_ms, note, frozen FROM signing_event ORDER BY no").map((row) => {
+      const [no, id, role, kind, version, state, document, task, startedMs, note, frozen] = row;
+      return {
+        id: String(id), role: String(role), kind: kind as SigningEvent["kind"], version: Number(version), state: state as SigningEvent["state"],
+        document: bufferOf(document), task: String(task), startedMs: Number(startedMs), answered: this.#isAnswered(task),
+        signatures: this.#all("SELECT keyid, sig, identity, task FROM signing_signature WHERE event = ? ORDER BY no", no ?? null)
+          .map(([keyid, sig, identity, by]) => ({
+            keyid: String(keyid), sig: String(sig), identity: String(identity),
+            ...(typeof by === "string" ? { task: by, answered: this.#isAnswered(by) } : { answered: true }),
+          })),
+        ...(typeof note === "string" ? { note: JSON.parse(note) as SettingValue } : {}),
+        ...(frozen === null ? {} : { frozen: bufferOf(frozen) }),
+      };
+    }));
+  }
+
+  #isAnswered(task: Cell | undefined): boolean {
+    return this.#get("SELECT 1 FROM result JOIN task ON task.no = result.task WHERE task.id = ?", task ?? null) !== undefined;
   }
 
   pendingChanges(): readonly OpenChange[] {

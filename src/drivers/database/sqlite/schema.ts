@@ -99,4 +99,26 @@ export const MIGRATIONS: readonly string[] = [
     adoption TEXT NOT NULL, role TEXT NOT NULL, path TEXT NOT NULL, fragment TEXT NOT NULL, PRIMARY KEY (adoption, role, path)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Artifacts that another role lists, or none (to_role NULL), once the batch is folded; and the roles it retires, JSON.
+  CREATE TABLE batch_move (
+    no INTEGER PRIMARY KEY AUTOINCREMENT, batch INTEGER NOT NULL, path TEXT NOT NULL, from_role TEXT NOT NULL, to_role TEXT
+  ) STRICT;
+  CREATE INDEX batch_move_batch ON batch_move (batch, no);
+  ALTER TABLE batch ADD COLUMN retired_roles TEXT;
+  `,
+  `
+  -- Documents that wait for signatures of people. One per role at a time; a cancelled one goes when its tasks are answered.
+  CREATE TABLE signing_event (
+    no INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, role TEXT NOT NULL, kind TEXT NOT NULL, version INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'frozen', 'cancelled')), document BLOB NOT NULL, task TEXT NOT NULL, started_ms INTEGER NOT NULL,
+    note TEXT, frozen BLOB
+  ) STRICT;
+  CREATE UNIQUE INDEX signing_event_role ON signing_event (role) WHERE state <> 'cancelled';
+  -- identity: of the public key, so that it signs once under however many keyids.
+  CREATE TABLE signing_signature (
+    no INTEGER PRIMARY KEY AUTOINCREMENT, event INTEGER NOT NULL, keyid TEXT NOT NULL, identity TEXT NOT NULL, sig TEXT NOT NULL, task TEXT,
+    UNIQUE (event, keyid), UNIQUE (event, identity)
+  ) STRICT;
+  `,
 ];

@@ -1,8 +1,9 @@
 // Tasks: which one a change belongs to, ending them, forgetting what is old.
 
-import type { Lease } from "../../../ports/database.ts";
+import type { EventEffect, Lease } from "../../../ports/database.ts";
 import { setSettings } from "./accept.ts";
 import type { Connection } from "./connection.ts";
+import { applyEffect } from "./event.ts";
 import { fence, publisherRow } from "./lease.ts";
 import type { ForgetLimits, Setting, TaskEnding } from "./messages.ts";
 
@@ -35,30 +36,38 @@ export class TaskFinder {
 }
 
 /** Ends tasks at once; `held = 2` takes their unbound changes out of the queue, fold deletes them. */
-export function endTasks(db: Connection, lease: Lease, results: readonly TaskEnding[], settings: readonly Setting[], nowMs: number): undefined {
+export function endTasks(
+  db: Connection, lease: Lease, results: readonly TaskEnding[], settings: readonly Setting[], event: EventEffect | undefined, nowMs: number,
+): undefined {
   db.transaction(() => {
     fence(db, lease, nowMs);
     setSettings(db, settings);
-    for (const { task: id, endedMs, body } of results) {
-      const task = db.get("SELECT no, first_change, last_change, open FROM task WHERE id = ?", id);
-      if (!task) continue;
-      const no = Number(task["no"]);
-      const ended = db.run(
-        `INSERT INTO result (task, batch, ended_ms, body) VALUES (?, NULL, ?, ?)
-         ON CONFLICT (task) DO UPDATE SET batch = NULL, ended_ms = excluded.ended_ms, body = excluded.body
-         WHERE (SELECT state FROM batch WHERE no = result.batch) <> 'committed'`, no, endedMs, body,
-      );
-      if (ended === 0) continue;
-      const out = db.get(
-        "SELECT count(*) AS changes, coalesce(sum(bytes), 0) AS bytes FROM change WHERE no BETWEEN ? AND ? AND batch IS NULL",
-        task["first_change"] ?? 0, task["last_change"] ?? -1,
-      ) ?? {};
-      const changes = Number(out["changes"]);
-      db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", changes, Number(out["bytes"]));
-      const open = Number(task["open"]) - changes;
-      db.run("UPDATE task SET held = 2, open = ?, forget = ? WHERE no = ?", open, open === 0 && task["first_change"] !== null ? 1 : 0, no);
-    }
+    if (event) applyEffect(db, event, results[0]?.task ?? "");
+    endInside(db, results);
   });
+}
+
+/** Inside a transaction. */
+export function endInside(db: Connection, results: readonly TaskEnding[]): void {
+  for (const { task: id, endedMs, body } of results) {
+    const task = db.get("SELECT no, first_change, last_change, open FROM task WHERE id = ?", id);
+    if (!task) continue;
+    const no = Number(task["no"]);
+    const ended = db.run(
+      `INSERT INTO result (task, batch, ended_ms, body) VALUES (?, NULL, ?, ?)
+       ON CONFLICT (task) DO UPDATE SET batch = NULL, ended_ms = excluded.ended_ms, body = excluded.body
+       WHERE (SELECT state FROM batch WHERE no = result.batch) <> 'committed'`, no, endedMs, body,
+    );
+    if (ended === 0) continue;
+    const out = db.get(
+      "SELECT count(*) AS changes, coalesce(sum(bytes), 0) AS bytes FROM change WHERE no BETWEEN ? AND ? AND batch IS NULL",
+      task["first_change"] ?? 0, task["last_change"] ?? -1,
+    ) ?? {};
+    const changes = Number(out["changes"]);
+    db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", changes, Number(out["bytes"]));
+    const open = Number(task["open"]) - changes;
+    db.run("UPDATE task SET held = 2, open = ?, forget = ? WHERE no = ?", open, open === 0 && task["first_change"] !== null ? 1 : 0, no);
+  }
 }
 
 export function forgetGarbage(db: Connection, lease: Lease, names: readonly string[], nowMs: number): undefined {

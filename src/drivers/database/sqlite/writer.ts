@@ -8,8 +8,9 @@ import { DatabaseError } from "../../../ports/database.ts";
 import type { Accepted } from "../../../ports/database.ts";
 import { adopt, stageAdopted } from "./adopt.ts";
 import { acceptOne, stageSlice, unstage } from "./accept.ts";
-import { commit, cut, dropBatch, stageResults, stageTaskResults, undoCut } from "./batch.ts";
+import { commit, cut, dropBatch, stageMoves, stageResults, stageTaskResults, undoCut } from "./batch.ts";
 import type { Connection } from "./connection.ts";
+import { endEvent, forgetEvent, freezeEvent } from "./event.ts";
 import { fold } from "./fold.ts";
 import { allocateVersions, fence, halt, markVisible, releaseLease, renewLease, takeLease } from "./lease.ts";
 import { SLICE } from "./messages.ts";
@@ -24,7 +25,7 @@ export type Hint = (topic: "work" | "visible") => void;
 
 /** Calls that do not wait for the one in progress. */
 const AT_ONCE: ReadonlySet<keyof WriteCalls> = new Set(["takeLease", "renewLease", "releaseLease", "stage"] as const);
-const HINTS: Partial<Record<keyof WriteCalls, "work" | "visible">> = { dropBatch: "work", markVisible: "visible", endTasks: "visible", adopt: "visible" };
+const HINTS: Partial<Record<keyof WriteCalls, "work" | "visible">> = { dropBatch: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible" };
 
 interface Waiting {
   readonly call: Call;
@@ -185,12 +186,16 @@ function methodsOn(db: Connection, now: () => number): Methods {
       return allocateVersions(db, count, above);
     }),
     stageResults: (lease, batch, results) => stageResults(db, lease, batch, results, now),
+    stageMoves: (lease, batch, moves) => stageMoves(db, lease, batch, moves, now),
     stageTaskResults: (lease, batch, results) => stageTaskResults(db, lease, batch, results, now),
     commit: (lease, message) => commit(db, lease, message, now()),
     markVisible: (lease, seq) => markVisible(db, lease, seq, now()),
     fold: (lease, limit) => fold(db, lease, limit, now),
     dropBatch: (lease, batch, died) => dropBatch(db, lease, batch, died, now),
-    endTasks: (lease, results, settings) => endTasks(db, lease, results, settings, now()),
+    endTasks: (lease, results, settings, event) => endTasks(db, lease, results, settings, event, now()),
+    freezeEvent: (lease, event, frozen) => freezeEvent(db, lease, event, frozen, now()),
+    endEvent: (lease, event, ending) => endEvent(db, lease, event, ending, now()),
+    forgetEvent: (lease, event) => forgetEvent(db, lease, event, now()),
     stageAdopted: (lease, adoption, role, targets) => stageAdopted(db, lease, adoption, role, targets, now),
     adopt: (lease, message) => adopt(db, lease, message, now()),
     forgetGarbage: (lease, names) => forgetGarbage(db, lease, names, now()),

@@ -1,0 +1,84 @@
+// Signing events: started, signed, cancelled with a request; frozen and ended by the publisher.
+
+import { DatabaseError } from "../../../ports/database.ts";
+import type { EventEffect, EventSignature, Lease } from "../../../ports/database.ts";
+import { setSettings } from "./accept.ts";
+import { putEnvelopes } from "./batch.ts";
+import type { Connection, Row } from "./connection.ts";
+import { fence } from "./lease.ts";
+import type { EndEventMessage } from "./messages.ts";
+import { endInside } from "./task.ts";
+
+/** Inside a transaction. `task` brings the signature. */
+export function applyEffect(db: Connection, effect: EventEffect, task: string): void {
+  if ("start" in effect) {
+    start(db, effect.start);
+  } else if ("sign" in effect) {
+    const { no } = openEvent(db, effect.sign.event);
+    addSignature(db, no, effect.sign.signature, task);
+  } else {
+    const { no } = openEvent(db, effect.cancel.event);
+    db.run("UPDATE signing_event SET state = 'cancelled' WHERE no = ?", no);
+  }
+}
+
+function start(db: Connection, event: Extract<EventEffect, { start: unknown }>["start"]): void {
+  if (db.get("SELECT 1 FROM signing_event WHERE role = ? AND state <> 'cancelled'", event.role)) {
+    throw new DatabaseError("event-exists", `${event.role} waits for signatures already`);
+  }
+  const row = db.get(
+    "INSERT INTO signing_event (id, role, kind, version, state, document, task, started_ms, note) VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?) RETURNING no",
+    event.id, event.role, event.kind, event.version, event.document, event.task, event.startedMs, event.note === undefined ? null : JSON.stringify(event.note),
+  );
+  for (const signature of event.signatures) addSignature(db, Number(row?.["no"]), signature, null);
+}
+
+function addSignature(db: Connection, event: number, { keyid, identity, sig }: EventSignature, task: string | null): void {
+  const added = db.run(
+    "INSERT INTO signing_signature (event, keyid, identity, sig, task) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", event, keyid, identity, sig, task,
+  );
+  if (added === 0) throw new DatabaseError("already-signed", `key ${keyid} signed before`);
+}
+
+function openEvent(db: Connection, id: string): { readonly no: number } {
+  const row = db.get("SELECT no FROM signing_event WHERE id = ? AND state = 'open'", id);
+  if (!row) throw new DatabaseError("event-closed", "this signing event is no longer open");
+  return { no: Number(row["no"]) };
+}
+
+export function freezeEvent(db: Connection, lease: Lease, id: string, frozen: { readonly bytes: Uint8Array; readonly signatures: number }, nowMs: number): undefined {
+  db.transaction(() => {
+    fence(db, lease, nowMs);
+    const event = db.get("SELECT no, state, frozen FROM signing_event WHERE id = ?", id);
+    if (event?.["state"] === "frozen" && Buffer.from(event["frozen"] as Uint8Array).equals(frozen.bytes)) return;
+    const { no } = openEvent(db, id);
+    if (db.get("SELECT count(*) AS n FROM signing_signature WHERE event = ?", no)?.["n"] !== frozen.signatures) {
+      throw new DatabaseError("stale-base", "somebody signed meanwhile");
+    }
+    db.run("UPDATE signing_event SET state = 'frozen', frozen = ? WHERE no = ?", frozen.bytes, no);
+  });
+}
+
+export function endEvent(db: Connection, lease: Lease, id: string, { envelopes, settings, results }: EndEventMessage, nowMs: number): undefined {
+  db.transaction(() => {
+    fence(db, lease, nowMs);
+    if (!forget(db, id, "frozen")) return;
+    putEnvelopes(db, envelopes);
+    setSettings(db, settings);
+    endInside(db, results);
+  });
+}
+
+export function forgetEvent(db: Connection, lease: Lease, id: string, nowMs: number): undefined {
+  db.transaction(() => {
+    fence(db, lease, nowMs);
+    forget(db, id, "cancelled");
+  });
+}
+
+/** Inside a transaction. Answers whether it was there. */
+export function forget(db: Connection, id: string, state: "frozen" | "cancelled"): boolean {
+  const row: Row | undefined = db.get("DELETE FROM signing_event WHERE id = ? AND state = ? RETURNING no", id, state);
+  if (row) db.run("DELETE FROM signing_signature WHERE event = ?", row["no"] ?? null);
+  return row !== undefined;
+}
