@@ -80,7 +80,7 @@ export const delegationCases: readonly Case[] = [
       await foldAll(database, mine);
       const again = await database.role("a");
       assert.equal(again?.retired, false);
-      assert((again?.version ?? 0) > last);
+      assert(again.version > last);
     },
   },
   {
