@@ -51,7 +51,7 @@ async function repository(world: World): Promise<void> {
 }
 
 /** A publisher that dies after the `nth` call of that name. */
-async function dieAfter(world: World, name: string, nth = 1): Promise<void> {
+export async function dieAfter(world: World, name: string, nth = 1): Promise<void> {
   const actor = new Actor(world);
   let count = 0;
   actor.fault = (call) => (call.name === name && ++count === nth ? "killed" : undefined);
