@@ -16,6 +16,7 @@ import { SnapshotBook } from "../roles/snapshot.ts";
 import type { Json, Targets } from "../tuf/documents.ts";
 import { SPEC_VERSION } from "../tuf/parse.ts";
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
+import { requireSaneClock } from "./clock-check.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
 import type { Head } from "./head.ts";
@@ -59,6 +60,7 @@ function refusalOf(error: unknown): Omit<TaskResult, "lastUpdateMs"> | undefined
 class MissingRoot extends Error {}
 
 async function carryOut(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, payload: SettingValue | undefined): Promise<Head | undefined> {
+  await requireSaneClock(deps, undefined);
   const settings = bootstrapSettingsOf(payload);
   const document = rootOf(payload);
   const now = deps.clock.now();
