@@ -21,6 +21,7 @@ import { requireSaneClock } from "./clock-check.ts";
 import { collect } from "./collect.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { dueNow, type Due } from "./due.ts";
+import { FileCheck } from "./file-check.ts";
 import { readHead, type Head } from "./head.ts";
 import { LeaseHold } from "./lease-hold.ts";
 import { planBatch, type Plan } from "./plan.ts";
@@ -49,6 +50,7 @@ export class Publisher {
   /** Until when, and when next, storage is watched for the last write of a publisher that lost its lease. */
   #watch = { until: 0, next: 0 };
   #suspectsTurn = false;
+  readonly #fileCheck = new FileCheck();
   readonly #unpressable = new Map<number, string>();
 
   constructor(deps: PublisherDeps) {
@@ -73,7 +75,6 @@ export class Publisher {
     if (hold === undefined) return false;
     this.#hold = hold;
     // What an earlier process reported is lifted by the first turn of this one that goes well.
-    this.#halted = before.halted?.code;
     this.#sealer = new Sealer(this.#deps.signers);
     const expired = before.lease.holder !== "" && before.lease.holder !== this.#holder;
     if (expired && storage.traits.weakReplace) this.#watch = { until: clock.monotonic() + WATCH.forMs, next: 0 };
@@ -133,7 +134,7 @@ export class Publisher {
     return Math.max(0, next - now);
   }
 
-  /** What is due by the clock, beside publishing: storage still shows the head, old files go, numbers are told. */
+  /** What is due by the clock, beside publishing: storage still shows the head and holds its files, old files go, numbers are told. */
   async #tick(hold: LeaseHold, head: Head): Promise<Due> {
     const { clock, policy } = this.#deps;
     await project(this.#deps, hold);
@@ -141,8 +142,9 @@ export class Publisher {
     await this.#tellExpiry(head);
     await this.#tellBacklog();
     const due = await dueNow(this.#deps, head, clock.now());
+    const damaged = await this.#fileCheck.due(this.#deps, head);
     this.#nextTick = clock.monotonic() + policy.refresh.tickMs;
-    return due;
+    return { roles: [...new Set([...due.roles, ...damaged.roles])], force: due.force || damaged.force };
   }
 
   async #publishOne(hold: LeaseHold, head: Head, open: readonly OpenChange[], due: Due): Promise<boolean> {
@@ -200,7 +202,10 @@ export class Publisher {
     const hold = this.#required();
     this.#head = undefined;
     await recover(this.#deps, hold, died);
-    this.#head = await readHead(this.#deps.database, await this.#deps.database.publisher(), this.#deps.policy.snapshotHashes);
+    const state = await this.#deps.database.publisher();
+    // What another publisher reported, up to the moment it lost the lease, is this one's to take back.
+    this.#halted = state.halted?.code;
+    this.#head = await readHead(this.#deps.database, state, this.#deps.policy.snapshotHashes);
     this.#nextTick = 0;
     this.#needsRecovery = false;
   }
