@@ -1,5 +1,8 @@
 // What `rstuf serve` does: configuration, start, trial bootstrap, and an orderly end.
 
+import { existsSync } from "node:fs";
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { CliContext } from "../cli/context.ts";
 import { processEnvironment, type Environment } from "../config/environment.ts";
 import { ConfigError, loadConfig, printable } from "../config/load.ts";
@@ -103,8 +106,16 @@ async function startTrial(context: CliContext, config: Config, service: Service)
     rootKeyFile: root === undefined ? undefined : rootKeyFile(config, parseEnvelope(root.bytes, "root").signed),
     bins: Number(bins),
     cwd: context.cwd,
-    program: "./rstuf",
+    program: programFrom(context.cwd),
   };
+}
+
+/** How the program is called from `cwd`: in a checkout by its launcher, else by its name. */
+function programFrom(cwd: string): string {
+  const launcher = fileURLToPath(new URL("../../rstuf", import.meta.url));
+  if (!existsSync(launcher)) return "rstuf";
+  const near = relative(cwd, launcher);
+  return near.startsWith("..") ? launcher : `./${near}`;
 }
 
 /** Resolves when the bootstrap task ended well. */
