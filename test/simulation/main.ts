@@ -33,5 +33,5 @@ function tell({ seed, steps, violation }: Outcome, whole: boolean): void {
     return;
   }
   process.exitCode = 1;
-  process.stdout.write(`seed ${String(seed)} breaks one: ${violation instanceof Error ? (violation.stack ?? violation.message) : String(violation)}\nrun it again: npm run simulate -- --seed ${String(seed)}\n`);
+  process.stdout.write(`seed ${String(seed)} breaks one: ${violation.stack ?? violation.message}\nrun it again: npm run simulate -- --seed ${String(seed)}\n`);
 }

@@ -20,7 +20,7 @@ export interface Outcome {
   readonly steps: readonly string[];
   /** How often each thing happened. */
   readonly counts: ReadonlyMap<string, number>;
-  readonly violation?: unknown;
+  readonly violation?: Error;
 }
 
 /** A call that waits to be let go. */
@@ -40,7 +40,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     await schedule.run();
     return schedule.outcome();
   } catch (error) {
-    return { ...schedule.outcome(), violation: error };
+    return { ...schedule.outcome(), violation: error instanceof Error ? error : new Error(String(error)) };
   }
 }
 
@@ -154,8 +154,8 @@ class Schedule {
   }
 
   #kill(): void {
+    if (this.#actors.length === 0) return;
     const victim = this.#pick(this.#actors);
-    if (victim === undefined) return;
     victim.actor.kill();
     this.#note(`${victim.name} is killed`, "killed");
     this.#died(victim.name);
@@ -169,8 +169,8 @@ class Schedule {
   }
 
   #pauseOrResume(): void {
+    if (this.#actors.length === 0) return;
     const one = this.#pick(this.#actors);
-    if (one === undefined) return;
     if (one.actor.paused) one.actor.resume();
     else one.actor.pause();
     this.#note(`${one.name} ${one.actor.paused ? "stands still" : "goes on"}`, "pause");
@@ -178,8 +178,8 @@ class Schedule {
 
   /** A publisher's own clock is set, a little or far. */
   #jump(): void {
+    if (this.#actors.length === 0) return;
     const one = this.#pick(this.#actors);
-    if (one === undefined) return;
     one.actor.skewMs = this.#pick([0, 0, -30_000, 30_000, -400_000, 90_000, 86_400_000]);
     this.#note(`${one.name}'s clock is off by ${String(one.actor.skewMs)} ms`, "clock");
   }
