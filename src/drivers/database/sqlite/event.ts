@@ -1,13 +1,8 @@
-// Signing events: started, signed, cancelled with a request; frozen and ended by the publisher.
+// Signing events: started, signed, cancelled; what a request and a publisher both do to them.
 
 import { DatabaseError } from "../../../ports/database.ts";
-import type { EventEffect, EventSignature, Lease } from "../../../ports/database.ts";
-import { setSettings } from "./accept.ts";
-import { putEnvelopes } from "./batch.ts";
+import type { EventEffect, EventSignature } from "../../../ports/database.ts";
 import type { Connection, Row } from "./connection.ts";
-import { fence } from "./lease.ts";
-import type { EndEventMessage } from "./messages.ts";
-import { endInside } from "./task.ts";
 
 /** Inside a transaction. `task` brings the signature. */
 export function applyEffect(db: Connection, effect: EventEffect, task: string): void {
@@ -40,40 +35,11 @@ function addSignature(db: Connection, event: number, { keyid, identity, sig }: E
   if (added === 0) throw new DatabaseError("already-signed", `key ${keyid} signed before`);
 }
 
-function openEvent(db: Connection, id: string): { readonly no: number } {
+/** Inside a transaction. @throws DatabaseError `event-closed` */
+export function openEvent(db: Connection, id: string): { readonly no: number } {
   const row = db.get("SELECT no FROM signing_event WHERE id = ? AND state = 'open'", id);
   if (!row) throw new DatabaseError("event-closed", "this signing event is no longer open");
   return { no: Number(row["no"]) };
-}
-
-export function freezeEvent(db: Connection, lease: Lease, id: string, frozen: { readonly bytes: Uint8Array; readonly signatures: number }, nowMs: number): undefined {
-  db.transaction(() => {
-    fence(db, lease, nowMs);
-    const event = db.get("SELECT no, state, frozen FROM signing_event WHERE id = ?", id);
-    if (event?.["state"] === "frozen" && Buffer.from(event["frozen"] as Uint8Array).equals(frozen.bytes)) return;
-    const { no } = openEvent(db, id);
-    if (db.get("SELECT count(*) AS n FROM signing_signature WHERE event = ?", no)?.["n"] !== frozen.signatures) {
-      throw new DatabaseError("stale-base", "somebody signed meanwhile");
-    }
-    db.run("UPDATE signing_event SET state = 'frozen', frozen = ? WHERE no = ?", frozen.bytes, no);
-  });
-}
-
-export function endEvent(db: Connection, lease: Lease, id: string, { envelopes, settings, results }: EndEventMessage, nowMs: number): undefined {
-  db.transaction(() => {
-    fence(db, lease, nowMs);
-    if (!forget(db, id, "frozen")) return;
-    putEnvelopes(db, envelopes);
-    setSettings(db, settings);
-    endInside(db, results);
-  });
-}
-
-export function forgetEvent(db: Connection, lease: Lease, id: string, nowMs: number): undefined {
-  db.transaction(() => {
-    fence(db, lease, nowMs);
-    forget(db, id, "cancelled");
-  });
 }
 
 /** Inside a transaction. Answers whether it was there. */

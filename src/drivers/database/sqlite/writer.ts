@@ -10,7 +10,7 @@ import { adopt, stageAdopted } from "./adopt.ts";
 import { acceptOne, stageSlice, unstage } from "./accept.ts";
 import { commit, cut, dropBatch, stageMoves, stageResults, stageTaskResults, undoCut } from "./batch.ts";
 import type { Connection } from "./connection.ts";
-import { endEvent, forgetEvent, freezeEvent } from "./event.ts";
+import { endEvent, forgetEvent, freezeEvent } from "./event-end.ts";
 import { fold } from "./fold.ts";
 import { allocateVersions, fence, halt, markVisible, releaseLease, renewLease, takeLease } from "./lease.ts";
 import { SLICE } from "./messages.ts";

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Delegations, Key, Targets } from "../tuf/documents.ts";
+import { binDelegations } from "./delegation.ts";
+import { handOver, rolesSignedBy } from "./delegation-keys.ts";
+
+const key = (digit: string): Key => ({ keytype: "ed25519", scheme: "ed25519", keyval: { public: digit.repeat(64) } });
+const NEXT = { keyid: "new", key: key("b") };
+const targets = (delegations: Delegations): Targets => ({ _type: "targets", spec_version: "1.0.31", version: 1, expires: "2030-01-01T00:00:00Z", targets: {}, delegations });
+
+for (const style of ["succinct", "classic"] as const) {
+  describe(`bins in ${style} style`, () => {
+    const before = binDelegations(4, style, { keyid: "old", key: key("a") });
+    const keyids = (delegations: Delegations) => delegations.succinct_roles?.keyids ?? delegations.roles?.[3]?.keyids;
+
+    test("are listed while the old key signs them", () => {
+      assert.deepEqual(rolesSignedBy(targets(before), "old"), ["bins-0", "bins-1", "bins-2", "bins-3"]);
+      assert.deepEqual(rolesSignedBy(targets(before), "other"), []);
+    });
+
+    test("list both keys, the new one first, and then the new one alone", () => {
+      const both = handOver(before, "old", NEXT, "both");
+      assert.deepEqual(keyids(both), ["new", "old"]);
+      assert.deepEqual(Object.keys(both.keys).sort(), ["new", "old"]);
+      const after = handOver(both, "old", NEXT, "alone");
+      assert.deepEqual(keyids(after), ["new"]);
+      assert.deepEqual(after.keys, { new: NEXT.key });
+    });
+
+    test("whose key object alone changed keep one keyid", () => {
+      const after = handOver(before, "old", { keyid: "old", key: key("c") }, "both");
+      assert.deepEqual(keyids(after), ["old"]);
+      assert.deepEqual(after.keys, { old: key("c") });
+    });
+  });
+}
+
+test("roles that need several signatures keep the old key", () => {
+  const mixed: Delegations = {
+    keys: { old: key("a"), person: key("d") },
+    roles: [{ name: "prod", keyids: ["old", "person"], threshold: 2, terminating: true, paths: ["prod/*"] }],
+  };
+  assert.deepEqual(handOver(mixed, "old", NEXT, "alone"), { ...mixed });
+  assert.deepEqual(rolesSignedBy(targets(mixed), "old"), []);
+});
