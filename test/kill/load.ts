@@ -72,3 +72,13 @@ export async function taskState(origin: string, task: string): Promise<{ readonl
   const { data } = JSON.parse(text) as { data: { state: string } };
   return { state: data.state, text };
 }
+
+/** Resolves when the task is SUCCESS. @throws when it is not, within a while */
+export async function succeeds(origin: string, task: string): Promise<void> {
+  let seen = await taskState(origin, task);
+  for (let tries = 0; seen.state !== "SUCCESS" && tries < 300; tries++) {
+    await sleep(50);
+    seen = await taskState(origin, task);
+  }
+  if (seen.state !== "SUCCESS") throw new Error(`task ${task} did not succeed: ${seen.text}`);
+}

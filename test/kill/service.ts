@@ -35,6 +35,28 @@ export interface ServiceProcess {
   stop(): Promise<number | null>;
 }
 
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs another command of the program to its end. */
+export function rstuf(...args: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, [BIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (piece: Buffer) => { stdout += piece.toString(); });
+  child.stderr.on("data", (piece: Buffer) => { stderr += piece.toString(); });
+  return new Promise((resolve) => { child.once("close", (code) => { resolve({ code, stdout, stderr }); }); });
+}
+
+/** What fsck has to say against a data directory nobody uses; empty when it is content. */
+export async function faultsIn(dataDir: string): Promise<string> {
+  const { code, stdout, stderr } = await rstuf("fsck", "--metadata", join(dataDir, "metadata"), "--root", join(dataDir, "trusted", "1.root.json"), "--data-dir", dataDir);
+  return code === 0 ? "" : `${stdout}${stderr}`;
+}
+
 /** Resolves once it says `ready`. */
 export async function startService(dataDir: string, bins: number, leaseMs: number): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [BIN, "serve", "--trial", "--bins", String(bins), "--port", "0", "--data-dir", dataDir], {

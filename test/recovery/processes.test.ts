@@ -1,14 +1,13 @@
 // One process per data directory, and one that was stopped for longer than its lease.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { taskState } from "../kill/load.ts";
-import { startService } from "../kill/service.ts";
+import { succeeds } from "../kill/load.ts";
+import { faultsIn, rstuf, startService } from "../kill/service.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rstuf-processes-"));
 after(() => { rmSync(folder, { recursive: true, force: true }); });
@@ -20,23 +19,15 @@ async function add(origin: string, path: string): Promise<string> {
   return ((await answer.json()) as { data: { task_id: string } }).data.task_id;
 }
 
-async function succeeds(origin: string, task: string): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    if ((await taskState(origin, task)).state === "SUCCESS") return;
-    await sleep(50);
-  }
-  assert.fail(`task ${task} did not succeed: ${(await taskState(origin, task)).text}`);
-}
-
 test("a second process on the same data directory is refused with a sentence; one that was stopped for longer than its lease goes on", { timeout: 60_000 }, async () => {
   const dataDir = join(folder, "data");
   const service = await startService(dataDir, 4, 3_000);
   try {
-    const second = await run(["serve", "--data-dir", dataDir, "--port", "0"]);
+    const second = await rstuf("serve", "--data-dir", dataDir, "--port", "0");
     assert.equal(second.code, 1);
     assert.match(second.stderr, /^rstuf: the database .* is used by another process/m);
     assert.doesNotMatch(second.stderr, /\n\s+at /);
-    const admin = await run(["admin", "recover", "--adopt", "--data-dir", dataDir]);
+    const admin = await rstuf("admin", "recover", "--adopt", "--data-dir", dataDir);
     assert.equal(admin.code, 1);
     assert.match(admin.stderr, /used by another process/);
 
@@ -54,15 +45,5 @@ test("a second process on the same data directory is refused with a sentence; on
   } finally {
     assert.equal(await service.stop(), 0);
   }
-  const sound = await run(["fsck", "--metadata", join(dataDir, "metadata"), "--root", join(dataDir, "trusted", "1.root.json"), "--data-dir", dataDir]);
-  assert.equal(sound.code, 0, sound.stdout);
+  assert.equal(await faultsIn(dataDir), "");
 });
-
-function run(args: readonly string[]): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "..", "..", "bin", "rstuf.js"), ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (piece: Buffer) => { stdout += piece.toString(); });
-  child.stderr.on("data", (piece: Buffer) => { stderr += piece.toString(); });
-  return new Promise((resolve) => { child.once("close", (code) => { resolve({ code, stdout, stderr }); }); });
-}
