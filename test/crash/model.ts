@@ -51,13 +51,13 @@ export class Model {
     this.tasks.set(task.id, task);
   }
 
-  /** The database lost what was done at `at` and after. Only while no client saw any of it. */
+  /** The database lost what was done at `at` and after. What clients saw of it stays true. */
   lost(at: number): void {
     for (const task of [...this.tasks.values()]) {
       if (task.at < at) continue;
       this.tasks.delete(task.id);
       for (const change of task.changes) {
-        this.#byPath.set(change.path, this.#byPath.get(change.path)!.filter((other) => other !== change));
+        if (change.order > (this.#seen.get(change.path) ?? 0)) this.#byPath.set(change.path, this.#byPath.get(change.path)!.filter((other) => other !== change));
       }
     }
   }

@@ -1,0 +1,134 @@
+// A database that loses its last commits: restored from a backup, or a replica that lagged (rule 17).
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { adopt, type Adopted } from "../../src/publisher/adopt.ts";
+import { LeaseHold } from "../../src/publisher/lease-hold.ts";
+import { Actor } from "./actor.ts";
+import { dieAfter, isSettled, publishAll, settle, until } from "./scenarios.ts";
+import { World } from "./world.ts";
+
+async function repository(): Promise<World> {
+  const world = new World();
+  await world.accept(world.bootstrap(2));
+  await publishAll(world);
+  await world.accept(world.adds(["before"]));
+  await publishAll(world);
+  return world;
+}
+
+/** The database forgets the last `heads` commits, and what was done since. */
+function lose(world: World, heads: number): void {
+  for (let lost = 0; lost < heads; lost++) world.loseCommits(world.lastOf("commit"));
+}
+
+/** Stopped, the service's database adopts what storage holds. */
+async function adopted(world: World): Promise<Adopted | undefined> {
+  await world.clock.advance(15_001);
+  const hold = await LeaseHold.take(world.database, world.clock, 15_000, "a person");
+  assert.ok(hold);
+  const answer = await adopt(world.deps(), hold);
+  await world.database.releaseLease(hold.lease);
+  return answer;
+}
+
+/** A publisher works for a minute; answers what it reported. */
+async function minute(world: World): Promise<string | undefined> {
+  await world.clock.advance(15_001);
+  const actor = new Actor(world).start();
+  await settle();
+  await world.clock.advance(60_000);
+  const { halted } = await world.inner.publisher();
+  await actor.stop();
+  return halted?.code;
+}
+
+describe("commits that clients saw are lost", () => {
+  for (const heads of [1, 2, 3]) {
+    test(`${String(heads)}: nothing is written until they are adopted, and nothing visible vanishes`, async () => {
+      const world = await repository();
+      for (const paths of [["p", "q"], ["r"], ["before", "s"]]) {
+        await world.accept(world.adds(paths));
+        await publishAll(world);
+      }
+      lose(world, heads);
+      const [stored, names] = [world.stored, world.storage.names()];
+      await world.accept(world.adds(["new"]));
+      assert.equal(await minute(world), "diverged");
+      assert.deepEqual(world.stored, stored);
+      assert.deepEqual(world.storage.names(), names);
+      assert.ok(await adopted(world));
+      await publishAll(world);
+      await world.accept(world.adds(["p", "after"]));
+      await publishAll(world);
+      await world.requireWhole();
+    });
+  }
+
+  test("a removal among them stays one, whatever the database still wants to add", async () => {
+    const world = await repository();
+    await world.accept(world.adds(["p"]));
+    const pending = world.historyLength;
+    await publishAll(world);
+    await world.accept(world.removes(["p"]));
+    await publishAll(world);
+    world.loseCommits(pending);
+    assert.equal(await minute(world), "diverged");
+    const answer = await adopted(world);
+    assert.deepEqual(answer?.conflicts.map(({ path }) => path), ["p"]);
+    await publishAll(world);
+    await world.requireWhole();
+    assert.equal(world.model.setAside, 1);
+  });
+
+  test("a publisher that still leads in the lost history does not go on in the other", async () => {
+    const world = await repository();
+    await world.accept(world.adds(["p"]));
+    const actor = new Actor(world).start();
+    assert.ok(await until(world, () => isSettled(world)));
+    await world.accept(world.adds(["q"]));
+    assert.ok(await until(world, () => isSettled(world)));
+    const stored = world.stored;
+    world.loseCommits(world.lastOf("commit"));
+    await world.accept(world.adds(["r"]));
+    await settle();
+    await world.clock.advance(30_000);
+    assert.equal((await world.inner.publisher()).halted?.code, "diverged");
+    assert.deepEqual(world.stored, stored);
+    await actor.stop();
+    assert.ok(await adopted(world));
+    await publishAll(world);
+    await world.requireWhole();
+  });
+});
+
+describe("commits that no client saw are lost", () => {
+  test("their names are given up, and publishing goes on by itself", async () => {
+    const world = await repository();
+    await world.accept(world.adds(["p"]));
+    await dieAfter(world, "database.commit");
+    world.loseCommits(world.lastOf("cut"));
+    // Time passes, so that what is pressed now differs from what was.
+    await world.clock.advance(15_001);
+    await publishAll(world);
+    await world.requireWhole();
+    assert.ok(world.telemetry.named("names were taken by other bytes").length > 0);
+  });
+
+  test("a timestamp of theirs that lands late is found, and adopted", async () => {
+    const world = await repository();
+    await world.accept(world.adds(["p"]));
+    const actor = new Actor(world);
+    actor.fault = (call) => (call.name === "storage.replace timestamp" ? "late" : undefined);
+    actor.start();
+    assert.ok(await until(world, () => actor.paused));
+    world.loseCommits(world.lastOf("commit"));
+    actor.resume();
+    await settle();
+    await actor.stop();
+    assert.equal(await minute(world), "diverged");
+    assert.ok(await adopted(world));
+    await publishAll(world);
+    await world.requireWhole();
+  });
+});
