@@ -190,6 +190,38 @@ describe("a database older than what is published", () => {
     await world.requireSound();
   });
 
+  test("cut off before its commit nothing changed, after it all is done; either way it may be run again", async () => {
+    await restored(() => Promise.resolve(), async () => {
+      await world.add(["late"]);
+      await world.settle();
+    });
+    const cut = { before: new Error("killed before"), after: new Error("killed after") };
+    const dying = (when: "before" | "after"): typeof world.deps => ({
+      ...world.deps,
+      database: new Proxy(world.database, {
+        get: (target, name) => {
+          const own: unknown = Reflect.get(target, name);
+          if (name !== "adopt") return typeof own === "function" ? (own as () => unknown).bind(target) : own;
+          return async (...args: Parameters<typeof target.adopt>) => {
+            if (when === "before") throw cut.before;
+            await target.adopt(...args);
+            throw cut.after;
+          };
+        },
+      }),
+    });
+    const published = world.files();
+    await assert.rejects(world.hold().then((hold) => adopt(dying("before"), hold)), cut.before);
+    assert.equal((await world.database.publisher()).seq, 2);
+    await assert.rejects(world.lead(), diverged);
+    await assert.rejects(world.hold().then((hold) => adopt(dying("after"), hold)), cut.after);
+    assert.equal(await adopt(world.deps, await world.hold()), undefined);
+    assert.deepEqual(world.files(), published);
+    await world.lead();
+    assert.deepEqual(await world.seen(await world.client(), ["late"]), ["late"]);
+    await world.requireSound();
+  });
+
   test("another repository's timestamp, or another root in the chain, is never adopted", async () => {
     await restored(() => Promise.resolve(), async () => {
       await world.add(["late"]);
