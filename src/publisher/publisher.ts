@@ -49,7 +49,8 @@ export class Publisher {
   #lastPublish = Number.NEGATIVE_INFINITY;
   /** Until when, and when next, storage is watched for the last write of a publisher that lost its lease. */
   #watch = { until: 0, next: 0 };
-  #suspectsTurn = false;
+  /** The first batch after a start is of the others: what killed the last process holds up nobody. */
+  #suspectsTurn = true;
   readonly #fileCheck = new FileCheck();
   readonly #unpressable = new Map<number, string>();
 
