@@ -155,7 +155,7 @@ async function wholeTask(deps: PublisherDeps, task: string, own: readonly Planne
   const here = new Map(own.map((change) => [change.id, change]));
   const all: PlannedChange[] = [];
   for (const change of await deps.database.taskChanges(task)) {
-    const planned = here.get(change.id) ?? (change.outcome === undefined ? undefined : { ...change, outcome: change.outcome });
+    const planned = here.get(change.id) ?? (change.outcome === undefined ? undefined : { ...change, outcome: change.outcome, reason: "set aside with an earlier batch" });
     if (planned === undefined) return undefined;
     all.push(planned);
   }
