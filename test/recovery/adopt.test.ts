@@ -1,6 +1,7 @@
 // A database restored from yesterday, over metadata of today (rule 17).
 
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, test } from "node:test";
@@ -187,6 +188,28 @@ describe("a database older than what is published", () => {
     const client = await world.client();
     assert.deepEqual(await world.seen(client, ["late"]), ["late"]);
     assert.equal((await client.find("early/1"))?.target.length, adopted.conflicts.some(({ path }) => path === "early/1") ? 1 : 2);
+    await world.requireSound();
+  });
+
+  test("roots that follow from ours are read back; one that does not stops everything", async () => {
+    let returning: Awaited<ReturnType<World["client"]>>;
+    await restored(async () => { returning = await world.client(); }, async () => {
+      for (const version of [2, 3]) writeFileSync(join(world.metadata, `${String(version)}.root.json`), world.rootOf(version));
+      await world.add(["late"]);
+      await world.settle();
+      assert.equal((await returning.refresh()).root, 3);
+    });
+    writeFileSync(join(world.metadata, "4.root.json"), world.rootOf(4, generateKeyPairSync("ed25519").privateKey));
+    await assert.rejects(world.hold().then((hold) => adopt(world.deps, hold)), (error: unknown) => error instanceof PublisherError && error.code === "foreign");
+    assert.equal((await world.database.envelope("root"))?.version, 1);
+    rmSync(join(world.metadata, "4.root.json"));
+
+    assert.deepEqual((await adopt(world.deps, await world.hold()))?.roots, [2, 3]);
+    await world.requireSound();
+    await world.lead();
+    await world.add(["new"]);
+    await world.settle();
+    assert.deepEqual(await world.seen(returning!, ["late", "new"]), ["late", "new"]);
     await world.requireSound();
   });
 

@@ -2,6 +2,7 @@
 // memory: for what needs a disk that is copied, damaged or full, and hours that pass.
 
 import assert from "node:assert/strict";
+import { generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,9 +20,13 @@ import type { PublisherDeps } from "../../src/publisher/deps.ts";
 import { LeaseHold } from "../../src/publisher/lease-hold.ts";
 import { Publisher } from "../../src/publisher/publisher.ts";
 import { delegationTreeOf, ownerOf } from "../../src/roles/delegation.ts";
-import { parseEnvelope } from "../../src/tuf/parse.ts";
+import { composeRoot } from "../../src/roles/root.ts";
+import { canonicalize } from "../../src/tuf/canonical.ts";
+import type { Json, Key } from "../../src/tuf/documents.ts";
+import { keyidOf } from "../../src/tuf/keys.ts";
+import { formatExpires, parseEnvelope } from "../../src/tuf/parse.ts";
 import { createFakeClock, createFakeRandom } from "../fakes/clock.ts";
-import { DAY_MS, HOUR_MS, signedRoot, START, TEST_POLICY } from "../fakes/publisher-stage.ts";
+import { DAY_MS, HOUR_MS, START, TEST_POLICY } from "../fakes/publisher-stage.ts";
 import { createMemorySigners } from "../fakes/signer.ts";
 import { createMemoryTelemetry } from "../fakes/telemetry.ts";
 
@@ -45,7 +50,10 @@ export class World {
   readonly telemetry = createMemoryTelemetry();
   readonly signers = createMemorySigners();
   readonly random = createFakeRandom(7);
+  /** Version 1. */
   readonly root: Buffer;
+  readonly #online: Key;
+  readonly #rootKey: KeyObject = generateKeyPairSync("ed25519").privateKey;
   readonly #databaseClock = new BigInt64Array(new SharedArrayBuffer(8));
   #clients = 0;
   database!: SqliteDatabase;
@@ -53,9 +61,20 @@ export class World {
   deps!: PublisherDeps;
   publisher!: Publisher;
 
-  constructor(rootDays = 3650) {
-    this.root = signedRoot(this.signers.addEd25519("fn:online"), START + rootDays * DAY_MS);
+  constructor() {
+    this.#online = this.signers.addEd25519("fn:online");
+    this.root = this.rootOf(1);
     this.#databaseClock[0] = BigInt(START);
+  }
+
+  /** Another version of root, by the same keys. */
+  rootOf(version: number, rootKey: KeyObject = this.#rootKey): Buffer {
+    const key: Key = { keytype: "ed25519", scheme: "ed25519", keyval: { public: Buffer.from(rootKey.export({ format: "jwk" }).x ?? "", "base64url").toString("hex") } };
+    const document = composeRoot({
+      version, expires: formatExpires(START + 3650 * DAY_MS), root: { keys: { [keyidOf(key)]: key }, threshold: 1 }, online: { keyid: keyidOf(this.#online), key: this.#online },
+    });
+    const sig = sign(null, canonicalize(document as unknown as Json), rootKey).toString("hex");
+    return Buffer.from(JSON.stringify({ signatures: [{ keyid: keyidOf(key), sig }], signed: document }));
   }
 
   get metadata(): string {
