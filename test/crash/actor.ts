@@ -31,6 +31,8 @@ export class Actor {
   readonly #stop = new AbortController();
   readonly #faults = new WeakMap<PortCall, FaultKind>();
   #dead = false;
+  #doomed = false;
+  readonly #isDead = (): boolean => this.#dead;
   #gate: Promise<void> | undefined;
   #open: (() => void) | undefined;
   #running: Promise<void> | undefined;
@@ -98,7 +100,9 @@ export class Actor {
     const pass = async (): Promise<void> => {
       if (this.#dead) await never();
       while (this.#gate !== undefined) await this.#gate;
-      if (this.#dead) await never();
+      // A call that failed by itself ends as deadly as one that did not.
+      if (this.#doomed) this.#dead = true;
+      if (this.#isDead()) await never();
     };
     const pauseAt = async (call: PortCall, kind: FaultKind): Promise<void> => {
       if (this.#faults.get(call) !== kind) return;
@@ -114,6 +118,7 @@ export class Actor {
         if (kind !== undefined) {
           this.met = call.name;
           this.#faults.set(call, kind);
+          if (kind === "killed") this.#doomed = true;
         }
         if (kind !== "not stored") {
           await pauseAt(call, "paused before");
@@ -128,7 +133,6 @@ export class Actor {
       },
       after: async (call) => {
         const kind = this.#faults.get(call);
-        if (kind === "killed") this.#dead = true;
         await pauseAt(call, "paused after");
         await also.after?.(call);
         await pass();

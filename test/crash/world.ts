@@ -120,6 +120,11 @@ export class World {
     return this.#history.findLastIndex((entry) => entry.method === method);
   }
 
+  /** Position of the first commit, before which the database is of no repository; -1. */
+  get firstCommit(): number {
+    return this.#history.findIndex((entry) => entry.method === "commit");
+  }
+
   /** The database is from now on as it was before transaction `at`. */
   loseCommits(at: number): void {
     this.#lost = true;

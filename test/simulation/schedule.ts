@@ -7,6 +7,8 @@
 
 import assert from "node:assert/strict";
 import { SignerError } from "../../src/ports/signer.ts";
+import { adopt } from "../../src/publisher/adopt.ts";
+import { LeaseHold } from "../../src/publisher/lease-hold.ts";
 import { Actor, type FaultKind } from "../crash/actor.ts";
 import { isSettled, publishAll, settle, until } from "../crash/scenarios.ts";
 import { World } from "../crash/world.ts";
@@ -57,11 +59,15 @@ class Schedule {
   #unanswered: AcceptRequest[] = [];
   /** How likely a call is to fail in one of its ways. */
   readonly #faultRate: number;
+  /** In such a world the database goes back, once. */
+  readonly #loses: boolean;
+  #lost = false;
 
   constructor(seed: number) {
     this.#seed = seed;
     this.#random = createFakeRandom(seed);
     this.#faultRate = this.#pick([0, 0.01, 0.03, 0.1]);
+    this.#loses = this.#chance(0.25);
     this.#world = new World({
       seed,
       weakReplace: this.#chance(0.3),
@@ -91,7 +97,7 @@ class Schedule {
   async #step(): Promise<void> {
     const letGo = this.#waiting.length > 0 && this.#chance(0.75);
     if (letGo) {
-      this.#letGo();
+      await this.#letGo(this.#pick([1, 1, 1, 1, 10, 40]));
       return;
     }
     const acts: readonly (readonly [number, () => void | Promise<void>])[] = [
@@ -105,6 +111,7 @@ class Schedule {
       [0.5, () => this.#jump()],
       [0.5, () => this.#disturbSigners()],
       [1, () => this.#world.finishFlight()],
+      [this.#loses && !this.#lost ? 0.7 : 0, () => this.#lose()],
     ];
     let draw = this.#random.fraction() * acts.reduce((sum, [weight]) => sum + weight, 0);
     for (const [weight, act] of acts) {
@@ -115,14 +122,18 @@ class Schedule {
     }
   }
 
-  /** The oldest waiting call of somebody, mostly; sometimes all of one publisher's until it comes to rest. */
-  #letGo(): void {
-    const names = [...new Set(this.#waiting.map(({ actor }) => actor))];
-    const name = this.#pick(names);
-    const at = this.#waiting.findIndex(({ actor }) => actor === name);
-    const [waiting] = this.#waiting.splice(at, 1);
-    this.#note(`${name}: ${waiting!.call.name}${waiting!.sent ? " lands" : ""}`, "call");
-    waiting!.go();
+  /** The oldest waiting call of somebody, or that one's next `count` calls. */
+  async #letGo(count: number): Promise<void> {
+    const name = this.#pick([...new Set(this.#waiting.map(({ actor }) => actor))]);
+    for (let gone = 0; gone < count; gone++) {
+      const at = this.#waiting.findIndex(({ actor }) => actor === name);
+      if (at < 0) return;
+      const [waiting] = this.#waiting.splice(at, 1);
+      this.#note(`${name}: ${waiting!.call.name}${waiting!.sent ? " lands" : ""}`, "call");
+      waiting!.go();
+      await settle();
+      await this.#world.requireUnbroken();
+    }
   }
 
   async #pass(ms: number): Promise<void> {
@@ -166,6 +177,17 @@ class Schedule {
     this.#actors = this.#actors.filter((other) => other.name !== name);
     // What is on its way lands all the same; what was not sent never is.
     for (const waiting of this.#waiting.splice(0)) if (waiting.actor !== name || waiting.sent) this.#waiting.push(waiting);
+  }
+
+  /** The last commits, or the last transactions, never happened; publishers know nothing of it. */
+  #lose(): void {
+    const first = this.#world.firstCommit;
+    const last = this.#world.historyLength;
+    if (first < 0 || last <= first + 1) return;
+    this.#lost = true;
+    const at = Math.max(first + 1, last - this.#pick([1, 5, 20, 60, 120]));
+    this.#note(`the database forgets ${String(last - at)} transactions`, "lost");
+    this.#world.loseCommits(at);
   }
 
   #pauseOrResume(): void {
@@ -237,6 +259,7 @@ class Schedule {
     for (const waiting of this.#waiting.splice(0)) waiting.go();
     await settle();
     await world.requireUnbroken();
+    if (this.#lost) await this.#adopt();
     for (const request of this.#unanswered) if (this.#chance(0.5)) await world.accept(request);
     await world.accept(world.adds(["last"]));
     this.#spawn();
@@ -252,6 +275,18 @@ class Schedule {
     const late = this.#world.stored;
     await world.clock.advance(60_000);
     assert.deepEqual(world.stored, late, "somebody writes after everybody ended");
+  }
+
+  /** Somebody stops the service, adopts what storage holds if it diverged, and starts it again. */
+  async #adopt(): Promise<void> {
+    const world = this.#world;
+    for (const { actor } of this.#actors.splice(0)) await actor.stop();
+    await world.clock.advance(15_001);
+    const hold = await LeaseHold.take(world.database, world.clock, 15_000, "a person");
+    assert.ok(hold, "somebody leads after everybody ended");
+    const adopted = await adopt(world.deps(), hold);
+    await world.database.releaseLease(hold.lease);
+    this.#note(adopted === undefined ? "nothing diverged" : `adopted timestamp ${String(adopted.timestampVersion)}`, adopted === undefined ? "not diverged" : "adopted");
   }
 
   // ---------------------------------------------------------------- chance
