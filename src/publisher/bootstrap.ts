@@ -124,7 +124,7 @@ async function firstHead(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, t
     timestampExpiresMs: 0,
   };
   const bins = binsOf(tree);
-  const now = deps.clock.now();
+  const now = await requireSaneClock(deps, undefined);
   const plan = planBatch({ open: [], tree, listed: new Map(), unpressable: new Map(), refresh: [...bins, "targets"], force: true });
   const result: TaskResult = { state: "SUCCESS", message: "Bootstrap Processed", details: { bootstrap: `Bootstrap finished ${task}` }, lastUpdateMs: now };
   return await publish(deps, hold, sealer, {

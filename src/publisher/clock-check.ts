@@ -8,8 +8,11 @@ const MAX_SKEW_MS = 60_000;
 /** A step back up to this is absorbed: the head's time is used again. */
 const MAX_STEP_BACK_MS = 5 * 60_000;
 
-/** `head`: the last one, if there is one. @throws PublisherError `clock` */
-export async function requireSaneClock({ clock, database }: PublisherDeps, head: Head | undefined): Promise<void> {
+/**
+ * The time, checked: what is signed next is signed as of it, whatever the clock says by then.
+ * `head`: the last one, if there is one. @throws PublisherError `clock`
+ */
+export async function requireSaneClock({ clock, database }: PublisherDeps, head: Head | undefined): Promise<number> {
   const local = clock.now();
   const skew = Math.abs(local - (await database.now()));
   if (skew > MAX_SKEW_MS) {
@@ -18,4 +21,5 @@ export async function requireSaneClock({ clock, database }: PublisherDeps, head:
   if (head !== undefined && local < head.pressedAtMs - MAX_STEP_BACK_MS) {
     throw new PublisherError("clock", `the clock reads ${new Date(local).toISOString()}, before the last publish at ${new Date(head.pressedAtMs).toISOString()}; nothing is signed until it is right`);
   }
+  return local;
 }

@@ -110,14 +110,14 @@ export class Publisher {
       this.#nextTick = this.#head === undefined ? clock.monotonic() + this.#deps.policy.refresh.tickMs : 0;
     }
     if (this.#head === undefined) return false;
-    await requireSaneClock(this.#deps, this.#head);
+    const nowMs = await requireSaneClock(this.#deps, this.#head);
     await this.#watchStorage(hold);
     const due = clock.monotonic() >= this.#nextTick ? await this.#tick(hold, this.#head) : NOTHING_DUE;
     const open = await database.openChanges({ changes: this.#deps.policy.maxBatchChanges, bytes: this.#deps.policy.maxBatchBytes });
     if (open.length === 0 && due.roles.length === 0 && !due.force) return false;
     await this.#spaceOut();
     this.#suspectsTurn = !this.#suspectsTurn;
-    const outcome = await this.#publishOne(hold, this.#head, chooseChanges(open, this.#suspectsTurn), due);
+    const outcome = await this.#publishOne(hold, this.#head, chooseChanges(open, this.#suspectsTurn), due, nowMs);
     return outcome || open.length > 0;
   }
 
@@ -148,10 +148,9 @@ export class Publisher {
     return { roles: [...new Set([...due.roles, ...damaged.roles])], force: due.force || damaged.force };
   }
 
-  async #publishOne(hold: LeaseHold, head: Head, open: readonly OpenChange[], due: Due): Promise<boolean> {
+  async #publishOne(hold: LeaseHold, head: Head, open: readonly OpenChange[], due: Due, nowMs: number): Promise<boolean> {
     const { database, clock } = this.#deps;
     const plan = await this.#plan(head, open, due);
-    const nowMs = clock.now();
     if (!plan.publishes) {
       const ended = await endingTasks(this.#deps, plan.changes, [], nowMs);
       const tasks = new Set(ended.map(({ task }) => task));
