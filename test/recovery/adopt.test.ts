@@ -191,6 +191,22 @@ describe("a database older than what is published", () => {
     await world.requireSound();
   });
 
+  test("nothing is read back that the delegated keys did not sign", async () => {
+    await restored(() => Promise.resolve(), async () => {
+      await world.add(numbered("late", 30));
+      await world.settle();
+    });
+    const name = `${String((await snapshotVersions()).get("bins-3"))}.bins-3.json`;
+    const bin = JSON.parse(world.files().get(name)!) as { signed: { targets: Record<string, unknown> } };
+    bin.signed.targets["forged"] = { length: 1, hashes: { sha256: "ab".repeat(32) } };
+    writeFileSync(join(world.metadata, name), JSON.stringify(bin));
+    const adopted = await adopt(world.deps, await world.hold());
+    assert.deepEqual(adopted?.pressed.map(({ role }) => role), ["bins-3"]);
+    assert.equal((await world.database.listed(undefined, ["forged"])).size, 0);
+    await world.lead();
+    await world.requireSound();
+  });
+
   test("roots that follow from ours are read back; one that does not stops everything", async () => {
     let returning: Awaited<ReturnType<World["client"]>>;
     await restored(async () => { returning = await world.client(); }, async () => {
