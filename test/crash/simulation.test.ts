@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { simulate } from "../simulation/schedule.ts";
 
-const SEEDS = 150;
+const SEEDS = 100;
 const EACH = 25;
 
 describe("random schedules", () => {
