@@ -13,6 +13,7 @@ import { createOwners } from "../operations/owners.ts";
 import { artifactRoutes } from "./artifacts.ts";
 import { bootstrapRoutes } from "./bootstrap.ts";
 import { configRoutes } from "./config.ts";
+import { delegationRoutes } from "./delegations.ts";
 import { parseDisabled } from "./disabled.ts";
 import { docsPage } from "./docs.ts";
 import { serveExpectingClients } from "./expect-continue.ts";
@@ -28,6 +29,7 @@ import { problemOf, reportProblem, sendProblem } from "./problems.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { createRegistrar } from "./routes.ts";
 import type { ApiSettings } from "./settings.ts";
+import { signingRoutes } from "./signing.ts";
 import { taskRoutes } from "./tasks.ts";
 import { createWaiters } from "./waiters.ts";
 
@@ -94,6 +96,8 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   bootstrapRoutes(registrar);
   configRoutes(registrar);
   onlineMetadataRoutes(registrar);
+  delegationRoutes(registrar);
+  signingRoutes(registrar);
   artifactRoutes(registrar);
   taskRoutes(registrar);
   metadataFileRoutes(app, deps.metadata, telemetry, disabled);

@@ -3,6 +3,7 @@
 import { Type } from "typebox";
 import { bootstrap, type BootstrapRequest } from "../operations/bootstrap.ts";
 import { getBootstrap } from "../operations/get-bootstrap.ts";
+import { Delegations } from "./delegations.ts";
 import { submittedAnswer, type Resource } from "./routes.ts";
 import { Days, dictionary, RawObject, submittedSchema, WaitQuery } from "./schemas.ts";
 
@@ -15,33 +16,6 @@ const BinsRole = Type.Object(
   },
   { $id: "BinsRole" },
 );
-
-const Key = Type.Object(
-  {
-    keytype: Type.String(),
-    scheme: Type.String(),
-    keyval: dictionary(Type.String(), { propertyNames: { enum: ["public", "issuer", "identity"] } }),
-    name: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-    "x-rstuf-key-name": Type.Optional(Type.Union([Type.String(), Type.Null()])),
-    "x-rstuf-online-key-uri": Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  },
-  { $id: "TUFKeys" },
-);
-
-const DelegatedRole = Type.Object(
-  {
-    name: Type.String(),
-    terminating: Type.Boolean(),
-    keyids: Type.Array(Type.String()),
-    threshold: Type.Integer(),
-    paths: Type.Array(Type.String(), { minItems: 1 }),
-    path_hash_prefixes: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
-    "x-rstuf-expire-policy": Type.Optional(Type.Integer()),
-  },
-  { $id: "TUFSignedDelegationsRoles" },
-);
-
-const Delegations = Type.Object({ keys: dictionary(Key), roles: Type.Array(DelegatedRole) }, { $id: "TUFDelegations" });
 
 const BootstrapPayload = Type.Object(
   {

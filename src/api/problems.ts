@@ -64,6 +64,12 @@ function operationProblem(error: OperationError, words: ContractWords): Problem 
       return refused("Task not accepted.", "Targets is an offline role - use other endpoint to update");
     case "role-not-refreshable":
       return refused("Task not accepted.", "Hash bin delegation is used and only root, targets, snapshot, timestamp and bins roles can be bumped");
+    case "no-bins":
+      return refused("Task not accepted.", "Custom target delegation used and bins cannot be bumped");
+    case "no-such-online-role":
+      return refused("Task not accepted.", error.message);
+    case "not-signing":
+      return refused(`No signing process for ${error.message}.`, `The ${error.message} role is not in a signing process.`);
     default:
       return { status: 422, code: error.code, detail: { message: "Request refused.", error: error.message }, summary: error.message };
   }

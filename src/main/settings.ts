@@ -18,6 +18,7 @@ export function publisherPolicyOf(config: Config): PublisherPolicy {
     keep: { tasksMs: retention.taskMs, committedMs: retention.committedMs, idempotencyMs: retention.idempotencyMs },
     snapshotHashes: config.snapshot.hashes,
     binsStyle: config.bins.style,
+    settleMs: config.rotation.settleSeconds * 1000,
     allowUnportableKeys: config.keys.allowUnportable,
   };
 }

@@ -6,18 +6,21 @@
 // request's own rules are checked. Private keys never pass (promise 10).
 
 import { DatabaseError, type SettingValue } from "../ports/database.ts";
+import type { WantedDelegations } from "../roles/custom-delegations.ts";
 import type { Json, JsonObject } from "../tuf/documents.ts";
 import { roleNameFaults } from "../tuf/paths.ts";
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import { readBootstrapState } from "./bootstrap-state.ts";
+import { addDelegationFaults } from "./change-delegations.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
 import { FaultList, OperationError } from "./errors.ts";
+import { holdsPrivateKey } from "./private-key.ts";
 
 export interface BootstrapRequest {
   readonly settings: {
     readonly roles: {
       readonly bins?: { readonly expiration: number; readonly number_of_delegated_bins: number } | null;
-      readonly delegations?: { readonly keys: JsonObject; readonly roles: readonly { readonly name: string }[] } | null;
+      readonly delegations?: WantedDelegations | null;
     };
   };
   /** Envelopes by role name, raw: what was signed is what will be stored. */
@@ -27,10 +30,9 @@ export interface BootstrapRequest {
 export interface BootstrapLimits {
   readonly keys: number;
   readonly signatures: number;
-  readonly delegations: number;
 }
 
-export const BOOTSTRAP_LIMITS: BootstrapLimits = { keys: 256, signatures: 64, delegations: 256 };
+export const BOOTSTRAP_LIMITS: BootstrapLimits = { keys: 256, signatures: 64 };
 
 /**
  * @throws OperationError `bootstrap-locked`; InvalidRequest with every fault;
@@ -89,17 +91,18 @@ function checkDelegations(request: BootstrapRequest, faults: FaultList): void {
       return;
     }
   }
-  if (delegations.roles.length > BOOTSTRAP_LIMITS.delegations) {
-    faults.add({ at: [...at, "delegations", "roles"], rule: `at most ${BOOTSTRAP_LIMITS.delegations} delegated roles`, code: "too-many" });
-  }
-  faults.add({ at: [...at, "delegations"], rule: "custom delegations are not available in this release; use bins", code: "delegations-unavailable" });
+  addDelegationFaults(delegations, [...at, "delegations"], NONE, faults);
 }
+
+/** Keys that are known already: at the beginning none. */
+const NONE: ReadonlySet<string> = new Set();
 
 const SIGNED_MEMBERS: ReadonlySet<string> = new Set([
   "_type", "version", "spec_version", "expires", "keys", "consistent_snapshot", "roles", "meta", "targets", "delegations",
 ]);
 
-function checkEnvelope(role: string, envelope: JsonObject, request: BootstrapRequest, faults: FaultList): void {
+/** What no envelope may hold, whoever signed it. `request` is told back with a fault of its members. */
+export function checkEnvelope(role: string, envelope: JsonObject, request: object, faults: FaultList): void {
   const at = ["metadata", role];
   const signed = envelope["signed"];
   const signatures = envelope["signatures"];
@@ -127,13 +130,6 @@ function checkEnvelope(role: string, envelope: JsonObject, request: BootstrapReq
       faults.add({ at: [...at, "signed", "keys", keyid.slice(0, 200), "keyval"], rule: "holds a private key, which must never be sent; treat it as compromised", code: "private-key" });
     }
   }
-}
-
-function holdsPrivateKey(key: Json | undefined): boolean {
-  const keyval = isObject(key) ? key["keyval"] : undefined;
-  if (!isObject(keyval)) return false;
-  if (Object.hasOwn(keyval, "private") && keyval["private"] !== "") return true;
-  return Object.values(keyval).some((value) => typeof value === "string" && value.includes("PRIVATE KEY-----"));
 }
 
 function isObject(value: Json | undefined): value is JsonObject {

@@ -10,9 +10,12 @@ export type BootstrapStateName = "None" | "pre" | "signing" | "finished" | "unkn
  * - `bootstrap-required`  the repository is not bootstrapped (yet)
  * - `bootstrap-locked`    it is, or somebody is at it
  * - `targets-offline`     targets is signed offline and cannot be refreshed here
- * - `role-not-refreshable` the repository has no such online role
+ * - `role-not-refreshable` the repository has no such online role beside its bins
+ * - `no-bins`             bins were asked for in a repository with custom delegations
+ * - `no-such-online-role` no role of that name, or one that people sign
+ * - `not-signing`         the role named by the message waits for no signatures
  */
-export type OperationErrorCode = "request-invalid" | "bootstrap-required" | "bootstrap-locked" | "targets-offline" | "role-not-refreshable";
+export type OperationErrorCode = "not-signing" | "request-invalid" | "bootstrap-required" | "bootstrap-locked" | "targets-offline" | "role-not-refreshable" | "no-bins" | "no-such-online-role";
 
 export class OperationError extends AppError<OperationErrorCode> {
   /** Of `bootstrap-required` and `bootstrap-locked`. */

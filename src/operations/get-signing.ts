@@ -1,27 +1,24 @@
 // What waits for signatures, with the documents it will replace.
 
-import type { SettingValue } from "../ports/database.ts";
-import { bootstrapStateOf } from "./bootstrap-state.ts";
+import type { SettingValue, SigningEvent } from "../ports/database.ts";
+import { readBootstrapState } from "./bootstrap-state.ts";
 import type { OperationDeps } from "./deps.ts";
 import { OperationError } from "./errors.ts";
 import { trustedEnvelope } from "./trusted.ts";
 
-const SUFFIX = "_signing";
-
 /**
- * Envelopes by role name, as they were submitted; beside them `trusted_root` and
- * `trusted_targets` where the contract adds them. Empty when nothing waits.
+ * Envelopes by role name, as they were submitted, with the signatures so far; beside them
+ * `trusted_root` and `trusted_targets` where the contract adds them. Empty when nothing waits.
  * @throws OperationError `bootstrap-required` unless bootstrapped or collecting its signatures
  */
 export async function getSigning(deps: OperationDeps): Promise<Readonly<Record<string, SettingValue>>> {
-  const settings = await deps.database.settings();
-  const { name } = bootstrapStateOf(settings["bootstrap"]);
+  const { name } = await readBootstrapState(deps.database);
   if (name !== "finished" && name !== "signing") {
     throw new OperationError("bootstrap-required", `nothing can wait for signatures; state: ${name}`, { state: name });
   }
   const pending: Record<string, SettingValue> = {};
-  for (const [setting, value] of Object.entries(settings)) {
-    if (setting.endsWith(SUFFIX) && value !== null) pending[setting.slice(0, -SUFFIX.length)] = value;
+  for (const event of await deps.database.signingEvents()) {
+    if (event.state === "open") pending[event.role] = signingEnvelope(event);
   }
   const anyTargets = Object.values(pending).some((envelope) => typeOf(envelope) === "targets");
   const trustedRoot = Object.hasOwn(pending, "root") ? await trustedEnvelope(deps.database, "root") : undefined;
@@ -29,6 +26,12 @@ export async function getSigning(deps: OperationDeps): Promise<Readonly<Record<s
   if (trustedRoot !== undefined) pending["trusted_root"] = trustedRoot;
   if (trustedTargets !== undefined) pending["trusted_targets"] = trustedTargets;
   return pending;
+}
+
+/** The document, nothing in it changed, with every signature that came. */
+export function signingEnvelope(event: SigningEvent): SettingValue {
+  const { signed } = JSON.parse(event.document.toString()) as { readonly signed: SettingValue };
+  return { signatures: event.signatures.map(({ keyid, sig }) => ({ keyid, sig })), signed };
 }
 
 function typeOf(envelope: SettingValue): unknown {

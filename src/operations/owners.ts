@@ -11,20 +11,34 @@ export interface Owners {
    * again when it cuts the batch (rule 9), so an answer that has aged does no harm.
    */
   current(): Promise<(path: string) => string | undefined>;
+  /** Top-level targets now; undefined before bootstrap. */
+  targets(): Promise<Targets | undefined>;
+}
+
+interface Known {
+  readonly version: number;
+  readonly targets: Targets;
+  readonly tree: DelegationTree;
 }
 
 export function createOwners(database: Database): Owners {
-  let cached: { readonly version: number; readonly tree: DelegationTree } | undefined;
+  let cached: Known | undefined;
+  const read = async (): Promise<Known | undefined> => {
+    const envelope = await database.envelope("targets");
+    if (envelope === undefined) return undefined;
+    if (cached?.version !== envelope.version) {
+      const targets: Targets = parseEnvelope(envelope.bytes, "targets").signed;
+      cached = { version: envelope.version, targets, tree: delegationTreeOf(targets) };
+    }
+    return cached;
+  };
   return {
     async current() {
-      const envelope = await database.envelope("targets");
-      if (envelope === undefined) return () => undefined;
-      if (cached?.version !== envelope.version) {
-        const targets: Targets = parseEnvelope(envelope.bytes, "targets").signed;
-        cached = { version: envelope.version, tree: delegationTreeOf(targets) };
-      }
-      const { tree } = cached;
-      return (path) => ownerOf(tree, path);
+      const known = await read();
+      return (path) => (known === undefined ? undefined : ownerOf(known.tree, path));
+    },
+    async targets() {
+      return (await read())?.targets;
     },
   };
 }

@@ -24,7 +24,7 @@ export async function putConfig(deps: OperationDeps, request: PutConfig, idempot
   const invalid: string[] = [];
   for (const [role, days] of Object.entries(request.expiration)) {
     const name = `${role}_expiration`;
-    if (own(current, name) === undefined) {
+    if ((own(current, name) ?? undefined) === undefined) {
       invalid.push(role);
     } else {
       settings[name] = days;

@@ -1,19 +1,26 @@
 // New versions of online roles, asked for by hand.
 
 import type { NewChange, TaskResult } from "../ports/database.ts";
+import { needsPeople } from "../roles/custom-delegations.ts";
+import type { Delegations } from "../tuf/documents.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
 import { OperationError } from "./errors.ts";
 
-/** Contract order of `updated_roles`. `bins` stands for every bin; the publisher expands it. */
-const ORDER = ["snapshot", "timestamp", "targets", "bins"] as const;
-
-/** Root is named in requests of existing integrations; it is offline and stays as it is. */
-const ASKABLE: ReadonlySet<string> = new Set(["root", ...ORDER]);
+/**
+ * What can be asked for, in contract order of `updated_roles`. `bins` stands for every bin; the publisher expands
+ * it. Root is named in requests of existing integrations; it is offline and stays as it is.
+ */
+function orderOf(delegations: Delegations | undefined): readonly string[] {
+  const custom = delegations?.roles?.filter(({ paths }) => paths !== undefined) ?? [];
+  const online = custom.filter((role) => !needsPeople({ keys: delegations?.keys ?? {}, role })).map(({ name }) => name);
+  const isCustom = delegations !== undefined && delegations.succinct_roles === undefined && custom.length === (delegations.roles?.length ?? 0);
+  return ["snapshot", "timestamp", "targets", ...online, ...(isCustom ? [] : ["bins"])];
+}
 
 /**
  * `roles` empty: all of them.
- * @throws OperationError `bootstrap-required` | `targets-offline` | `role-not-refreshable`;
+ * @throws OperationError `bootstrap-required` | `targets-offline` | `role-not-refreshable` | `no-bins` | `no-such-online-role`;
  *         DatabaseError as `Database.accept`
  */
 export async function refreshOnline(deps: OperationDeps, roles: readonly string[], idempotency?: Idempotency): Promise<Submitted> {
@@ -22,10 +29,14 @@ export async function refreshOnline(deps: OperationDeps, roles: readonly string[
   if (roles.includes("targets") && !targetsOnline) {
     throw new OperationError("targets-offline", "targets is signed offline");
   }
-  const unknown = roles.find((role) => !ASKABLE.has(role));
-  if (unknown !== undefined) throw new OperationError("role-not-refreshable", `no online role of that name can be refreshed: ${unknown.slice(0, 200)}`);
+  const order = orderOf((await deps.owners.targets())?.delegations);
+  const unknown = roles.find((role) => role !== "root" && !order.includes(role));
+  if (unknown !== undefined) {
+    const code = order.includes("bins") ? "role-not-refreshable" : unknown === "bins" ? "no-bins" : "no-such-online-role";
+    throw new OperationError(code, `no online role of that name can be refreshed: ${unknown.slice(0, 200)}`);
+  }
 
-  const asked = roles.length === 0 ? ORDER.filter((role) => targetsOnline || role !== "targets") : ORDER.filter((role) => roles.includes(role));
+  const asked = roles.length === 0 ? order.filter((role) => targetsOnline || role !== "targets") : order.filter((role) => roles.includes(role));
   const now = deps.clock.now();
   const changes = asked.map((role): NewChange => ({ kind: "refresh", role, path: "", fragment: "" }));
   const result = changes.length === 0 ? nothingToRefresh(now) : undefined;

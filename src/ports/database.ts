@@ -145,9 +145,8 @@ export interface NewSigningEvent {
 }
 
 /**
- * - `open`       signatures may be added, it may be cancelled
- * - `frozen`     its exact bytes are settled: nothing is added, and it will be published
- * - `cancelled`  nobody will publish it; it is listed while tasks that signed it have no result
+ * Open: signatures may be added, it may be cancelled. Frozen: its exact bytes are settled, nothing is added, and it
+ * will be published. Cancelled: nobody will publish it; it is listed while tasks that signed it have no result.
  */
 export type SigningState = "open" | "frozen" | "cancelled";
 

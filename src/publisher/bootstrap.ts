@@ -2,24 +2,29 @@
 //
 // The request lies in the setting `bootstrap_request`; until the commit it can be given up
 // and started again, and a crash leaves only names nobody refers to. Order: signers proved,
-// bins, targets, snapshot, commit, 1.root.json, timestamp.json.
+// delegated roles, targets, snapshot, commit, 1.root.json, timestamp.json.
 
 import { AppError, reasonOf } from "../lib/app-error.ts";
-import type { SettingValue, TaskResult } from "../ports/database.ts";
+import type { EventSignature, SettingValue, SigningEvent, TaskResult } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
 import { StorageError } from "../ports/storage.ts";
 import { bootstrapSettingsOf, checkBootstrapRoot, type BootstrapRoot, type BootstrapSettings } from "../roles/bootstrap.ts";
+import { applyEdit, bootstrapDelegationsOf, type WantedDelegations } from "../roles/custom-delegations.ts";
 import { binDelegations, BINS_PREFIX, delegationTreeOf, binsOf } from "../roles/delegation.ts";
 import { RoleError } from "../roles/errors.ts";
 import { expiryPolicyOf } from "../roles/policy.ts";
+import { ONLINE_ROLES } from "../roles/root-rules.ts";
+import { demandsOf } from "../roles/root-update.ts";
+import { completedAt, judgeSignature } from "../roles/signing-event.ts";
 import { SnapshotBook } from "../roles/snapshot.ts";
-import type { Json, Targets } from "../tuf/documents.ts";
-import { SPEC_VERSION } from "../tuf/parse.ts";
+import type { Delegations, Json, Targets } from "../tuf/documents.ts";
+import { parseEnvelope, SPEC_VERSION } from "../tuf/parse.ts";
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
+import { dismiss, finishedAnswers, pendingAnswers, refusedAnswers, signedFile } from "./answers.ts";
 import { requireSaneClock } from "./clock-check.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
-import type { Head } from "./head.ts";
+import { authorityOf, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import { planBatch } from "./plan.ts";
 import { TIMESTAMP } from "./project.ts";
@@ -33,6 +38,8 @@ import type { Sealer } from "./seal.ts";
  */
 export async function bootstrap(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer): Promise<Head | undefined> {
   const state = await deps.database.setting("bootstrap");
+  for (const event of await deps.database.signingEvents()) if (event.state === "cancelled") await dismiss(deps, hold, event);
+  if (typeof state === "string" && state.startsWith("signing-")) return await carryOutSigned(deps, hold, sealer, state.slice("signing-".length));
   if (typeof state !== "string" || !state.startsWith("pre-")) return undefined;
   const task = state.slice("pre-".length);
   const payload = await deps.database.setting("bootstrap_request");
@@ -66,13 +73,56 @@ async function carryOut(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, ta
   const now = deps.clock.now();
   const root = checkBootstrapRoot(Buffer.from(JSON.stringify(document)), now, { allowUnportable: deps.policy.allowUnportableKeys });
   if (!root.complete) {
-    await awaitSignatures(deps, hold, task, document, now);
+    await awaitSignatures(deps, hold, task, root, document, now);
     return undefined;
   }
+  await requireFeasible(deps, sealer, root);
+  const delegated = delegatedAtFirst(deps, root, settings, bootstrapDelegationsOf(payload));
+  return await firstHead(deps, hold, sealer, task, root, settings, document, delegated);
+}
+
+/** Nothing is there, and whoever is to sign can. */
+async function requireFeasible(deps: PublisherDeps, sealer: Sealer, root: BootstrapRoot): Promise<void> {
   await requireEmpty(deps, root);
   const { keys, roles } = root.root.signed;
-  for (const role of ["timestamp", "snapshot", "targets"] as const) await sealer.prove(role, { keys, role: roles[role] });
-  return await firstHead(deps, hold, sealer, task, root, settings, document);
+  for (const role of ONLINE_ROLES) await sealer.prove(role, { keys, role: roles[role] });
+}
+
+/** Answers who signed the first root; carries the request out once enough have. What is refused then can be mended, or stopped. */
+async function carryOutSigned(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string): Promise<Head | undefined> {
+  const { database, clock, policy } = deps;
+  const found = async (): Promise<SigningEvent | undefined> => (await database.signingEvents()).find(({ kind, state }) => kind === "bootstrap" && state !== "cancelled");
+  const rootIn = (bytes: Buffer): BootstrapRoot => checkBootstrapRoot(bytes, clock.now(), { allowUnportable: policy.allowUnportableKeys });
+  let event = await found();
+  if (event?.state === "open") {
+    const { canonical, signed } = parseEnvelope(event.document, "root");
+    const demands = demandsOf(undefined, signed);
+    const count = completedAt(demands, { canonical, signatures: event.signatures });
+    const waiting = pendingAnswers(event, count, clock.now());
+    if (waiting.length > 0) await database.endTasks(hold.lease, waiting);
+    if (count === undefined) return undefined;
+    const bytes = signedFile(event, demands);
+    try {
+      await requireFeasible(deps, sealer, rootIn(bytes));
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal === undefined) throw error;
+      deps.telemetry.log.warn({ task, reason: reasonOf(error) }, "refused bootstrap");
+      const told = waiting.map((answer) => answer.task);
+      const answers = refusedAnswers(event, refusal.error ?? refusal.message, clock.now()).filter((answer) => !told.includes(answer.task));
+      if (answers.length > 0) await database.endTasks(hold.lease, answers);
+      return undefined;
+    }
+    await database.freezeEvent(hold.lease, event.id, { bytes, signatures: event.signatures.length });
+    event = await found();
+  }
+  if (event?.frozen === undefined) return undefined;
+  const payload = await database.setting("bootstrap_request");
+  const root = rootIn(event.frozen);
+  const settings = bootstrapSettingsOf(payload);
+  const document = JSON.parse(event.frozen.toString()) as SettingValue;
+  const delegated = delegatedAtFirst(deps, root, settings, bootstrapDelegationsOf(payload));
+  return await firstHead(deps, hold, sealer, task, root, settings, document, delegated, event);
 }
 
 function rootOf(payload: SettingValue | undefined): SettingValue {
@@ -82,9 +132,15 @@ function rootOf(payload: SettingValue | undefined): SettingValue {
   return root;
 }
 
-async function awaitSignatures(deps: PublisherDeps, hold: LeaseHold, task: string, document: SettingValue, now: number): Promise<void> {
+async function awaitSignatures(deps: PublisherDeps, hold: LeaseHold, task: string, { root }: BootstrapRoot, document: SettingValue, now: number): Promise<void> {
   const result: TaskResult = { state: "SUCCESS", message: "Bootstrap Processed", details: { bootstrap: "Root v1 is pending signature" }, lastUpdateMs: now };
-  await deps.database.endTasks(hold.lease, [{ task, result }], { bootstrap: `signing-${task}`, root_signing: document });
+  const demands = demandsOf(undefined, root.signed);
+  const signatures: EventSignature[] = [];
+  for (const { keyid, sig } of root.signatures) {
+    signatures.push({ keyid, sig, identity: judgeSignature(demands, root.canonical, { keyid, sig }, signatures.map(({ identity }) => identity)) });
+  }
+  const start = { id: deps.random.hex(16), role: "root", kind: "bootstrap" as const, version: 1, document: Buffer.from(JSON.stringify(document)), signatures, task, startedMs: now };
+  await deps.database.endTasks(hold.lease, [{ task, result }], { bootstrap: `signing-${task}` }, { start });
 }
 
 /** A repository starts only where there is none: clients of the other one would be locked out. @throws StorageError when that can't be found out now */
@@ -106,12 +162,28 @@ async function found(deps: PublisherDeps, name: string, maxBytes: number): Promi
   }
 }
 
-async function firstHead(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, root: BootstrapRoot, settings: BootstrapSettings, document: SettingValue): Promise<Head> {
-  const { keyid, key } = root.online;
-  const delegations = binDelegations(settings.bins, deps.policy.binsStyle, { keyid, key });
+interface Delegated {
+  readonly delegations: Delegations;
+  /** Lifetimes of custom roles. */
+  readonly days: ReadonlyMap<string, number>;
+}
+
+/** @throws RoleError when one of the custom roles can't be had: a repository begins as it was asked for, or not */
+function delegatedAtFirst(deps: PublisherDeps, { online }: BootstrapRoot, { bins, expiration }: BootstrapSettings, wanted: WantedDelegations | undefined): Delegated {
+  if (wanted === undefined || bins !== undefined) return { delegations: binDelegations(bins ?? 0, deps.policy.binsStyle, online), days: new Map() };
+  const made = applyEdit({ action: "add", ...wanted }, { current: undefined, online, allowUnportable: deps.policy.allowUnportableKeys, defaultDays: expiration.targets, people: false });
+  const [first] = made.failed;
+  if (first !== undefined) throw new RoleError("bootstrap-refused", `delegated role ${first.role}: ${first.reason}`);
+  return made;
+}
+
+async function firstHead(
+  deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, root: BootstrapRoot, settings: BootstrapSettings, document: SettingValue, { delegations, days }: Delegated,
+  signed?: SigningEvent,
+): Promise<Head> {
   const targets: Targets = { _type: "targets", spec_version: SPEC_VERSION, version: 1, expires: "1970-01-01T00:00:00Z", targets: {}, delegations };
   const tree = delegationTreeOf(targets);
-  const stored = settingsOf(root, settings, task, document);
+  const stored = settingsOf(root, settings, task, document, days);
   const before: Head = {
     id: "",
     seq: 0,
@@ -124,19 +196,23 @@ async function firstHead(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, t
     timestampExpiresMs: 0,
   };
   const bins = binsOf(tree);
+  const custom = tree.custom.map(({ name }) => name);
+  for (const role of custom) await sealer.prove(role, authorityOf(before, role));
   const now = await requireSaneClock(deps, undefined);
-  const plan = planBatch({ open: [], tree, listed: new Map(), unpressable: new Map(), refresh: [...bins, "targets"], force: true });
+  const plan = planBatch({ open: [], tree, listed: new Map(), unpressable: new Map(), refresh: [...bins, ...custom, "targets"], force: true });
   const result: TaskResult = { state: "SUCCESS", message: "Bootstrap Processed", details: { bootstrap: `Bootstrap finished ${task}` }, lastUpdateMs: now };
   return await publish(deps, hold, sealer, {
     head: before,
     plan,
     nowMs: now,
-    tasks: [{ task, result }],
+    tasks: signed === undefined ? [{ task, result }] : finishedAnswers(signed, now),
     also: {
+      ...(signed === undefined ? {} : { endsEvent: signed.id }),
       envelopes: [{ role: "root", version: 1, bytes: root.root.bytes }],
       newRoles: [
         { name: "targets", kind: "targets", parent: "" },
         ...bins.map((name) => ({ name, kind: "bins" as const, parent: "targets" })),
+        ...custom.map((name) => ({ name, kind: "delegated" as const, parent: "targets" })),
       ],
       settings: stored,
     },
@@ -144,21 +220,18 @@ async function firstHead(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, t
 }
 
 /** The settings that GET /config/ shows, by the contract's names. */
-function settingsOf({ root, online }: BootstrapRoot, { expiration, bins }: BootstrapSettings, task: string, document: SettingValue): Record<string, SettingValue> {
+function settingsOf({ root, online }: BootstrapRoot, { expiration, bins }: BootstrapSettings, task: string, document: SettingValue, days: ReadonlyMap<string, number>): Record<string, SettingValue> {
   const signed = root.signed;
   const settings: Record<string, SettingValue> = {
     bootstrap: task,
     bootstrap_request: null,
     root_signing: null,
     targets_online_key: true,
-    number_of_delegated_bins: bins,
-    bins_prefix: BINS_PREFIX,
-    bins_threshold: 1,
-    bins_num_keys: 1,
+    ...(bins === undefined ? {} : { number_of_delegated_bins: bins, bins_prefix: BINS_PREFIX, bins_threshold: 1, bins_num_keys: 1 }),
     trusted_root: document,
     online_key: { ...(online.key as unknown as { readonly [member: string]: Exclude<Json, undefined> }), keyid: online.keyid },
   };
-  for (const [role, days] of Object.entries(expiration)) settings[`${role}_expiration`] = days;
+  for (const [role, lifetime] of [...Object.entries(expiration), ...days]) settings[`${role}_expiration`] = lifetime;
   for (const role of ["root", "targets", "snapshot", "timestamp"] as const) {
     settings[`${role}_threshold`] = signed.roles[role].threshold;
     settings[`${role}_num_keys`] = signed.roles[role].keyids.length;

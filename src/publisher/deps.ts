@@ -30,6 +30,8 @@ export interface PublisherPolicy {
   /** How long an edge may serve a stale timestamp, milliseconds; old files stay that much longer. */
   readonly edgeStaleMs: number;
   readonly keep: { readonly tasksMs: number; readonly committedMs: number; readonly idempotencyMs: number };
+  /** How long old and new online keys sign together before and after a new root is shown, milliseconds (rule 20). */
+  readonly settleMs: number;
   readonly snapshotHashes: SnapshotHashes;
   readonly binsStyle: BinsStyle;
   readonly allowUnportableKeys: boolean;

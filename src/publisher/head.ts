@@ -10,6 +10,7 @@ import { SnapshotBook, type SnapshotHashes } from "../roles/snapshot.ts";
 import type { Key, RoleKeys, Root, Targets } from "../tuf/documents.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import { delegationOf } from "../tuf/threshold.ts";
+import { otherRootOf, rotationOf, type Rotation } from "./rotation.ts";
 import type { RoleAuthority } from "./seal.ts";
 
 export interface Head {
@@ -18,6 +19,9 @@ export interface Head {
   readonly seq: number;
   readonly pressedAtMs: number;
   readonly root: Root;
+  /** While online keys change: the other root that timestamp, snapshot and targets verify under. */
+  readonly also?: Root;
+  readonly rotation?: Rotation;
   readonly targets: Targets;
   readonly tree: DelegationTree;
   readonly book: SnapshotBook;
@@ -38,15 +42,20 @@ export async function readHead(database: Database, state: PublisherState, hashes
     .filter((row) => row.kind !== "root" && row.kind !== "snapshot" && row.kind !== "timestamp")
     .map((row) => ({ role: row.role, version: row.version, length: row.length, sha256: row.sha256, bin: row.kind === "bins" }));
   const document = parseEnvelope(targets.bytes, "targets").signed;
+  const settings = await database.settings();
+  const rotation = rotationOf(settings);
+  const also = await otherRootOf(database, rotation, root.version);
   return {
     id: committed.sha256,
     seq: committed.seq,
     pressedAtMs: state.pressedAtMs,
     root: parseEnvelope(root.bytes, "root").signed,
+    ...(also === undefined ? {} : { also }),
+    ...(rotation === undefined ? {} : { rotation }),
     targets: document,
     tree: delegationTreeOf(document),
     book: new SnapshotBook(entries, hashes),
-    expiry: expiryPolicyOf(await database.settings()),
+    expiry: expiryPolicyOf(settings),
     timestampExpiresMs: committed.expiresMs,
   };
 }
@@ -57,6 +66,13 @@ export function authorityOf(head: { readonly root: Root; readonly targets: Targe
   if (delegation === undefined) throw new Error(`nobody delegates to ${role}`);
   const { keys, role: roleKeys }: { keys: { readonly [keyid: string]: Key }; role: RoleKeys } = delegation;
   return { keys, role: roleKeys };
+}
+
+/** Everybody who must be able to verify `role` in this head: while online keys change, clients of two roots. */
+export function authoritiesOf(head: Pick<Head, "root" | "also" | "targets">, role: string): readonly RoleAuthority[] {
+  const own = authorityOf(head, role);
+  if (head.also === undefined || delegationOf(head.root, role) === undefined) return [own];
+  return [own, authorityOf({ root: head.also, targets: head.targets }, role)];
 }
 
 export const kindOf = (head: Head, role: string): "targets" | "bins" | "delegated" =>

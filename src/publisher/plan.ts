@@ -6,6 +6,7 @@
 
 import type { ChangeOutcome, CutChange, OpenChange } from "../ports/database.ts";
 import { binsOf, ownerOf, type DelegationTree } from "../roles/delegation.ts";
+import { isBinName } from "../tuf/bins.ts";
 
 export interface PlannedChange extends OpenChange {
   readonly outcome: ChangeOutcome;
@@ -48,9 +49,9 @@ export function planBatch(input: PlanInput): Plan {
   for (const role of input.refresh) touch(role);
 
   for (const change of input.open) {
-    if (change.kind === "refresh") {
+    if (change.kind === "refresh" || change.kind === "delegate") {
       changes.push({ ...change, outcome: "apply" });
-      if (change.role === "") continue;
+      if (change.role === "" || change.kind === "delegate") continue;
       publishes = true;
       for (const role of pressedBy(change.role, input.tree)) touch(role);
       continue;
@@ -77,11 +78,11 @@ export function planBatch(input: PlanInput): Plan {
   return { changes, edits, publishes };
 }
 
-/** The roles a refresh by name presses; snapshot and timestamp go with every publish. */
+/** The roles a refresh by name presses, none when nobody delegates to it any more; snapshot and timestamp go with every publish. */
 function pressedBy(role: string, tree: DelegationTree): readonly string[] {
   if (role === "snapshot" || role === "timestamp" || role === "root") return [];
   if (role === "bins") return binsOf(tree);
-  return [role];
+  return role === "targets" || tree.custom.some(({ name }) => name === role) || (tree.bins !== undefined && isBinName(tree.bins.prefix, tree.bins.bitLength, role)) ? [role] : [];
 }
 
 export const cutOf = (plan: Plan): CutChange[] => plan.changes.map(({ id, outcome, role }) => ({ id, outcome, role }));

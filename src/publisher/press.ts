@@ -12,7 +12,7 @@ import { mergeTargets, pressTargets, type TargetEntry } from "../roles/targets.t
 import { sha256Hex } from "../tuf/crypto.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
-import { authorityOf, kindOf, type Head } from "./head.ts";
+import { authoritiesOf, kindOf, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import type { Sealer } from "./seal.ts";
 
@@ -109,7 +109,7 @@ async function pressRole(sealer: Sealer, order: PressOrder, role: string, versio
   const delegations = role === "targets" ? head.targets.delegations : undefined;
   try {
     const canonical = pressTargets({ version, expires: expires.text, targets, ...(delegations === undefined ? {} : { delegations }) });
-    return fileOf(role, version, await sealer.seal(role, canonical, authorityOf(head, role)), expires.ms);
+    return fileOf(role, version, await sealer.seal(role, canonical, ...authoritiesOf(head, role)), expires.ms);
   } catch (error) {
     if (error instanceof RoleError) throw new Unpressable(role, undefined, error);
     throw error;

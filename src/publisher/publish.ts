@@ -11,13 +11,13 @@
 // A crash before the commit leaves orphans below the counter and a batch that recovery drops;
 // after it, recovery projects and folds. See docs/design/publishing.md for the crash table.
 
-import type { Commit, RoleResult, RoleRow, TaskResult } from "../ports/database.ts";
+import type { Commit, Move, RoleResult, RoleRow, TaskResult } from "../ports/database.ts";
 import { expiresAfter, lifetimeMs } from "../roles/policy.ts";
 import type { SnapshotEntry } from "../roles/snapshot.ts";
 import { pressTimestamp } from "../roles/timestamp.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
-import { authorityOf, kindOf, type Head } from "./head.ts";
+import { authoritiesOf, kindOf, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import { cutOf, type Plan, type PlannedChange } from "./plan.ts";
 import { fileOf, pressRoles, putOne, Unpressable, type PressedFile } from "./press.ts";
@@ -36,7 +36,9 @@ export interface PublishOrder {
   readonly plan: Plan;
   readonly nowMs: number;
   /** What else becomes true with the head. */
-  readonly also?: Pick<Commit, "envelopes" | "newRoles" | "settings">;
+  readonly also?: Pick<Commit, "envelopes" | "newRoles" | "retiredRoles" | "settings" | "endsEvent">;
+  /** Artifacts that change their role with it; their edits are in the plan. */
+  readonly moves?: readonly Move[];
   /** Tasks that end with this batch, beside those of its changes. */
   readonly tasks?: readonly { readonly task: string; readonly result: TaskResult }[];
 }
@@ -55,6 +57,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length, firstVersion }, "cut batch");
 
   const { results, targets } = await pressRoles(deps, hold, sealer, { batch, head, roles, edits: plan.edits, firstVersion, nowMs: pressedAtMs });
+  if (order.moves !== undefined && order.moves.length > 0) await database.stageMoves(hold.lease, batch, order.moves);
   await stageTasks(deps, hold, batch, order, roles);
   telemetry.log.debug({ batch, roles: results.length }, "pressed roles");
 
@@ -99,13 +102,13 @@ export async function foldAll(deps: Pick<PublisherDeps, "database">, hold: Lease
 async function pressSnapshot(sealer: Sealer, head: Head, entries: readonly SnapshotEntry[], version: number, nowMs: number): Promise<PressedFile> {
   const expires = expiresAfter(nowMs, lifetimeMs(head.expiry, "snapshot", "snapshot"));
   const canonical = head.book.press({ version, expires: expires.text }, entries);
-  return fileOf("snapshot", version, await sealer.seal("snapshot", canonical, authorityOf(head, "snapshot")), expires.ms);
+  return fileOf("snapshot", version, await sealer.seal("snapshot", canonical, ...authoritiesOf(head, "snapshot")), expires.ms);
 }
 
 async function pressTimestampFile(sealer: Sealer, head: Head, snapshot: PressedFile, version: number, nowMs: number): Promise<PressedFile> {
   const expires = expiresAfter(nowMs, lifetimeMs(head.expiry, "timestamp", "timestamp"));
   const canonical = pressTimestamp({ version, expires: expires.text, snapshot: snapshot.result });
-  return fileOf("timestamp", version, await sealer.seal("timestamp", canonical, authorityOf(head, "timestamp")), expires.ms);
+  return fileOf("timestamp", version, await sealer.seal("timestamp", canonical, ...authoritiesOf(head, "timestamp")), expires.ms);
 }
 
 function entryOf(result: RoleResult, kind: RoleRow["kind"]): SnapshotEntry {
@@ -121,8 +124,9 @@ function requireLife(results: readonly RoleResult[], now: number): void {
 
 /** Stages the results of the tasks whose last changes are in this batch. */
 async function stageTasks(deps: PublisherDeps, hold: LeaseHold, batch: string, order: PublishOrder, roles: readonly string[]): Promise<void> {
-  const ending = await endingTasks(deps, order.plan.changes, roles, order.nowMs);
-  const all = [...ending, ...(order.tasks ?? [])];
+  const given = order.tasks ?? [];
+  const others = order.plan.changes.filter((change) => !given.some(({ task }) => task === change.task));
+  const all = [...(await endingTasks(deps, others, roles, order.nowMs)), ...given];
   if (all.length > 0) await deps.database.stageTaskResults(hold.lease, batch, all);
 }
 

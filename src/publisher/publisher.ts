@@ -10,16 +10,19 @@
 // grows to half a minute. What only a person can put right stays halted and writes nothing.
 
 import { AppError, reasonOf } from "../lib/app-error.ts";
-import { DatabaseError, type OpenChange } from "../ports/database.ts";
+import { DatabaseError, type OpenChange, type TaskResult } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
 import { StorageError } from "../ports/storage.ts";
 import { ownerOf } from "../roles/delegation.ts";
+import { expiryPolicyOf } from "../roles/policy.ts";
 import { parseExpires } from "../tuf/parse.ts";
 import { bootstrap } from "./bootstrap.ts";
+import { Ceremony } from "./ceremony.ts";
 import { chooseChanges, poisonous } from "./choose.ts";
 import { requireSaneClock } from "./clock-check.ts";
 import { collect } from "./collect.ts";
 import type { PublisherDeps } from "./deps.ts";
+import { changeDelegations, failedEdit, refusedEdit, untilDelegation } from "./delegate.ts";
 import { dueNow, type Due } from "./due.ts";
 import { FileCheck } from "./file-check.ts";
 import { readHead, type Head } from "./head.ts";
@@ -27,7 +30,7 @@ import { LeaseHold } from "./lease-hold.ts";
 import { planBatch, type Plan } from "./plan.ts";
 import { Unpressable } from "./press.ts";
 import { project } from "./project.ts";
-import { endingTasks, publish, unpressableOf } from "./publish.ts";
+import { endingTasks, publish, unpressableOf, type PublishOrder } from "./publish.ts";
 import { recover } from "./recover.ts";
 import { Sealer } from "./seal.ts";
 
@@ -40,6 +43,7 @@ const WATCH = { everyMs: 1_000, forMs: 60_000 } as const;
 export class Publisher {
   readonly #deps: PublisherDeps;
   readonly #holder: string;
+  readonly #ceremony: Ceremony;
   #sealer: Sealer;
   #hold: LeaseHold | undefined;
   #head: Head | undefined;
@@ -57,6 +61,7 @@ export class Publisher {
   constructor(deps: PublisherDeps) {
     this.#deps = deps;
     this.#holder = deps.random.hex(16);
+    this.#ceremony = new Ceremony(deps);
     this.#sealer = new Sealer(deps.signers);
   }
 
@@ -75,7 +80,6 @@ export class Publisher {
     const hold = await LeaseHold.take(database, clock, policy.leaseMs, this.#holder);
     if (hold === undefined) return false;
     this.#hold = hold;
-    // What an earlier process reported is lifted by the first turn of this one that goes well.
     this.#sealer = new Sealer(this.#deps.signers);
     const expired = before.lease.holder !== "" && before.lease.holder !== this.#holder;
     if (expired && storage.traits.weakReplace) this.#watch = { until: clock.monotonic() + WATCH.forMs, next: 0 };
@@ -110,15 +114,37 @@ export class Publisher {
       this.#nextTick = this.#head === undefined ? clock.monotonic() + this.#deps.policy.refresh.tickMs : 0;
     }
     if (this.#head === undefined) return false;
+    this.#head = { ...this.#head, expiry: expiryPolicyOf(await database.settings()) };
     const nowMs = await requireSaneClock(this.#deps, this.#head);
     await this.#watchStorage(hold);
+    const ceremony = await this.#ceremonies(hold, this.#head);
+    if (ceremony === "other-head") return true;
     const due = clock.monotonic() >= this.#nextTick ? await this.#tick(hold, this.#head) : NOTHING_DUE;
     const open = await database.openChanges({ changes: this.#deps.policy.maxBatchChanges, bytes: this.#deps.policy.maxBatchBytes });
     if (open.length === 0 && due.roles.length === 0 && !due.force) return false;
     await this.#spaceOut();
     this.#suspectsTurn = !this.#suspectsTurn;
-    const outcome = await this.#publishOne(hold, this.#head, chooseChanges(open, this.#suspectsTurn), due, nowMs);
+    const chosen = untilDelegation(chooseChanges(open, this.#suspectsTurn));
+    const [edit] = chosen.filter(({ kind }) => kind === "delegate");
+    const isDue = due.force || due.roles.length > 0;
+    const outcome = edit === undefined || isDue
+      ? await this.#publishOne(hold, this.#head, edit === undefined ? chosen : [], due, nowMs)
+      : await this.#delegate(hold, this.#head, edit);
     return outcome || open.length > 0;
+  }
+
+  /** Roots that are signed, and online keys that change. A change of keys goes on in slices, between which artifacts are published. */
+  async #ceremonies(hold: LeaseHold, head: Head): Promise<"nothing" | "other-head" | "slice"> {
+    const publishes = async (order: PublishOrder): Promise<Head> => {
+      await this.#spaceOut();
+      const published = await publish(this.#deps, hold, this.#sealer, order);
+      this.#lastPublish = this.#deps.clock.monotonic();
+      return published;
+    };
+    const after = await this.#ceremony.turn({ hold, sealer: this.#sealer, publish: publishes }, head);
+    this.#head = after;
+    if (after === head) return "nothing";
+    return after.rotation?.phase === "bins" ? "slice" : "other-head";
   }
 
   async #watchStorage(hold: LeaseHold): Promise<void> {
@@ -131,7 +157,8 @@ export class Publisher {
   /** How long nothing is due by the clock. */
   #idleMs(): number {
     const now = this.#deps.clock.monotonic();
-    const next = now < this.#watch.until ? Math.min(this.#nextTick, this.#watch.next) : this.#nextTick;
+    const ceremony = this.#ceremony.nextAt ?? Number.POSITIVE_INFINITY;
+    const next = Math.min(this.#nextTick, ceremony, now < this.#watch.until ? this.#watch.next : Number.POSITIVE_INFINITY);
     return Math.max(0, next - now);
   }
 
@@ -170,6 +197,27 @@ export class Publisher {
     }
     this.#lastPublish = clock.monotonic();
     for (const change of open) this.#unpressable.delete(change.id);
+    return true;
+  }
+
+  async #delegate(hold: LeaseHold, head: Head, change: OpenChange): Promise<true> {
+    const { database, clock, telemetry } = this.#deps;
+    const end = (result: TaskResult): Promise<void> => database.endTasks(hold.lease, [{ task: change.task, result }]);
+    const poison = poisonous(change);
+    if (poison !== undefined) {
+      await end(failedEdit(poison, clock.now()));
+      return true;
+    }
+    try {
+      this.#head = (await changeDelegations(this.#deps, hold, this.#sealer, head, change)) ?? head;
+      this.#lastPublish = clock.monotonic();
+    } catch (error) {
+      const refused = refusedEdit(error, clock.now());
+      if (refused === undefined) throw error;
+      telemetry.log.warn({ task: change.task, reason: reasonOf(error) }, "refused a change of delegations");
+      await this.#recover(false);
+      await end(refused);
+    }
     return true;
   }
 

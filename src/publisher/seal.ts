@@ -1,7 +1,7 @@
 // Signing a document as a role, and never letting an unverified one out (promise 7).
 
 import type { Signer, Signers } from "../ports/signer.ts";
-import { onlineUriOf } from "../roles/bootstrap.ts";
+import { onlineUriOf } from "../roles/online-key.ts";
 import { envelopeBytes } from "../tuf/canonical.ts";
 import type { Key, RoleKeys, Signature } from "../tuf/documents.ts";
 import { verifyThreshold } from "../tuf/threshold.ts";
@@ -23,24 +23,31 @@ export class Sealer {
 
   /**
    * The file of a role: canonical bytes, signed by as many of its online keys as its threshold
-   * asks, and verified.
+   * asks, and verified. With several authorities (old and new keys, rule 20) it verifies under each.
    * @throws PublisherError `signature-invalid`; SignerError of the signer
    */
-  async seal(name: string, canonical: Buffer, authority: RoleAuthority): Promise<Buffer> {
+  async seal(name: string, canonical: Buffer, ...authorities: readonly RoleAuthority[]): Promise<Buffer> {
     const signatures: Signature[] = [];
-    for (const keyid of authority.role.keyids) {
-      if (signatures.length === authority.role.threshold) break;
-      const key = authority.keys[keyid];
-      const uri = onlineUriOf(key);
-      if (key === undefined || uri === undefined) continue;
-      const signer = await this.#signer(keyid, uri, key);
-      signatures.push({ keyid, sig: await signer.sign(canonical) });
-    }
-    if (!verifyThreshold(authority, { signatures, canonical }).met) {
-      for (const keyid of authority.role.keyids) this.#open.delete(keyid);
+    for (const authority of authorities) await this.#sign(canonical, authority, signatures);
+    if (!authorities.every((authority) => verifyThreshold(authority, { signatures, canonical }).met)) {
+      this.#open.clear();
       throw new PublisherError("signature-invalid", `the signatures for ${name} do not meet its threshold: a signer answered with another key or other bytes`);
     }
     return envelopeBytes(canonical, signatures);
+  }
+
+  /** Adds what is missing to `signatures`. */
+  async #sign(canonical: Buffer, { keys, role }: RoleAuthority, signatures: Signature[]): Promise<void> {
+    let count = role.keyids.filter((keyid) => signatures.some((signature) => signature.keyid === keyid)).length;
+    for (const keyid of role.keyids) {
+      if (count >= role.threshold) break;
+      const key = keys[keyid];
+      const uri = onlineUriOf(key);
+      if (key === undefined || uri === undefined || signatures.some((signature) => signature.keyid === keyid)) continue;
+      const signer = await this.#signer(keyid, uri, key);
+      signatures.push({ keyid, sig: await signer.sign(canonical) });
+      count += 1;
+    }
   }
 
   /** Proves by test signatures that `authority` can be met, before a root that says so is shown to anybody. */
@@ -49,11 +56,12 @@ export class Sealer {
   }
 
   #signer(keyid: string, uri: string, key: Key): Promise<Signer> {
-    let opened = this.#open.get(keyid);
+    const name = `${keyid} ${uri}`;
+    let opened = this.#open.get(name);
     if (opened === undefined) {
       opened = this.#signers.open(uri, key);
-      this.#open.set(keyid, opened);
-      opened.catch(() => this.#open.delete(keyid));
+      this.#open.set(name, opened);
+      opened.catch(() => this.#open.delete(name));
     }
     return opened;
   }

@@ -4,22 +4,14 @@
 // the reason: after the first publish a root can only be mended by its key holders.
 
 import { floorToPowerOfTwo } from "../tuf/bins.ts";
-import type { Json, Key, RoleKeys, Root } from "../tuf/documents.ts";
-import { samePublicKey, parseKey } from "../tuf/keys.ts";
-import { parseEnvelope, parseExpires, type ParsedEnvelope } from "../tuf/parse.ts";
+import type { Key, RoleKeys } from "../tuf/documents.ts";
+import type { ParsedEnvelope } from "../tuf/parse.ts";
 import { verifyThreshold } from "../tuf/threshold.ts";
-import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
-import { reasonOf } from "../lib/app-error.ts";
 import { RoleError } from "./errors.ts";
+import { ONLINE_URI, onlineUriOf } from "./online-key.ts";
+import { readRoot, requireUnexpired, type Refuse } from "./root-rules.ts";
 
-/** The member of a key that names its online signer. */
-export const ONLINE_URI = "x-rstuf-online-key-uri";
-
-/** The URI under which this service may sign as `key`, or undefined: then it is somebody else's. */
-export function onlineUriOf(key: Key | undefined): string | undefined {
-  const uri = key?.[ONLINE_URI];
-  return typeof uri === "string" && uri !== "" ? uri : undefined;
-}
+export { ONLINE_URI, onlineUriOf } from "./online-key.ts";
 
 export interface BootstrapRoot {
   readonly root: ParsedEnvelope<"root">;
@@ -37,59 +29,17 @@ export function checkBootstrapRoot(bytes: Uint8Array, now: number, options: { re
   const refuse = (reason: string): never => {
     throw new RoleError("bootstrap-refused", reason);
   };
-  if (bytes.length > CLIENT_LIMITS.rootBytes) refuse(`root has ${String(bytes.length)} bytes; clients read ${String(CLIENT_LIMITS.rootBytes)}`);
-  const root = parsed(bytes, refuse);
+  const root = readRoot(bytes, { now, ...options }, refuse);
   const signed = root.signed;
   if (signed.version !== 1) refuse(`a repository starts with root version 1, this is version ${String(signed.version)}`);
-  if (!signed.consistent_snapshot) refuse("root must state consistent_snapshot true");
-  checkKeys(signed, options.allowUnportable, refuse);
-  checkRoles(signed, refuse);
   checkSignatures(root, refuse);
-  if (parseExpires(signed.expires) <= now) refuse(`root expired at ${signed.expires}; set a later date and sign again`);
+  requireUnexpired(signed, now, refuse);
   const keyid = signed.roles.timestamp.keyids.find((id) => onlineUriOf(signed.keys[id]) !== undefined);
   const key = keyid === undefined ? undefined : signed.keys[keyid];
   const uri = onlineUriOf(key);
   if (keyid === undefined || key === undefined || uri === undefined) return refuse(`no key of role timestamp has a member ${ONLINE_URI} that names its signer`);
   const complete = verifyThreshold({ keys: signed.keys, role: signed.roles.root }, root).met;
   return { root, complete, online: { keyid, key, uri } };
-}
-
-type Refuse = (reason: string) => never;
-
-function parsed(bytes: Uint8Array, refuse: Refuse): ParsedEnvelope<"root"> {
-  try {
-    return parseEnvelope(bytes, "root");
-  } catch (error) {
-    return refuse(`root is no TUF root document: ${reasonOf(error)}`);
-  }
-}
-
-function checkKeys(root: Root, allowUnportable: boolean, refuse: Refuse): void {
-  for (const [keyid, key] of Object.entries(root.keys)) {
-    try {
-      parseKey(key as unknown as Json, keyid, { allowUnportable });
-    } catch (error) {
-      refuse(`key ${keyid}: ${reasonOf(error)}`);
-    }
-  }
-}
-
-function checkRoles(root: Root, refuse: Refuse): void {
-  const keyOf = (role: string, keyid: string): Key => root.keys[keyid] ?? refuse(`role ${role} names key ${keyid}, which root does not hold`);
-  for (const name of ["root", "timestamp", "snapshot", "targets"] as const) {
-    const role: RoleKeys = root.roles[name];
-    const keys = role.keyids.map((keyid) => keyOf(name, keyid));
-    const distinct = keys.filter((key, at) => keys.findIndex((other) => samePublicKey(other, key)) === at);
-    if (role.threshold < 1 || role.threshold > distinct.length) {
-      refuse(`role ${name} has threshold ${String(role.threshold)} and ${String(distinct.length)} distinct keys`);
-    }
-    if (name === "root") continue;
-    if (keys.filter((key) => onlineUriOf(key) !== undefined).length < role.threshold) {
-      refuse(`role ${name} needs ${String(role.threshold)} online keys with a member ${ONLINE_URI}`);
-    }
-    const shared = keys.find((key) => root.roles.root.keyids.some((keyid) => samePublicKey(keyOf("root", keyid), key)));
-    if (shared !== undefined) refuse(`role ${name} uses a root key; root keys stay offline`);
-  }
 }
 
 function checkSignatures(root: ParsedEnvelope<"root">, refuse: Refuse): void {
@@ -106,9 +56,9 @@ function checkSignatures(root: ParsedEnvelope<"root">, refuse: Refuse): void {
 
 export interface BootstrapSettings {
   /** Days. */
-  readonly expiration: { readonly root: number; readonly targets: number; readonly snapshot: number; readonly timestamp: number; readonly bins: number };
-  /** A power of two, 2 - 16,384. */
-  readonly bins: number;
+  readonly expiration: { readonly root: number; readonly targets: number; readonly snapshot: number; readonly timestamp: number; readonly bins?: number };
+  /** A power of two, 2 - 16,384; undefined with custom delegations. */
+  readonly bins: number | undefined;
 }
 
 /**
@@ -120,12 +70,16 @@ export function bootstrapSettingsOf(payload: unknown): BootstrapSettings {
   const roles = member(member(payload, "settings"), "roles");
   if (roles === undefined) throw new RoleError("bootstrap-refused", "No 'settings' in the payload");
   const days = (role: string): number => Number(member(member(roles, role), "expiration"));
+  const four = { root: days("root"), targets: days("targets"), snapshot: days("snapshot"), timestamp: days("timestamp") };
+  const custom = member(roles, "delegations") ?? undefined;
+  const hasBins = (member(roles, "bins") ?? undefined) !== undefined;
+  if (custom !== undefined && hasBins) throw new RoleError("bootstrap-refused", "Bootstrap cannot use both hash bin delegation and custom target delegations");
+  if (custom !== undefined) return { expiration: four, bins: undefined };
   const bins = Number(member(member(roles, "bins"), "number_of_delegated_bins"));
   if (!Number.isSafeInteger(bins) || bins < 2 || bins > 16_384) {
-    throw new RoleError("bootstrap-refused", "bins must be a number from 2 to 16384; custom delegations at bootstrap are not built in yet");
+    throw new RoleError("bootstrap-refused", "bins must be a number from 2 to 16384");
   }
-  const expiration = { root: days("root"), targets: days("targets"), snapshot: days("snapshot"), timestamp: days("timestamp"), bins: days("bins") };
-  return { expiration, bins: floorToPowerOfTwo(bins) };
+  return { expiration: { ...four, bins: days("bins") }, bins: floorToPowerOfTwo(bins) };
 }
 
 function member(value: unknown, name: string): unknown {

@@ -19,7 +19,7 @@ export interface ExpiryPolicy {
 /** Days, as settings and the contract's payloads give them. */
 export const DEFAULT_DAYS = { root: 365, targets: 365, snapshot: 1, timestamp: 1, bins: 7 } as const;
 
-/** Reads the settings `<role>_expiration` (days); what is absent gets its default. */
+/** Reads the settings `<role>_expiration` (days); what is absent gets its default, a delegated role that of targets. */
 export function expiryPolicyOf(settings: Readonly<Record<string, unknown>>): ExpiryPolicy {
   const days = (name: keyof typeof DEFAULT_DAYS): number => {
     const value = settings[`${name}_expiration`];
@@ -31,9 +31,19 @@ export function expiryPolicyOf(settings: Readonly<Record<string, unknown>>): Exp
     snapshot: days("snapshot"),
     timestamp: days("timestamp"),
     bins: days("bins"),
-    delegated: new Map(),
+    delegated: new Map(delegatedDays(settings)),
   };
 }
+
+function* delegatedDays(settings: Readonly<Record<string, unknown>>): Generator<[string, number]> {
+  for (const [setting, value] of Object.entries(settings)) {
+    if (!setting.endsWith(EXPIRATION) || typeof value !== "number" || value <= 0) continue;
+    const role = setting.slice(0, -EXPIRATION.length);
+    if (!Object.hasOwn(DEFAULT_DAYS, role)) yield [role, value * DAY_MS];
+  }
+}
+
+const EXPIRATION = "_expiration";
 
 export function lifetimeMs(policy: ExpiryPolicy, kind: RoleKind, name: string): number {
   if (kind === "delegated") return policy.delegated.get(name) ?? policy.targets;

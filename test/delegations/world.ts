@@ -23,16 +23,29 @@ import { openWebServer } from "../fakes/web-server.ts";
 
 export interface Answer {
   readonly status: number;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- looked into at will
-  readonly body: any;
+  readonly body: {
+    readonly data?: { readonly task_id?: string; readonly metadata?: Readonly<Record<string, Pending>> };
+    readonly detail?: { readonly error?: string } | readonly { readonly loc: readonly (string | number)[]; readonly msg: string; readonly code?: string }[];
+  };
+}
+
+/** What waits for signatures. */
+export interface Pending {
+  readonly signatures: readonly { readonly keyid: string }[];
+  readonly signed: { readonly version: number; readonly targets?: Readonly<Record<string, unknown>> };
+}
+
+export interface Details {
+  readonly delegated_roles?: readonly string[];
+  readonly failed_roles?: readonly { readonly role: string; readonly reason: string }[];
+  readonly [member: string]: unknown;
 }
 
 export interface Ended {
   readonly state: string;
   readonly message: string;
   readonly error?: string;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- looked into at will
-  readonly details: any;
+  readonly details: Details;
 }
 
 /** A role of a request. */
@@ -92,14 +105,14 @@ export async function createWorld(options: StageOptions = {}): Promise<World> {
     stage,
     async request(method, path, body) {
       const response = await app.inject({ method, url: path, headers: HEADERS, ...(body === undefined ? {} : { payload: body as object }) });
-      return { status: response.statusCode, body: response.json() as unknown };
+      return { status: response.statusCode, body: response.json<Answer["body"]>() };
     },
     async ended(method, path, body) {
       const { status, body: answer } = await world.request(method, path, body);
       assert.equal(status, 202, JSON.stringify(answer));
       await stage.settle();
-      const { body: task } = await world.request("GET", `/api/v1/task/?task_id=${(answer as { data: { task_id: string } }).data.task_id}`);
-      const { state, result } = (task as { data: { state: string; result: Omit<Ended, "state"> } }).data;
+      const { body: task } = await world.request("GET", `/api/v1/task/?task_id=${answer.data?.task_id ?? ""}`);
+      const { state, result } = (task as unknown as { data: { state: string; result: Omit<Ended, "state"> } }).data;
       return { ...result, state };
     },
     bootstrap: (roles, keys = {}) => world.ended("POST", "/api/v1/bootstrap/", {

@@ -62,6 +62,8 @@ export interface StageOptions {
   readonly policy?: Partial<PublisherPolicy>;
   readonly startMs?: number;
   readonly rootDays?: number;
+  /** The root to begin with; its online key is given. */
+  readonly root?: (online: Key) => object;
 }
 
 export function createPublisherStage(options: StageOptions = {}): Stage {
@@ -73,7 +75,7 @@ export function createPublisherStage(options: StageOptions = {}): Stage {
   const telemetry = createMemoryTelemetry();
   const deps: PublisherDeps = { database, storage, signers, clock, random, telemetry, policy: { ...TEST_POLICY, ...options.policy } };
   const online = signers.addEd25519("fn:online");
-  const root = signedRoot(online, clock.now() + (options.rootDays ?? 3650) * DAY_MS);
+  const root = options.root !== undefined ? Buffer.from(JSON.stringify(options.root(online))) : signedRoot(online, clock.now() + (options.rootDays ?? 3650) * DAY_MS);
   const limits = { changes: 1_000_000, bytes: 1_000_000_000 };
 
   const accept = async (kind: TaskKind, changes: readonly NewChange[], more: { held?: boolean; releaseHeld?: boolean; roles?: readonly string[] } = {}): Promise<string> => {

@@ -1,0 +1,109 @@
+// /api/v1/delegations: custom delegations come, change and go.
+
+import { Type } from "typebox";
+import { changeDelegations, type DelegationEdit, type WantedDelegations } from "../operations/change-delegations.ts";
+import { submittedAnswer, type Method, type Resource, type RouteDocs } from "./routes.ts";
+import { Days, dictionary, submittedSchema, WaitQuery } from "./schemas.ts";
+
+const Key = Type.Object(
+  {
+    keytype: Type.String(),
+    scheme: Type.String(),
+    keyval: dictionary(Type.String(), { propertyNames: { enum: ["public", "issuer", "identity"] } }),
+    name: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    "x-rstuf-key-name": Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    "x-rstuf-online-key-uri": Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  },
+  { $id: "TUFKeys" },
+);
+
+const DelegatedRole = Type.Object(
+  {
+    name: Type.String({ description: "Letters, digits, - and _; no top-level name, not digits alone, unlike all others, case aside" }),
+    terminating: Type.Boolean({ description: "Whether a client that finds nothing here stops looking" }),
+    keyids: Type.Array(Type.String(), { description: "Empty: the online key" }),
+    threshold: Type.Integer(),
+    paths: Type.Array(Type.String(), { minItems: 1, description: "Patterns of literal text, * and ?, which do not cross /" }),
+    path_hash_prefixes: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
+    "x-rstuf-expire-policy": Type.Optional(Type.Union([Days, Type.Null()], { description: "Lifetime in days; that of targets when absent" })),
+  },
+  { $id: "TUFSignedDelegationsRoles" },
+);
+
+/** Delegated roles in order of priority, with the keys they name. */
+export const Delegations = Type.Object({ keys: dictionary(Key), roles: Type.Array(DelegatedRole) }, { $id: "TUFDelegations" });
+
+const DelegationsPayload = Type.Object({ delegations: Delegations }, { $id: "MetadataDelegationsPayload" });
+
+const DeletePayload = Type.Object(
+  { delegations: Type.Object({ roles: Type.Array(Type.Object({ name: Type.String() }, { $id: "MetadataDelegationDeleteRole" })) }) },
+  { $id: "MetadataDelegationDeletePayload" },
+);
+
+const words = { bootstrapRequired: { message: "Task not accepted.", error: "Requires bootstrap finished." } };
+
+const EXAMPLE = {
+  delegations: { keys: {}, roles: [{ name: "nightly", terminating: true, keyids: [], threshold: 1, paths: ["nightly/*"], "x-rstuf-expire-policy": 7 }] },
+};
+
+const ACCEPTED = { task_id: "edceb734c3d94337b2808eb1b8305f40", last_update: "2026-11-22T18:28:06.469827Z" };
+
+const TOO_EARLY = { detail: { message: "Task not accepted.", error: "Requires bootstrap finished. State: None" }, code: "bootstrap-required" };
+
+export function delegationRoutes(resource: Resource): void {
+  const changing = (method: Method, action: "add" | "update", docs: Omit<RouteDocs, "tag" | "examples">): void => {
+    const message = `Metadata delegation ${action} accepted.`;
+    resource.route({
+      method,
+      path: "/api/v1/delegations/",
+      docs: {
+        ...docs,
+        tag: "Delegations",
+        examples: {
+          online: { summary: "A role signed by the online key", given: "bootstrapped", body: EXAMPLE, status: 202, answer: { data: ACCEPTED, message } },
+          tooEarly: { summary: "Before bootstrap", given: "fresh", body: EXAMPLE, status: 404, answer: TOO_EARLY },
+        },
+      },
+      body: DelegationsPayload,
+      query: WaitQuery,
+      answers: { 202: { description: "Accepted", schema: submittedSchema(action === "add" ? "MetadataDelegationPostResponse" : "MetadataDelegationPutResponse") } },
+      words,
+      async handle({ body, idempotency }) {
+        const edit: DelegationEdit = { action, ...(body.delegations as unknown as WantedDelegations) };
+        return submittedAnswer(await changeDelegations(resource.operations, edit, idempotency), message);
+      },
+    });
+  };
+  changing("POST", "add", {
+    summary: "Post a task to create a new delegation.",
+    description: "New roles come last in the order in which clients search. The task's details tell which were added and which failed, with the reason.",
+    operationId: "post_delegation_api_v1_delegations__post",
+  });
+  changing("PUT", "update", {
+    summary: "Put a task to update delegation(s).",
+    description: "A role keeps its place; keys, threshold, paths and lifetime are replaced. Artifacts move to the role that takes them then.",
+    operationId: "put_delegation_api_v1_delegations__put",
+  });
+
+  resource.route({
+    method: "POST",
+    path: "/api/v1/delegations/delete",
+    docs: {
+      tag: "Delegations",
+      summary: "Post a task to create a delete delegation.",
+      description: "Artifacts of a deleted role move to the next role that takes them; the task's details name those that none takes.",
+      operationId: "delete_delegation_api_v1_delegations_delete_post",
+      examples: {
+        one: { summary: "One role", given: "bootstrapped", body: { delegations: { roles: [{ name: "nightly" }] } }, status: 202, answer: { data: ACCEPTED, message: "Metadata delegation delete accepted." } },
+        tooEarly: { summary: "Before bootstrap", given: "fresh", body: { delegations: { roles: [{ name: "nightly" }] } }, status: 404, answer: TOO_EARLY },
+      },
+    },
+    body: DeletePayload,
+    query: WaitQuery,
+    answers: { 202: { description: "Accepted", schema: submittedSchema("MetadataDelegationDeletePostResponse") } },
+    words,
+    async handle({ body, idempotency }) {
+      return submittedAnswer(await changeDelegations(resource.operations, { action: "delete", roles: body.delegations.roles }, idempotency), "Metadata delegation delete accepted.");
+    },
+  });
+}

@@ -1,0 +1,72 @@
+// Custom delegations come, change and go. Checked at the door for what no repository could have;
+// whether a role exists, and whether all is well together, is found when the change is published.
+
+import type { NewChange } from "../ports/database.ts";
+import { delegationFaults, type DelegationEdit, type WantedDelegations } from "../roles/custom-delegations.ts";
+import { canonicalString } from "../tuf/canonical.ts";
+import type { Json } from "../tuf/documents.ts";
+import { requireBootstrap } from "./bootstrap-state.ts";
+import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
+import { FaultList } from "./errors.ts";
+import { holdsPrivateKey } from "./private-key.ts";
+
+export type { DelegationEdit, WantedDelegations } from "../roles/custom-delegations.ts";
+
+/**
+ * @throws OperationError `bootstrap-required`; InvalidRequest with every fault;
+ *         DatabaseError as `Database.accept`
+ */
+export async function changeDelegations(deps: OperationDeps, edit: DelegationEdit, idempotency?: Idempotency): Promise<Submitted> {
+  await requireBootstrap(deps.database);
+  const wanted: DelegationEdit = edit.action === "delete" ? checkedNames(edit) : await checked(deps, edit);
+  const now = deps.clock.now();
+  const task = { id: newTaskId(deps.random), kind: "metadata_delegation", createdMs: now, request: { roles: wanted.roles.map(({ name }) => name) } } as const;
+  const change: NewChange = { kind: "delegate", role: "targets", path: "", fragment: canonicalString(wanted as unknown as Json) };
+  return submit(deps, { task, changes: [change], held: false }, idempotency);
+}
+
+async function checked(deps: OperationDeps, edit: DelegationEdit & { readonly action: "add" | "update" }): Promise<DelegationEdit> {
+  const targets = await deps.owners.targets();
+  const faults = new FaultList();
+  addDelegationFaults(edit, ["delegations"], new Set(Object.keys(targets?.delegations?.keys ?? {})), faults);
+  faults.raise();
+  return { action: edit.action, ...asAsked(edit) };
+}
+
+/** Lists in `faults` what is wrong with `wanted`, which stands `at` that place of the request. */
+export function addDelegationFaults(wanted: WantedDelegations, at: readonly (string | number)[], known: ReadonlySet<string>, faults: FaultList): void {
+  for (const [keyid, key] of Object.entries(wanted.keys)) {
+    // The value is not repeated to anybody, nor logged.
+    if (holdsPrivateKey(key as unknown as Json)) faults.add({ at: [...at, "keys", keyid.slice(0, 200), "keyval"], rule: "holds a private key, which must never be sent; treat it as compromised", code: "private-key" });
+  }
+  if (!faults.empty) return;
+  for (const fault of delegationFaults(wanted, known)) faults.add({ ...fault, at: [...at, ...fault.at] });
+}
+
+/** More names than any repository can have roles are a mistake. */
+const MOST_DELETED = 1_000;
+
+function checkedNames(edit: DelegationEdit & { readonly action: "delete" }): DelegationEdit {
+  const faults = new FaultList();
+  if (edit.roles.length > MOST_DELETED) faults.add({ at: ["delegations", "roles"], rule: `at most ${String(MOST_DELETED)} roles`, code: "too-many" });
+  for (const [index, { name }] of edit.roles.slice(0, MOST_DELETED).entries()) {
+    if (!/^[A-Za-z0-9_-]{1,200}$/.test(name)) faults.add({ at: ["delegations", "roles", index, "name"], rule: "is no role name", code: "role-name" });
+  }
+  faults.raise();
+  return { action: "delete", roles: edit.roles.map(({ name }) => ({ name })) };
+}
+
+/** Members that nobody knows are ignored, as in the contract; keys stay whole. */
+function asAsked({ keys, roles }: WantedDelegations): WantedDelegations {
+  return {
+    keys,
+    roles: roles.map((role) => ({
+      name: role.name,
+      terminating: role.terminating,
+      keyids: role.keyids,
+      threshold: role.threshold,
+      paths: role.paths,
+      ...(typeof role["x-rstuf-expire-policy"] === "number" ? { "x-rstuf-expire-policy": role["x-rstuf-expire-policy"] } : {}),
+    })),
+  };
+}

@@ -1,0 +1,276 @@
+// Roots that people sign: each signature answered, and what is complete made true (rules 19 - 22).
+//
+// Enough signatures: the root is checked again, every online key it names proves itself, and its
+// exact bytes are frozen. From then on nobody can stop or change it, and after a crash the same
+// bytes are published. What follows depends on what it changes:
+//  - no online key: N+1.root.json is created, then committed
+//  - online keys: both sign until every client that is on its way has seen the new root (rule 20),
+//    then the bins follow (rule 21)
+//  - online keys, because the old ones are compromised: everything at once, without overlap (rule 22)
+
+import { reasonOf } from "../lib/app-error.ts";
+import type { SettingValue, SigningEvent } from "../ports/database.ts";
+import { SignerError } from "../ports/signer.ts";
+import { delegationTreeOf, binsOf } from "../roles/delegation.ts";
+import { handOver, rolesSignedBy } from "../roles/delegation-keys.ts";
+import { RoleError } from "../roles/errors.ts";
+import { changesOnlineKeys, checkNextRoot, demandsOf, onlineKeyOf, requireNoOldKey } from "../roles/root-update.ts";
+import { ONLINE_ROLES } from "../roles/root-rules.ts";
+import { completedAt } from "../roles/signing-event.ts";
+import type { Root, Targets } from "../tuf/documents.ts";
+import { parseEnvelope, type ParsedEnvelope } from "../tuf/parse.ts";
+import { dismiss, finishedAnswers, pendingAnswers, refusedAnswers, signedFile } from "./answers.ts";
+import type { PublisherDeps } from "./deps.ts";
+import { PublisherError } from "./errors.ts";
+import type { Head } from "./head.ts";
+import type { LeaseHold } from "./lease-hold.ts";
+import { planBatch, type Plan } from "./plan.ts";
+import type { PublishOrder } from "./publish.ts";
+import { rootSettings } from "./root-settings.ts";
+import { ROTATION, type Rotation } from "./rotation.ts";
+import type { Sealer } from "./seal.ts";
+
+/** Bins pressed again at a time after a change of keys, so that artifacts wait no longer than for one such slice. */
+const SLICE_BINS = 1024;
+
+/** What a turn is done with. */
+export interface CeremonyTurn {
+  readonly hold: LeaseHold;
+  readonly sealer: Sealer;
+  /** Publishes one head, in its time. */
+  readonly publish: (order: PublishOrder) => Promise<Head>;
+}
+
+/** Whoever starts a root update says so when the old online keys are compromised. */
+export const isRecovery = (event: SigningEvent): boolean => (event.note as { readonly compromised?: boolean } | undefined)?.compromised === true;
+
+export class Ceremony {
+  readonly #deps: PublisherDeps;
+  /** Since when this process has seen the phase that has to settle; monotonic. A restart settles anew. */
+  #settle: { readonly phase: string; readonly until: number } | undefined;
+  /** Complete events that were refused, and when to try again; monotonic. */
+  readonly #retry = new Map<string, number>();
+
+  constructor(deps: PublisherDeps) {
+    this.#deps = deps;
+  }
+
+  /** When something is to be done again, monotonic; undefined: whenever somebody signs. */
+  get nextAt(): number | undefined {
+    const times = [...this.#retry.values(), ...(this.#settle === undefined ? [] : [this.#settle.until])];
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** Does what there is to do about roots. Answers the head, which is the same one when nothing was done to it. */
+  async turn(turn: CeremonyTurn, head: Head): Promise<Head> {
+    const events = await this.#deps.database.signingEvents();
+    for (const id of [...this.#retry.keys()]) if (!events.some((event) => event.id === id)) this.#retry.delete(id);
+    let now = head;
+    for (const event of events) {
+      if (event.kind === "delegated") continue;
+      if (event.state === "cancelled") await dismiss(this.#deps, turn.hold, event);
+      else if (event.kind === "bootstrap") continue;
+      else if (event.state === "open") now = await this.#tend(turn, event, now);
+      else if (now.rotation?.phase !== "overlap") now = await this.#carryOut(turn, event, now);
+    }
+    return now.rotation === undefined ? now : this.#rotate(turn, events, now);
+  }
+
+  /** Answers who signed, and freezes what is complete. */
+  async #tend(turn: CeremonyTurn, event: SigningEvent, head: Head): Promise<Head> {
+    const { database, clock } = this.#deps;
+    const next = parseEnvelope(event.document, "root");
+    const demands = demandsOf(head.root, next.signed);
+    const count = completedAt(demands, { canonical: next.canonical, signatures: event.signatures });
+    const retryAt = this.#retry.get(event.id) ?? Number.NEGATIVE_INFINITY;
+    if (clock.monotonic() < retryAt || (event.answered && count === undefined)) {
+      if (event.answered) await this.#tell(turn, pendingAnswers(event, count, clock.now()));
+      return head;
+    }
+    const refusal = await this.#refusalOf(turn, event, head, count);
+    if (refusal !== undefined) return await this.#refuse(turn, event, head, refusal, count);
+    this.#retry.delete(event.id);
+    await this.#tell(turn, pendingAnswers(event, count, clock.now()));
+    if (count === undefined || head.rotation !== undefined) return head;
+    await database.freezeEvent(turn.hold.lease, event.id, { bytes: signedFile(event, demandsOf(head.root, next.signed)), signatures: event.signatures.length });
+    this.#deps.telemetry.log.info({ role: event.role, version: event.version, signatures: event.signatures.length }, "froze root");
+    return await this.#carryOut(turn, await this.#read(event.id), head);
+  }
+
+  async #tell({ hold }: CeremonyTurn, answers: ReturnType<typeof pendingAnswers>): Promise<void> {
+    if (answers.length > 0) await this.#deps.database.endTasks(hold.lease, answers);
+  }
+
+  async #read(id: string): Promise<SigningEvent> {
+    const event = (await this.#deps.database.signingEvents()).find((each) => each.id === id);
+    if (event === undefined) throw new Error(`signing event ${id} is gone`);
+    return event;
+  }
+
+  /** Why the root cannot be published now. `worthWaiting`: a signer does not answer, which is nobody's fault. */
+  async #refusalOf({ sealer }: CeremonyTurn, event: SigningEvent, head: Head, count: number | undefined): Promise<{ reason: string; worthWaiting: boolean } | undefined> {
+    const { clock, policy } = this.#deps;
+    try {
+      const bytes = count === undefined ? event.document : signedFile(event, demandsOf(head.root, parseEnvelope(event.document, "root").signed));
+      const next = checkNextRoot(head.root, bytes, { now: clock.now(), allowUnportable: policy.allowUnportableKeys }).signed;
+      if (isRecovery(event)) requireNoOldKey(head.root, next);
+      for (const role of ONLINE_ROLES) await sealer.prove(role, { keys: next.keys, role: next.roles[role] });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof RoleError || error instanceof SignerError || (error instanceof PublisherError && error.code === "signature-invalid"))) throw error;
+      return { reason: error instanceof RoleError ? error.message : reasonOf(error), worthWaiting: error instanceof SignerError && error.code === "unavailable" };
+    }
+  }
+
+  /** A root nobody has been told of yet goes; one that people signed stays, and is tried again on the next tick. */
+  async #refuse({ hold }: CeremonyTurn, event: SigningEvent, head: Head, refusal: { reason: string; worthWaiting: boolean }, count: number | undefined): Promise<Head> {
+    const { database, clock, policy, telemetry } = this.#deps;
+    telemetry.log.warn({ role: event.role, version: event.version, reason: refusal.reason }, "refused root");
+    this.#retry.set(event.id, clock.monotonic() + policy.refresh.tickMs);
+    if (refusal.worthWaiting) return head;
+    const waiting = pendingAnswers(event, count, clock.now()).filter(({ task }) => task !== event.task);
+    const others = refusedAnswers(event, refusal.reason, clock.now()).filter(({ task }) => !waiting.some((answer) => answer.task === task));
+    const cancel = event.answered ? undefined : { cancel: { event: event.id } };
+    if (waiting.length + others.length > 0) await database.endTasks(hold.lease, [...waiting, ...others], undefined, cancel);
+    return head;
+  }
+
+  /** Publishes a frozen root, or begins to. */
+  async #carryOut(turn: CeremonyTurn, event: SigningEvent, head: Head): Promise<Head> {
+    const next = frozenRoot(event);
+    if (next.signed.version <= head.root.version) return await this.#endAdopted(turn, event, head);
+    if (isRecovery(event)) return await this.#replaceKeys(turn, event, next.signed, head);
+    if (changesOnlineKeys(head.root, next.signed)) return await this.#overlap(turn, event, next.signed, head);
+    await this.#showRoot(turn, event, null);
+    return { ...head, root: next.signed };
+  }
+
+  /** Recovery found this root in storage, and took it over, before it was ended here. */
+  async #endAdopted({ hold }: CeremonyTurn, event: SigningEvent, head: Head): Promise<Head> {
+    const { database, clock } = this.#deps;
+    const adopted = await database.envelope("root", event.version);
+    const ours = adopted !== undefined && event.frozen !== undefined && adopted.bytes.equals(event.frozen);
+    const results = ours ? finishedAnswers(event, clock.now()) : refusedAnswers(event, `another root of version ${String(event.version)} is published`, clock.now());
+    await database.endEvent(hold.lease, event.id, { envelopes: [], results });
+    return head;
+  }
+
+  /** N+1.root.json, durable; then it is committed, and whoever signed is told. */
+  async #showRoot({ hold }: CeremonyTurn, event: SigningEvent, rotation: Rotation | null): Promise<void> {
+    const { database, storage, clock, telemetry } = this.#deps;
+    const next = frozenRoot(event);
+    const name = `${String(event.version)}.root.json`;
+    hold.require();
+    if ((await storage.create(name, next.bytes)) === "other") {
+      throw new PublisherError("foreign", `storage holds another ${name} than the one that was signed; root names are never used twice. Nothing is published until it is known whose it is`);
+    }
+    telemetry.log.debug({ version: event.version }, "put root");
+    hold.require();
+    await database.endEvent(hold.lease, event.id, {
+      envelopes: [{ role: "root", version: event.version, bytes: next.bytes }],
+      settings: { ...settingsOf(next), [ROTATION]: rotation },
+      results: finishedAnswers(event, clock.now()),
+    });
+    telemetry.log.info({ version: event.version }, "published root");
+  }
+
+  // ---- rule 20, phase by phase
+
+  async #overlap({ publish }: CeremonyTurn, event: SigningEvent, next: Root, head: Head): Promise<Head> {
+    const rotation: Rotation = { phase: "overlap", event: event.id };
+    return await publish(this.#order({ ...head, also: next, rotation }, ["targets"], { [ROTATION]: rotation }));
+  }
+
+  async #rotate(turn: CeremonyTurn, events: readonly SigningEvent[], head: Head): Promise<Head> {
+    const { rotation } = head;
+    switch (rotation?.phase) {
+      case "overlap": {
+        const event = events.find(({ id }) => id === rotation.event) ?? (await this.#read(rotation.event));
+        if (!this.#settled(`overlap ${event.id}`)) return head;
+        const shown: Rotation = { phase: "shown" };
+        await this.#showRoot(turn, event, shown);
+        return { ...head, root: frozenRoot(event).signed, also: head.root, rotation: shown };
+      }
+      case "shown":
+        if (!this.#settled(`shown ${String(head.root.version)}`)) return head;
+        return await this.#newKeysAlone(turn, head);
+      case "bins":
+        return await this.#nextBins(turn, head, rotation);
+      default:
+        return head;
+    }
+  }
+
+  /** Whether the phase has been visible for as long as edges and clients may still show the one before. */
+  #settled(phase: string): boolean {
+    const now = this.#deps.clock.monotonic();
+    if (this.#settle?.phase !== phase) this.#settle = { phase, until: now + this.#deps.policy.settleMs };
+    if (now < this.#settle.until) return false;
+    this.#settle = undefined;
+    return true;
+  }
+
+  async #newKeysAlone({ publish }: CeremonyTurn, head: Head): Promise<Head> {
+    const old = head.also === undefined ? undefined : onlineKeyOf(head.also);
+    const next = onlineKeyOf(head.root);
+    const { also: _, rotation: __, ...rest } = head;
+    if (old === undefined || next === undefined || rolesSignedBy(head.targets, old.keyid).length === 0) {
+      return await publish(this.#order(rest, ["targets"], { [ROTATION]: null }));
+    }
+    const rotation: Rotation = { phase: "bins", old: old.keyid, next: 0 };
+    const targets = withDelegations(head.targets, (delegations) => handOver(delegations, old.keyid, next, "both"));
+    return await publish(this.#order({ ...rest, ...targets, rotation }, ["targets"], { [ROTATION]: rotation }));
+  }
+
+  // ---- rule 21
+
+  async #nextBins({ publish }: CeremonyTurn, head: Head, rotation: Extract<Rotation, { phase: "bins" }>): Promise<Head> {
+    const roles = rolesSignedBy(head.targets, rotation.old);
+    const bins = new Set(binsOf(head.tree));
+    const slice = roles.filter((role) => bins.has(role)).slice(rotation.next, rotation.next + SLICE_BINS);
+    if (slice.length > 0) {
+      const further: Rotation = { ...rotation, next: rotation.next + slice.length };
+      return await publish(this.#order({ ...head, rotation: further }, slice, { [ROTATION]: further }));
+    }
+    const next = onlineKeyOf(head.root);
+    const { rotation: _, ...rest } = head;
+    const targets = next === undefined ? {} : withDelegations(head.targets, (delegations) => handOver(delegations, rotation.old, next, "alone"));
+    return await publish(this.#order({ ...rest, ...targets }, ["targets", ...roles.filter((role) => !bins.has(role))], { [ROTATION]: null }));
+  }
+
+  // ---- rule 22
+
+  /** New root, and everything signed by the new keys, in one head. Between root and timestamp clients fail closed. */
+  async #replaceKeys({ publish }: CeremonyTurn, event: SigningEvent, next: Root, head: Head): Promise<Head> {
+    const old = onlineKeyOf(head.root);
+    const online = onlineKeyOf(next);
+    const roles = old === undefined ? [] : rolesSignedBy(head.targets, old.keyid);
+    const targets = old === undefined || online === undefined ? {} : withDelegations(head.targets, (delegations) => handOver(delegations, old.keyid, online, "alone"));
+    const { also: _, rotation: __, ...rest } = head;
+    const order = this.#order({ ...rest, ...targets, root: next }, ["targets", ...roles], { ...settingsOf(frozenRoot(event)), [ROTATION]: null });
+    return await publish({
+      ...order,
+      also: { ...order.also, envelopes: [{ role: "root", version: event.version, bytes: frozenRoot(event).bytes }], endsEvent: event.id },
+      tasks: finishedAnswers(event, order.nowMs),
+    });
+  }
+
+  #order(head: Head, refresh: readonly string[], settings: Readonly<Record<string, SettingValue>>): PublishOrder & { readonly also: NonNullable<PublishOrder["also"]> } {
+    const plan: Plan = planBatch({ open: [], tree: head.tree, listed: new Map(), unpressable: new Map(), refresh, force: true });
+    return { head, plan, nowMs: this.#deps.clock.now(), also: { envelopes: [], settings } };
+  }
+}
+
+function frozenRoot(event: SigningEvent): ParsedEnvelope<"root"> {
+  if (event.frozen === undefined) throw new Error(`signing event ${event.id} is not frozen`);
+  return parseEnvelope(event.frozen, "root");
+}
+
+const settingsOf = (root: ParsedEnvelope<"root">): Record<string, SettingValue> => rootSettings(root.signed, JSON.parse(root.bytes.toString()) as SettingValue);
+
+function withDelegations(targets: Targets, change: (delegations: NonNullable<Targets["delegations"]>) => Targets["delegations"]): Pick<Head, "targets" | "tree"> {
+  const delegations = targets.delegations === undefined ? undefined : change(targets.delegations);
+  const changed: Targets = delegations === undefined ? targets : { ...targets, delegations };
+  return { targets: changed, tree: delegationTreeOf(changed) };
+}
+
