@@ -127,6 +127,8 @@ export class Publisher {
     const chosen = untilDelegation(chooseChanges(open, this.#suspectsTurn));
     const [edit] = chosen.filter(({ kind }) => kind === "delegate");
     const isDue = due.force || due.roles.length > 0;
+    // While online keys change, targets is the ceremony's; the edit and what came after it wait.
+    if (edit !== undefined && !isDue && this.#head.rotation !== undefined) return ceremony === "slice";
     const outcome = edit === undefined || isDue
       ? await this.#publishOne(hold, this.#head, edit === undefined ? chosen : [], due, nowMs)
       : await this.#delegate(hold, this.#head, edit);
