@@ -80,6 +80,7 @@ async function assemble({ config, version, trial, died }: ServiceOptions, parts:
   const telemetry = createTelemetry({ level: config.log.level, clock: systemClock });
   const database = await openSqlite({ file: paths.database, broken: died });
   parts.defer(() => database.close());
+  await endDeadLease(database);
   const storage = await openPosixStorage({ directory: paths.metadata });
   parts.defer(() => storage.close());
   if (trial) await mkdir(paths.files, { recursive: true });
@@ -123,6 +124,12 @@ async function assemble({ config, version, trial, died }: ServiceOptions, parts:
     paths,
     stop: () => parts.disposeAsync(),
   };
+}
+
+/** The directory lock is ours, so whoever holds the lease is dead: a crash need not cost the rest of its time. */
+async function endDeadLease(database: Database): Promise<void> {
+  const { lease } = await database.publisher();
+  if (lease.holder !== "") await database.releaseLease(lease).catch(() => undefined);
 }
 
 function originOf(scheme: string, { address, family, port }: AddressInfo): string {

@@ -123,11 +123,14 @@ describe("rstuf serve", () => {
   }));
 
   test("a second start continues where the first was, also after SIGKILL", () => inFolder(async (folder) => {
-    const first = await serve(folder, ["--trial", "--bins", "4"]);
+    const first = await serve(folder, ["--trial", "--bins", "4"], { RSTUF_PUBLISHER_LEASE_MS: "600000" });
     const root = await (await fetch(`${first.origin}/metadata/1.root.json`)).text();
     await first.stop("SIGKILL");
-    const second = await serve(folder, ["--trial", "--bins", "8"]);
+    const second = await serve(folder, ["--trial", "--bins", "8"], { RSTUF_PUBLISHER_LEASE_MS: "600000" });
     try {
+      const body = JSON.stringify({ artifacts: [{ path: "a", info: { length: 1, hashes: { sha256: "ab".repeat(32) } } }] });
+      const added = await fetch(`${second.origin}/api/v1/artifacts/?wait=8`, { method: "POST", headers: { "content-type": "application/json" }, body });
+      assert.equal(((await added.json()) as { data: { state: string } }).data.state, "SUCCESS", "the dead process's lease is not waited out");
       assert.equal(await (await fetch(`${second.origin}/metadata/1.root.json`)).text(), root);
       assert.match(second.stdout(), /with 4 bins/);
     } finally {
