@@ -18,7 +18,7 @@ const TESTS_AT_LEAST = 1000;
 const TIME_OUT_MS = 15 * 60_000;
 /** Two files at a time also where Node would take the cores minus one. */
 const CONCURRENCY = 2;
-const GLOBS = ["src/**/*.test.ts", "test/{contract,golden,attacks,crash,recovery,e2e,docs}/**/*.test.ts"];
+const GLOBS = ["src/**/*.test.ts", "test/{contract,golden,attacks,crash,delegations,recovery,rotation,e2e,docs}/**/*.test.ts"];
 
 const flags = process.argv.slice(2).filter((argument) => argument.startsWith("-"));
 const globs = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));

@@ -3,7 +3,7 @@
 import { Type } from "typebox";
 import { signMetadata } from "../operations/sign-metadata.ts";
 import { stopSigning } from "../operations/stop-signing.ts";
-import { updateRoot, type UpdateRoot } from "../operations/update-root.ts";
+import { updateRoot } from "../operations/update-root.ts";
 import { submittedAnswer, type Resource } from "./routes.ts";
 import { dictionary, RawObject, submittedSchema, WaitQuery } from "./schemas.ts";
 

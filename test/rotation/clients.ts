@@ -1,0 +1,105 @@
+// Clients that poll through a change of keys: fresh, returning, and in flight.
+//
+// Whenever roots or timestamp changed each of them looks. A client in flight read the roots,
+// or the roots and the timestamp, at an earlier look no longer ago than a settle time.
+
+import assert from "node:assert/strict";
+import { TufError } from "../../src/tuf/errors.ts";
+import { TrustedSet } from "../../src/tuf/trusted-set.ts";
+import type { RotationStage } from "../fakes/rotation-stage.ts";
+
+interface Look {
+  /** The last moment at which things looked so. */
+  atMs: number;
+  readonly roots: readonly Buffer[];
+  readonly timestamp: Buffer;
+}
+
+interface Cache {
+  roots: number;
+  timestamp?: Buffer;
+  snapshot?: Buffer;
+}
+
+export class Clients {
+  readonly #stage: RotationStage;
+  readonly #looks: Look[] = [];
+  readonly #cache: Cache = { roots: 1 };
+  /** Walks that ended well. */
+  walks = 0;
+
+  constructor(stage: RotationStage) {
+    this.#stage = stage;
+  }
+
+  /** All clients look now. @throws what any of them is refused */
+  look(): void {
+    const { storage, clock } = this.#stage;
+    const timestamp = storage.peek("timestamp.json");
+    if (timestamp === undefined) return;
+    const now: Look = { atMs: clock.monotonic(), roots: this.#roots(), timestamp };
+    const settleMs = this.#stage.deps.policy.settleMs;
+    const last = this.#looks.at(-1);
+    if (last?.roots.length === now.roots.length && last.timestamp.equals(timestamp)) {
+      last.atMs = now.atMs;
+      return;
+    }
+    this.#walk("fresh", now.roots, now.timestamp, undefined);
+    for (const earlier of this.#looks) {
+      if (now.atMs - earlier.atMs >= settleMs) continue;
+      this.#walk(`in flight since ${String(earlier.atMs)}, with roots`, earlier.roots, now.timestamp, undefined);
+      this.#walk(`in flight since ${String(earlier.atMs)}, with its timestamp`, earlier.roots, earlier.timestamp, undefined);
+    }
+    this.#walk("returning", now.roots, now.timestamp, this.#cache);
+    this.#looks.push(now);
+  }
+
+  #roots(): readonly Buffer[] {
+    const roots: Buffer[] = [];
+    for (let version = 1; ; version++) {
+      const bytes = this.#stage.storage.peek(`${String(version)}.root.json`);
+      if (bytes === undefined) return roots;
+      roots.push(bytes);
+    }
+  }
+
+  #walk(who: string, roots: readonly Buffer[], timestamp: Buffer, cache: Cache | undefined): void {
+    try {
+      const [first, ...others] = roots;
+      assert(first, "root 1 is there");
+      const trusted = new TrustedSet(first, { now: this.#stage.clock.now() });
+      for (const root of others) trusted.updateRoot(root);
+      // 5.3.11: who finds the keys of timestamp or snapshot changed gives up what it stored.
+      const known = cache !== undefined && cache.roots === roots.length;
+      if (known && cache.timestamp !== undefined) trusted.updateTimestamp(cache.timestamp);
+      else if (cache?.timestamp !== undefined) tolerate(() => trusted.updateTimestamp(cache.timestamp!), "threshold");
+      tolerate(() => trusted.updateTimestamp(timestamp), "timestamp-equal");
+      if (cache?.snapshot !== undefined) tolerate(() => trusted.updateSnapshot(cache.snapshot!, { trusted: true }), "snapshot-version", "threshold");
+      const snapshot = this.#read(`${String(trusted.timestamp!.signed.meta["snapshot.json"].version)}.snapshot.json`);
+      trusted.updateSnapshot(snapshot);
+      const { meta } = trusted.snapshot!.signed;
+      for (const file of ["targets.json", ...Object.keys(meta).filter((name) => name !== "targets.json")]) {
+        const role = file.slice(0, -".json".length);
+        trusted.updateTargets(this.#read(`${String(meta[file]!.version)}.${file}`), role, role === "targets" ? "root" : "targets");
+      }
+      if (cache !== undefined) Object.assign(cache, { roots: roots.length, timestamp, snapshot });
+      this.walks += 1;
+    } catch (error) {
+      throw new Error(`the client ${who} is refused at ${String(this.#stage.clock.monotonic())}: ${String(error)}`, { cause: error });
+    }
+  }
+
+  #read(name: string): Buffer {
+    const bytes = this.#stage.storage.peek(name);
+    assert(bytes, `${name} is missing`);
+    return bytes;
+  }
+}
+
+function tolerate(act: () => unknown, ...codes: readonly string[]): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof TufError) || !codes.includes(error.code)) throw error;
+  }
+}
