@@ -3,7 +3,6 @@
 
 import type { NewChange } from "../ports/database.ts";
 import { delegationFaults, type DelegationEdit, type WantedDelegations } from "../roles/custom-delegations.ts";
-import { canonicalString } from "../tuf/canonical.ts";
 import type { Json } from "../tuf/documents.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
@@ -21,7 +20,8 @@ export async function changeDelegations(deps: OperationDeps, edit: DelegationEdi
   const wanted: DelegationEdit = edit.action === "delete" ? checkedNames(edit) : await checked(deps, edit);
   const now = deps.clock.now();
   const task = { id: newTaskId(deps.random), kind: "metadata_delegation", createdMs: now, request: { roles: wanted.roles.map(({ name }) => name) } } as const;
-  const change: NewChange = { kind: "delegate", role: "targets", path: "", fragment: canonicalString(wanted as unknown as Json) };
+  // Not canonical JSON: that leaves the line feeds of a PEM bare, and nobody could read it back.
+  const change: NewChange = { kind: "delegate", role: "targets", path: "", fragment: JSON.stringify(wanted) };
   return submit(deps, { task, changes: [change], held: false }, idempotency);
 }
 

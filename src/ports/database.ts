@@ -38,7 +38,7 @@ export interface NewChange {
   readonly role: string;
   /** The target path; empty for `refresh` and `delegate`. */
   readonly path: string;
-  /** Canonical JSON of the target (length, hashes, custom), or of the edit of a `delegate`; else empty. */
+  /** Canonical JSON of the target (length, hashes, custom), or the edit of a `delegate`, JSON; else empty. */
   readonly fragment: string;
 }
 

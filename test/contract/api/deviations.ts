@@ -63,3 +63,43 @@ export const ARTIFACT_DEVIATIONS: readonly Deviation[] = [
     instead: ONLINE_ACCEPTED,
   })),
 ];
+
+const SIGNED_BY_PEOPLE = "Signatures of people for delegated roles: such roles are refused in this release, so the replayed ones are signed by the online key, and nothing waits.";
+const PROCESSED = (task_id: string, details: unknown) => ({
+  task_id, state: "SUCCESS",
+  result: { message: "Metadata Delegation Processed", status: true, task: "metadata_delegation", last_update: "2026-11-22T18:28:04.342357Z", details },
+});
+
+export const DELEGATION_DEVIATIONS: readonly Deviation[] = [
+  ...[3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 18, 19, 20, 21, 22].map((line) => ({ line, reason: SIGNED_BY_PEOPLE, skip: true as const })),
+  {
+    line: 25,
+    reason: "A role that nobody could ever sign is reported failed and not added; reasons are strings.",
+    instead: PROCESSED("7d405028ea334309b93f4f85263710fc", {
+      delegated_roles: ["beta", "on2"],
+      failed_roles: [{ role: "prod", reason: "role already exists" }, { role: "bad", reason: "If no keys assigned threshold must be 1" }],
+    }),
+  },
+  {
+    line: 28,
+    reason: "Failures only are listed, each once, by the role's name.",
+    instead: PROCESSED("92a98c26a6d34245922797b3ae06b228", { delegated_roles: ["beta"], failed_roles: [{ role: "nope", reason: "role nope doesn't exist." }] }),
+  },
+  {
+    line: 29,
+    reason: "A keyid without its key is refused at the door instead of failing the task.",
+    status: 422,
+    instead: { detail: [{ type: "value_error", loc: ["body", "delegations", "roles", 0, "keyids", 0], msg: "Value error, names a key that is not among the keys" }] },
+  },
+  ...[30, 31].map((line) => ({ line, reason: "The task of a request that was refused.", skip: true as const })),
+  { line: 37, reason: "A deleted name may be used again.", instead: PROCESSED("ba0a5e974c804dfea1bbab74016d868e", { delegated_roles: ["on2"], failed_roles: [] }) },
+  {
+    line: 40,
+    reason: "A recorded 500: the validator crashed on a role without paths. The field is named instead.",
+    status: 422,
+    instead: { detail: [{ type: "missing", loc: ["body", "delegations", "roles", 0, "paths"], msg: "Field required" }] },
+  },
+  { line: 42, reason: "A role without a lifetime gets that of targets instead of failing the task.", instead: PROCESSED("dd4f4d8cd1024a8ab761121e24fe2856", { delegated_roles: ["q"], failed_roles: [] }) },
+  { line: 45, reason: "delegated_roles is always a list.", instead: PROCESSED("281fccdcfe6e4cb296725e97f38a75ef", { delegated_roles: [], failed_roles: [] }) },
+  { line: 46, reason: SIGNED_BY_PEOPLE, instead: { message: "No metadata pending signing available" } },
+];

@@ -13,7 +13,7 @@ import type { SettingValue } from "../../../src/ports/database.ts";
 import { checkBootstrapRoot } from "../../../src/roles/bootstrap.ts";
 import { canonicalize } from "../../../src/tuf/canonical.ts";
 import { createPublisherStage, type Stage } from "../../fakes/publisher-stage.ts";
-import { ARTIFACT_DEVIATIONS, BOOTSTRAP_DEVIATIONS } from "./deviations.ts";
+import { ARTIFACT_DEVIATIONS, BOOTSTRAP_DEVIATIONS, DELEGATION_DEVIATIONS } from "./deviations.ts";
 import { createTestApi, HEADERS } from "./fixture.ts";
 import { replayTranscript, type ReplayTarget } from "./replay.ts";
 
@@ -69,6 +69,26 @@ function withOurKeys(text: string, stage: Stage): string {
   return replaced;
 }
 
+/** The transcript with the keys of people taken from the roles it delegates to, but for one that names a key it does not give. */
+function signedOnline(text: string): string {
+  return text.trim().split("\n").map((line) => {
+    const read = JSON.parse(line) as { request?: { json?: { delegations?: Recorded; settings?: { roles: { delegations?: Recorded } } } | null } };
+    const json = read.request?.json;
+    const { keys = {}, roles = [] } = json?.delegations ?? json?.settings?.roles.delegations ?? {};
+    for (const role of roles) {
+      if (role.keyids === undefined || role.keyids.length === 0 || !role.keyids.every((keyid) => Object.hasOwn(keys, keyid))) continue;
+      role.keyids = [];
+      role.threshold = 1;
+    }
+    return JSON.stringify(read);
+  }).join("\n");
+}
+
+interface Recorded {
+  readonly keys?: Readonly<Record<string, unknown>>;
+  readonly roles?: { keyids?: string[]; threshold?: number }[];
+}
+
 /** The signed roots that were posted. */
 function rootsOf(text: string): RecordedRoot[] {
   return text.trim().split("\n").flatMap((line) => {
@@ -94,6 +114,15 @@ describe("recorded transcripts", () => {
     const report = await replayTranscript(text, await targetOver(stage), BOOTSTRAP_DEVIATIONS);
     assert.deepEqual(report.faults, []);
     assert.equal(report.compared, 25);
+  });
+
+  test("custom-delegations is answered as recorded, as far as the online key signs", async () => {
+    const stage = createPublisherStage({ startMs: RECORDED_AT });
+    await stage.publisher.takeOver();
+    const text = signedOnline(withOurKeys(transcript("custom-delegations.jsonl"), stage));
+    const report = await replayTranscript(text, await targetOver(stage), DELEGATION_DEVIATIONS);
+    assert.deepEqual(report.faults, []);
+    assert.equal(report.compared, 47 - DELEGATION_DEVIATIONS.filter(({ skip }) => skip === true).length);
   });
 
   test("the recorded root verifies as it was signed", () => {

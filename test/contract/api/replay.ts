@@ -21,6 +21,8 @@ export interface Deviation {
   readonly status?: number;
   /** Instead of the recorded answer (or of a poll's data), compared like it. */
   readonly instead?: unknown;
+  /** Not sent, nor polled: there is nothing to compare. */
+  readonly skip?: true;
   /** Applied to the answer as recorded and as given before they are compared. */
   readonly adjust?: (answer: unknown) => unknown;
 }
@@ -57,6 +59,7 @@ export async function replayTranscript(text: string, target: ReplayTarget, devia
   for (const [number, line] of lines.entries()) {
     const deviation = deviations.find((row) => row.line === number);
     if (deviation !== undefined) used.add(deviation);
+    if (deviation?.skip === true) continue;
     const complain = (what: string): void => void faults.push(`line ${number} (${titleOf(line)}): ${what}`);
     if ("request" in line) await replayRequest(line, target, deviation, ids, complain);
     else await replayPoll(line, target, deviation, ids, complain);
