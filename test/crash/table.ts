@@ -20,7 +20,7 @@ export interface TableRow {
 
 /** Calls that store nothing: a failure is a failure, and late is as good as never. */
 export const isRead = (call: string): boolean =>
-  /^(?:database\.(?:publisher|head|envelope|roles?|settings?|now|dueGarbage|backlog|firstExpiry|rolesExpiringBefore|openChanges|openBatches|getTask|taskChanges|committed|listed|readTargets)|storage\.read \w+|signers\.open|signer\.sign \w+)$/.test(call);
+  /^(?:database\.(?:publisher|head|envelope|roles?|settings?|now|dueGarbage|backlog|firstExpiry|rolesExpiringBefore|signingEvents|openChanges|openBatches|getTask|taskChanges|committed|listed|readTargets)|storage\.read \w+|signers\.open|signer\.sign \w+)$/.test(call);
 
 const HEADING = "## Crash table";
 const COLUMNS = ["rule", "port call", "during", "not stored", "stored, reported failed", "killed after", "paused, resumed after a take-over"];
