@@ -105,6 +105,15 @@ describe("roles that people sign", () => {
     assert.deepEqual(world.targets().delegations?.roles?.map(({ name }) => name), ["first"]);
   });
 
+  test("a key that names the signer of another key ends the edit, and halts nothing", async () => {
+    const world = await bootstrapped();
+    const key: Key = { ...ANN.key, "x-rstuf-online-key-uri": "fn:online" };
+    const done = await world.delegate([{ name: "other", paths: ["other/*"], keyids: [ANN.keyid] }], { [ANN.keyid]: key });
+    assert.equal(done.state, "FAILURE");
+    assert.equal((await world.stage.database.publisher()).halted, undefined);
+    assert.equal((await world.add("first/b")).state, "SUCCESS");
+  });
+
   test("a key that names a signer this service does not have ends the edit, and halts nothing", async () => {
     const world = await bootstrapped();
     const key: Key = { ...ANN.key, "x-rstuf-online-key-uri": "fn:none" };

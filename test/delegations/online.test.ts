@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { keyidOf } from "../../src/tuf/keys.ts";
 import { DAY_MS } from "../fakes/publisher-stage.ts";
 import { person, createWorld, tufJs, type Role } from "./world.ts";
 
@@ -91,6 +92,28 @@ describe("a change of delegations", () => {
     const read = await world.stage.database.readTargets(head, ["stable", "nightly", "Rest_1"]);
     assert.deepEqual(Object.fromEntries([...read].map(([role, targets]) => [role, targets.map(({ path }) => path)])), { stable: ["nightly/c", "stable/a"], nightly: [], Rest_1: ["lts/b"] });
     assert.equal((await world.stage.database.role("stable"))?.expiresMs, world.stage.clock.now() + 3 * DAY_MS);
+    await world.fsck();
+  });
+
+  test("replaces the key of a role together with its envelope, in one head", async (context) => {
+    const world = await createWorld();
+    const js = await tufJs(context, world);
+    await world.bootstrap([STABLE, REST]);
+    await world.add("stable/a");
+    const back = world.returning();
+    await back.found("stable/a");
+    await js.found("stable/a");
+    const own = world.stage.signers.addEd25519("fn:own");
+    const keyid = keyidOf(own);
+    const { seq } = await world.stage.database.publisher();
+    assert.deepEqual((await world.update([{ ...STABLE, keyids: [keyid] }], { [keyid]: own })).details, { delegated_roles: ["stable"], failed_roles: [] });
+    assert.equal((await world.stage.database.publisher()).seq, seq + 1);
+    assert.deepEqual(world.targets().delegations?.roles?.[0]?.keyids, [keyid]);
+    assert.deepEqual(await back.found("stable/a"), ["stable/a"]);
+    assert.deepEqual(await js.found("stable/a"), ["stable/a"]);
+    await world.fsck();
+    await world.update([STABLE]);
+    assert.equal(Object.keys(world.targets().delegations?.keys ?? {}).includes(keyid), false);
     await world.fsck();
   });
 
