@@ -71,7 +71,7 @@ export class Ceremony {
       if (event.state === "cancelled") await dismiss(this.#deps, turn.hold, event);
       else if (event.kind === "bootstrap") continue;
       else if (event.state === "open") now = await this.#tend(turn, event, now);
-      else if (now.rotation?.phase !== "overlap") now = await this.#carryOut(turn, event, now);
+      else if (now.rotation?.phase !== "overlap" || now.rotation.event !== event.id) now = await this.#carryOut(turn, event, now);
     }
     return now.rotation === undefined ? now : this.#rotate(turn, events, now);
   }
@@ -91,7 +91,8 @@ export class Ceremony {
     if (refusal !== undefined) return await this.#refuse(turn, event, head, refusal, count);
     this.#retry.delete(event.id);
     await this.#tell(turn, pendingAnswers(event, count, clock.now()));
-    if (count === undefined || head.rotation !== undefined) return head;
+    // A change of keys that is under way comes first, but for a recovery: that ends it.
+    if (count === undefined || (head.rotation !== undefined && !isRecovery(event))) return head;
     await database.freezeEvent(turn.hold.lease, event.id, { bytes: signedFile(event, demandsOf(head.root, next.signed)), signatures: event.signatures.length });
     this.#deps.telemetry.log.info({ role: event.role, version: event.version, signatures: event.signatures.length }, "froze root");
     return await this.#carryOut(turn, await this.#read(event.id), head);
@@ -113,7 +114,7 @@ export class Ceremony {
     try {
       const bytes = count === undefined ? event.document : signedFile(event, demandsOf(head.root, parseEnvelope(event.document, "root").signed));
       const next = checkNextRoot(head.root, bytes, { now: clock.now(), allowUnportable: policy.allowUnportableKeys }).signed;
-      if (isRecovery(event)) requireNoOldKey(head.root, next);
+      if (isRecovery(event)) for (const old of [head.root, ...(head.also === undefined ? [] : [head.also])]) requireNoOldKey(old, next);
       for (const role of ONLINE_ROLES) await sealer.prove(role, { keys: next.keys, role: next.roles[role] });
       return undefined;
     } catch (error) {
@@ -242,10 +243,13 @@ export class Ceremony {
 
   /** New root, and everything signed by the new keys, in one head. Between root and timestamp clients fail closed. */
   async #replaceKeys({ publish }: CeremonyTurn, event: SigningEvent, next: Root, head: Head): Promise<Head> {
-    const old = onlineKeyOf(head.root);
     const online = onlineKeyOf(next);
-    const roles = old === undefined ? [] : rolesSignedBy(head.targets, old.keyid);
-    const targets = old === undefined || online === undefined ? {} : withDelegations(head.targets, (delegations) => handOver(delegations, old.keyid, online, "alone"));
+    // In the middle of a change of keys there are two old ones.
+    const before = onlineKeyOf(head.root)?.keyid;
+    const earlier = head.rotation?.phase === "bins" ? head.rotation.old : head.also === undefined ? undefined : onlineKeyOf(head.also)?.keyid;
+    const old = [before, earlier].filter((keyid) => keyid !== undefined);
+    const roles = [...new Set(old.flatMap((keyid) => rolesSignedBy(head.targets, keyid)))];
+    const targets = online === undefined ? {} : withDelegations(head.targets, (delegations) => old.reduce((so, keyid) => handOver(so, keyid, online, "alone"), delegations));
     const { also: _, rotation: __, ...rest } = head;
     const order = this.#order({ ...rest, ...targets, root: next }, ["targets", ...roles], { ...settingsOf(frozenRoot(event)), [ROTATION]: null });
     return await publish({

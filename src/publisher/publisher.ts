@@ -121,7 +121,7 @@ export class Publisher {
     if (ceremony === "other-head") return true;
     const due = clock.monotonic() >= this.#nextTick ? await this.#tick(hold, this.#head) : NOTHING_DUE;
     const open = await database.openChanges({ changes: this.#deps.policy.maxBatchChanges, bytes: this.#deps.policy.maxBatchBytes });
-    if (open.length === 0 && due.roles.length === 0 && !due.force) return false;
+    if (open.length === 0 && due.roles.length === 0 && !due.force) return ceremony === "slice";
     await this.#spaceOut();
     this.#suspectsTurn = !this.#suspectsTurn;
     const chosen = untilDelegation(chooseChanges(open, this.#suspectsTurn));
@@ -132,7 +132,7 @@ export class Publisher {
     const outcome = edit === undefined || isDue
       ? await this.#publishOne(hold, this.#head, edit === undefined ? chosen : [], due, nowMs)
       : await this.#delegate(hold, this.#head, edit);
-    return outcome || open.length > 0;
+    return outcome || open.length > 0 || ceremony === "slice";
   }
 
   /** Roots that are signed, and online keys that change. A change of keys goes on in slices, between which artifacts are published. */

@@ -154,7 +154,7 @@ describe("an online-key rotation", () => {
     await stage.publisher.turn();
     assert.deepEqual(await stage.database.setting("rotation").then(isBins), true, "the bins are not all done");
     assert.equal((await stage.ended(added)).state, "SUCCESS");
-    await stage.settleAll();
+    while (await stage.publisher.turn());
     await assertDone(stage, clients, task, next, 2048);
   });
 
@@ -223,6 +223,26 @@ describe("a recovery from a compromise", () => {
     assert.deepEqual(steps.slice(-2), ["create 2.root.json", "replace timestamp.json"]);
     assert.match(steps.at(-3) ?? "", /snapshot/);
   });
+
+  for (const settles of [1, 2]) {
+    test(`ends a change of keys that is under way, after ${String(settles)} settle time(s)`, async () => {
+      const { stage, next } = await started(2048);
+      stage.storage.hooks = {};
+      await stage.update(signedBy(stage.plan(2, { online: next }), stage.holders[0]!));
+      while (await stage.publisher.turn());
+      for (let phase = 0; phase < settles; phase++) {
+        await stage.clock.advance(stage.deps.policy.settleMs);
+        await stage.publisher.turn();
+      }
+      assert.notEqual((await stage.database.setting("rotation")) ?? null, null);
+      const last = stage.signers.addEd25519("fn:last");
+      stage.signers.remove("fn:online");
+      stage.signers.remove("fn:next");
+      const task = await stage.update(signedBy(stage.plan(3, { online: last }), stage.holders[0]!), true);
+      while (await stage.publisher.turn());
+      await assertDone(stage, new Clients(stage), task, last, 2048);
+    });
+  }
 
   test("is refused while any old online key stays", async () => {
     const { stage } = await started(4);
