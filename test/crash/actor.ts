@@ -1,6 +1,7 @@
 // A publisher of a world, as a process: it runs, it can be paused, killed, and its calls can be
 // made to fail. Every call it makes is remembered.
 
+import type { PublisherDeps } from "../../src/publisher/deps.ts";
 import { Publisher } from "../../src/publisher/publisher.ts";
 import { failure, faultyDatabase, faultySigners, faultyStorage, never, type FaultHooks, type PortCall } from "../fakes/faults.ts";
 import type { World } from "./world.ts";
@@ -37,8 +38,8 @@ export class Actor {
   #open: (() => void) | undefined;
   #running: Promise<void> | undefined;
 
-  /** `also`: hooks that run outermost, for a scheduler. */
-  constructor(world: World, also: FaultHooks = {}) {
+  /** `also`: hooks that run outermost, for a scheduler. `work`: what it does instead of publishing. */
+  constructor(world: World, also: FaultHooks = {}, work?: (deps: PublisherDeps) => Promise<void>) {
     this.world = world;
     const hooks = this.#hooks(also);
     const { clock } = world;
@@ -50,8 +51,11 @@ export class Actor {
       clock: { now: () => clock.now() + this.skewMs, monotonic: () => clock.monotonic(), sleep: clock.sleep.bind(clock) },
     };
     this.publisher = new Publisher(deps);
+    this.#work = () => (work === undefined ? this.publisher.run(this.#stop.signal) : work(deps));
   }
   readonly publisher: Publisher;
+  readonly #work: () => Promise<void>;
+  #ended = false;
 
   /** Failed calls are answered only after `letFail`: there is a moment to look around. */
   holdFailures(): void {
@@ -61,7 +65,7 @@ export class Actor {
   #failures = Promise.resolve();
 
   start(): this {
-    this.#running = this.publisher.run(this.#stop.signal).catch((error: unknown) => { this.failed = error; });
+    this.#running = this.#work().catch((error: unknown) => { this.failed = error; }).finally(() => { this.#ended = true; });
     return this;
   }
 
@@ -77,6 +81,11 @@ export class Actor {
 
   get stopped(): boolean {
     return this.#stop.signal.aborted;
+  }
+
+  /** Whether it came to its end, well or not. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   get dead(): boolean {

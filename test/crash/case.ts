@@ -14,8 +14,8 @@ export interface Fault {
   readonly at: number | { readonly call: string; readonly nth: number };
 }
 
-/** B: as clients saw it before; N: anything newer; –: no repository. */
-type Letter = "B" | "N" | "–";
+/** B: as clients saw it before; N: anything newer; O: older, of a database that lost commits; –: no repository. */
+type Letter = "B" | "N" | "O" | "–";
 
 /** What there is when the fault was met, and before anybody does anything about it. */
 export interface Facts {

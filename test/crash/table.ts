@@ -18,9 +18,12 @@ export interface TableRow {
   readonly cells: readonly { readonly kind: FaultKind; readonly expected: string }[];
 }
 
+/** No call, but what befalls the database: it happens to a publisher that is dead, or stands still. */
+export const COMMITS_LOST = "commits lost";
+
 /** Calls that store nothing: a failure is a failure, and late is as good as never. */
 export const isRead = (call: string): boolean =>
-  /^(?:database\.(?:publisher|head|envelope|roles?|settings?|now|dueGarbage|backlog|firstExpiry|rolesExpiringBefore|signingEvents|openChanges|openBatches|getTask|taskChanges|committed|listed|readTargets)|storage\.read \w+|signers\.open|signer\.sign \w+)$/.test(call);
+  /^(?:database\.(?:publisher|head|envelope|roles?|settings?|now|dueGarbage|backlog|firstExpiry|rolesExpiringBefore|signingEvents|openChanges|pendingChanges|openBatches|getTask|taskChanges|committed|listed|readTargets)|storage\.read \w+|signers\.open|signer\.sign \w+)$/.test(call);
 
 const HEADING = "## Crash table";
 const COLUMNS = ["rule", "port call", "during", "not stored", "stored, reported failed", "killed after", "paused, resumed after a take-over"];
@@ -45,6 +48,7 @@ function rowsOf(cells: readonly string[]): readonly TableRow[] {
 }
 
 function cellsOf(call: string, { notStored, failed, killed, paused }: Readonly<Record<"notStored" | "failed" | "killed" | "paused", string>>): TableRow["cells"] {
+  if (call === COMMITS_LOST && notStored === "–" && failed === "–") return [{ kind: "killed", expected: killed }, { kind: "paused before", expected: paused }];
   if (isRead(call) !== (failed === "–")) throw new Error(`${call} ${isRead(call) ? "stores nothing that could be" : "may be stored and"} reported failed`);
   const cells: { kind: FaultKind; expected: string }[] = [
     { kind: "not stored", expected: notStored },

@@ -19,7 +19,7 @@ import { begin, emptyCache, finish, isExpired, isStillSo, visit, type Cache, typ
 import { Model } from "./model.ts";
 
 const WRITES = new Set([
-  "accept", "takeLease", "renewLease", "releaseLease", "halt", "cut", "allocate", "adopt", "stageResults", "stageTaskResults",
+  "accept", "takeLease", "renewLease", "releaseLease", "halt", "cut", "allocate", "stageAdopted", "adopt", "stageResults", "stageTaskResults",
   "commit", "markVisible", "fold", "dropBatch", "endTasks", "forgetGarbage", "forgetBefore",
 ]);
 const LIMITS = { changes: 1_000_000, bytes: 1_000_000_000 };
