@@ -134,7 +134,7 @@ for (const killed of [false, true]) {
     if (killed) {
       await service.kill();
       await disk.fill();
-      await assert.rejects(service.revive(), /ended with 1 before it was ready\n.*(?:ENOSPC; free some space|the disk is full)/);
+      await assert.rejects(service.revive(), /ended with 1 before it was ready[^]*\nrstuf: .*(?:ENOSPC; free some space|the disk is full)/);
     } else {
       // Publishing has no room, or the lease none to be renewed.
       assert.match(await service.halted(), /ENOSPC; free some space|the disk is full|no publisher leads/);

@@ -5,6 +5,7 @@ import { Worker } from "node:worker_threads";
 import type { SqliteConnector } from "../../drivers/database/sqlite/sqlite.ts";
 import type { FileSignersOptions } from "../../drivers/signer/file/signers.ts";
 import type { TelemetryOptions } from "../../drivers/telemetry/pino/telemetry.ts";
+import { AppError } from "../../lib/app-error.ts";
 import type { Metrics } from "../../ports/telemetry.ts";
 import type { PublisherPolicy } from "../../publisher/deps.ts";
 
@@ -18,6 +19,8 @@ export interface PublisherOrder {
 
 export type FromPublisher =
   | { readonly is: "ready" }
+  /** Storage cannot be used; the thread ends. */
+  | { readonly is: "refused"; readonly code: string; readonly message: string }
   | { readonly is: "metric"; readonly name: keyof Metrics; readonly values: readonly unknown[] };
 
 export interface PublisherThread {
@@ -36,6 +39,7 @@ export async function startPublisher(order: PublisherOrder, metrics: Metrics, di
   await new Promise<void>((resolve, reject) => {
     worker.on("message", (message: FromPublisher) => {
       if (message.is === "ready") resolve();
+      else if (message.is === "refused") reject(new AppError(message.code, message.message));
       else (metrics[message.name] as (...values: unknown[]) => void)(...message.values);
     });
     worker.once("error", (error: Error) => {

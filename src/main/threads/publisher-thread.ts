@@ -11,6 +11,8 @@ import { connectSqlite } from "../../drivers/database/sqlite/sqlite.ts";
 import { createFileSigners } from "../../drivers/signer/file/signers.ts";
 import { openPosixStorage } from "../../drivers/storage/posix/storage.ts";
 import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
+import { AppError } from "../../lib/app-error.ts";
+import type { Storage } from "../../ports/storage.ts";
 import type { Metrics } from "../../ports/telemetry.ts";
 import { Publisher } from "../../publisher/publisher.ts";
 import type { FromPublisher, PublisherOrder } from "./publisher-link.ts";
@@ -25,8 +27,7 @@ const metrics = new Proxy({} as Metrics, {
   get: (_, name: keyof Metrics) => (...values: unknown[]) => { say({ is: "metric", name, values }); },
 });
 const environment = processEnvironment();
-const storage = await openPosixStorage({ directory: order.metadataDirectory });
-await storage.prove();
+const storage = await openProved(order.metadataDirectory);
 const database = connectSqlite(order.database);
 const publisher = new Publisher({
   database,
@@ -45,3 +46,15 @@ await publisher.run(stopping.signal);
 await storage.close();
 await database.close();
 port.close();
+
+/** What storage refuses is told in its own words: an error loses its class on the way out of a thread. */
+async function openProved(directory: string): Promise<Storage> {
+  try {
+    const opened = await openPosixStorage({ directory });
+    await opened.prove();
+    return opened;
+  } catch (error) {
+    if (error instanceof AppError) say({ is: "refused", code: (error as AppError).code, message: error.message });
+    throw error;
+  }
+}
