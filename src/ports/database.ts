@@ -224,6 +224,8 @@ export type ChangeOutcome = "apply" | "absorbed" | "not-found" | "set-aside";
 
 export interface CutChange {
   readonly id: number;
+  /** Whose it is: a database that lost its last commits hands ids out again, and then this is another change. */
+  readonly task: string;
   readonly outcome: ChangeOutcome;
   /** The role it is applied to now; differs from the door's when delegations changed. */
   readonly role: string;

@@ -178,7 +178,7 @@ class AdoptionOf {
         ...(targets.envelope === undefined ? [] : [{ role: "targets", version: targets.envelope.signed.version, bytes: targets.envelope.bytes }]),
       ],
       counter: this.#counter,
-      changes: [...this.#ended.values()].map(({ id, outcome, role }): CutChange => ({ id, outcome, role })),
+      changes: [...this.#ended.values()].map(({ id, task, outcome, role }): CutChange => ({ id, task, outcome, role })),
       results,
       ...(press.length === 0 ? {} : { press: { task: { id: this.#deps.random.hex(16), kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles: press } }, roles: press } }),
       garbageNotBeforeMs: Math.max(expiresMs, this.#baseExpiresMs) + policy.edgeStaleMs + DAY_MS,

@@ -85,4 +85,4 @@ function pressedBy(role: string, tree: DelegationTree): readonly string[] {
   return role === "targets" || tree.custom.some(({ name }) => name === role) || (tree.bins !== undefined && isBinName(tree.bins.prefix, tree.bins.bitLength, role)) ? [role] : [];
 }
 
-export const cutOf = (plan: Plan): CutChange[] => plan.changes.map(({ id, outcome, role }) => ({ id, outcome, role }));
+export const cutOf = (plan: Plan): CutChange[] => plan.changes.map(({ id, task, outcome, role }) => ({ id, task, outcome, role }));

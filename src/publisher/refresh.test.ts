@@ -48,6 +48,25 @@ describe("refresh", () => {
     });
   }
 
+  test("files that a timestamp reaches stay until it has expired, an edge has let it go, and a day more", async () => {
+    const stage = createPublisherStage();
+    await stage.bootstrap(2, { timestamp: 1 });
+    const first = stage.storage.names().filter((name) => /bins-|snapshot/.test(name));
+    await stage.add(["a", "b", "c", "d", "e", "f"]);
+    await stage.settle();
+    // The first timestamp lives a day, an edge may lag a day (edgeStaleMs), and a day on top.
+    for (let hour = 1; hour <= 3 * 24; hour++) {
+      const names = new Set(stage.storage.names());
+      for (const name of first) assert.ok(names.has(name), `${name} went in hour ${String(hour)}`);
+      await stage.clock.advance(HOUR_MS);
+      await stage.settle();
+    }
+    await stage.clock.advance(2 * HOUR_MS);
+    await stage.settle();
+    const names = new Set(stage.storage.names());
+    assert.ok(first.every((name) => !names.has(name)), "and then they go");
+  });
+
   test("after a jump of 40 days everything is fresh before anything else", async () => {
     const stage = createPublisherStage();
     await stage.bootstrap(16);

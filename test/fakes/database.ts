@@ -345,7 +345,7 @@ class Memory implements MemoryDatabase {
       const all = new Map([...state.tasks.values()].flatMap((task) => task.changes).map((change) => [change.id, change]));
       const cuts = batch.changes.map((cut) => {
         const change = all.get(cut.id);
-        if (!change || !isOpen(change)) throw new DatabaseError("stale-base", `change ${String(cut.id)} is no longer open`);
+        if (change?.task.id !== cut.task || !isOpen(change)) throw new DatabaseError("stale-base", `change ${String(cut.id)} is no longer open`);
         all.delete(cut.id);
         return { cut, change };
       });
@@ -611,7 +611,7 @@ class Memory implements MemoryDatabase {
       const all = new Map([...state.tasks.values()].flatMap((task) => task.changes).map((change) => [change.id, change]));
       const cuts = adoption.changes.map((cut) => {
         const change = all.get(cut.id);
-        if (!change || !(isOpen(change) || isUnseen(state, change.batch))) throw new DatabaseError("stale-base", `change ${String(cut.id)} is no longer open`);
+        if (change?.task.id !== cut.task || !(isOpen(change) || isUnseen(state, change.batch))) throw new DatabaseError("stale-base", `change ${String(cut.id)} is no longer open`);
         return { cut, change };
       });
 

@@ -100,7 +100,7 @@ export const adoptCases: readonly Case[] = [
       await database.stageAdopted(held, id(90), "bins-0", [{ path: "c", fragment: c?.fragment ?? "" }]);
       await database.adopt(held, adoptionOf(head, {
         roles: [stored("bins-0", 100)],
-        changes: [{ id: c?.id ?? 0, outcome: "apply", role: "bins-0" }, { id: e?.id ?? 0, outcome: "set-aside", role: "bins-0" }],
+        changes: [{ id: c?.id ?? 0, task: id(2), outcome: "apply", role: "bins-0" }, { id: e?.id ?? 0, task: id(3), outcome: "set-aside", role: "bins-0" }],
         results: [{ task: id(3), result: { ...success(), state: "FAILURE" } }],
       }));
       assert.deepEqual(paths(await open(database)), ["d"]);
@@ -187,7 +187,7 @@ export const adoptCases: readonly Case[] = [
       await cutAndStage(database, held, { batch: id(41) });
       await refuses("stale-base", database.adopt(held, adoptionOf(head)));
       await database.dropBatch(held, id(41), false);
-      const change = { id: 999, outcome: "apply", role: "bins-0" } as const;
+      const change = { id: 999, task: id(2), outcome: "apply", role: "bins-0" } as const;
       await refuses("stale-base", database.adopt(held, adoptionOf(head, { roles: [stored("bins-0", 100)], changes: [change] })));
       assert.equal((await database.publisher()).seq, 1);
       assert.deepEqual(await listed(database, "bins-0"), { "bins-0": ["a"] });

@@ -14,7 +14,7 @@ export const batchCases: readonly Case[] = [
       const mine = await lease(database);
       await accept(database, 1, [add("a", "bins-1"), add("b"), add("c")]);
       const changes = await open(database);
-      const cut = { id: id(40), base: "", changes: changes.slice(0, 2).map((change) => ({ id: change.id, outcome: "apply", role: change.role } as const)), roles: ["bins-0", "bins-1"] };
+      const cut = { id: id(40), base: "", changes: changes.slice(0, 2).map((change) => ({ id: change.id, task: change.task, outcome: "apply", role: change.role } as const)), roles: ["bins-0", "bins-1"] };
       assert.deepEqual({ ...await database.cut(mine, cut) }, { firstVersion: 1 });
       assert.equal((await other.publisher()).counter, 4);
       for (const db of [database, other]) assert.deepEqual(paths(await open(db)), ["c"]);
@@ -49,16 +49,17 @@ export const batchCases: readonly Case[] = [
     },
   },
   {
-    name: "a cut on a head that moved, or of a change no longer open, is refused and changes nothing",
+    name: "a cut on a head that moved, or of a change no longer open or of another task, is refused and changes nothing",
     run: async ({ database }) => {
       const mine = await lease(database);
       await accept(database, 1, [add("a"), add("b"), add("c")]);
-      const [a, b, c] = (await open(database)).map((change) => ({ id: change.id, outcome: "apply", role: change.role } as const));
+      const [a, b, c] = (await open(database)).map((change) => ({ id: change.id, task: change.task, outcome: "apply", role: change.role } as const));
       await refuses("stale-base", database.cut(mine, { id: id(40), base: sha256("x"), changes: [a!], roles: ["bins-0"] }));
       await database.cut(mine, { id: id(41), base: "", changes: [a!], roles: ["bins-0"] });
       const before = await everything(database);
       await refuses("stale-base", database.cut(mine, { id: id(42), base: "", changes: [b!, a!], roles: ["bins-0"] }));
       await refuses("stale-base", database.cut(mine, { id: id(43), base: "", changes: [c!, { ...c!, id: 12345 }], roles: ["bins-0"] }));
+      await refuses("stale-base", database.cut(mine, { id: id(45), base: "", changes: [{ ...c!, task: id(2) }], roles: ["bins-0"] }));
       assert.deepEqual(await everything(database), before);
       await database.cut(mine, { id: id(44), base: "", changes: [b!, c!], roles: ["bins-0"] });
     },
@@ -68,7 +69,7 @@ export const batchCases: readonly Case[] = [
     run: async ({ database }) => {
       const mine = await lease(database);
       await accept(database, 1, Array.from({ length: 5000 }, (_, n) => add(`p${n}`)));
-      const changes = (await open(database)).map((change) => ({ id: change.id, outcome: "apply", role: change.role } as const));
+      const changes = (await open(database)).map((change) => ({ id: change.id, task: change.task, outcome: "apply", role: change.role } as const));
       await refuses("stale-base", database.cut(mine, { id: id(40), base: "", changes: [...changes, { ...changes[0]!, id: 1e9 }], roles: ["bins-0"] }));
       assert.equal((await open(database)).length, 5000);
       assert.deepEqual(await database.openBatches(), []);

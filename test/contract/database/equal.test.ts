@@ -57,7 +57,7 @@ async function trace(subject: Subject, plan: readonly Step[]): Promise<unknown[]
         const batch = id(1000 + batches++);
         const { head: base } = await db.publisher();
         const { firstVersion: first } = await db.cut(mine, {
-          id: batch, base, roles, changes: changes.map((change) => ({ id: change.id, role: change.role, outcome: change.held ? "absorbed" : "apply" })),
+          id: batch, base, roles, changes: changes.map((change) => ({ id: change.id, task: change.task, role: change.role, outcome: change.held ? "absorbed" : "apply" })),
         });
         await db.stageResults(mine, batch, roles.map((role, i) => pressed(role, first + i, first)));
         cut = { batch, base, first, roles, tasks: [...new Set(changes.map(({ task }) => task))] };

@@ -94,7 +94,7 @@ export async function cutAndStage(db: Database, held: Lease, plan: Plan): Promis
   const { head: base } = await db.publisher();
   const roleOf = plan.roleOf ?? ((change: OpenChange): string => change.role);
   const changes = (plan.changes ?? await open(db)).map((change): CutChange =>
-    ({ id: change.id, outcome: plan.outcomeOf?.(change) ?? "apply", role: roleOf(change) }));
+    ({ id: change.id, task: change.task, outcome: plan.outcomeOf?.(change) ?? "apply", role: roleOf(change) }));
   const roles = plan.roles ?? [...new Set(changes.map(({ role }) => role))].sort();
   const { firstVersion: first } = await db.cut(held, { id: plan.batch, base, changes, roles });
   await db.stageResults(held, plan.batch, roles.map((role, i) => pressed(role, first + i)));

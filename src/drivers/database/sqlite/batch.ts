@@ -68,7 +68,8 @@ export function bind(db: Connection, batch: number, changes: readonly CutChange[
   const tasks = new TaskFinder(db);
   let bytes = 0;
   for (const change of changes) {
-    const bound = tasks.of(change.id)?.held === 2 ? undefined : db.get(
+    const task = tasks.of(change.id);
+    const bound = task?.id !== change.task || task.held === 2 ? undefined : db.get(
       "UPDATE change SET batch = ?, outcome = ?, cut_role = nullif(?, role) WHERE no = ? AND batch IS NULL RETURNING bytes",
       batch, change.outcome, change.role, change.id,
     );
