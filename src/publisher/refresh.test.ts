@@ -1,39 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createPublisherStage, DAY_MS, HOUR_MS, type Stage } from "../../test/fakes/publisher-stage.ts";
-import { shareOf } from "../roles/refresh.ts";
-
-/** Live roles other than root with the least time left, hours. */
-async function leastHoursLeft(stage: Stage): Promise<number> {
-  const expiries = [...(await stage.database.firstExpiry())].filter(([kind]) => kind !== "root").map(([, expires]) => expires);
-  return (Math.min(...expiries) - stage.clock.now()) / HOUR_MS;
-}
-
-/** New role files since the last call, by publish. */
-function pressedSince(stage: Stage, seen: Set<string>): string[] {
-  const fresh = stage.storage.names().filter((name) => !seen.has(name) && !/(snapshot|timestamp|root)\.json$/.test(name));
-  for (const name of stage.storage.names()) seen.add(name);
-  return fresh;
-}
+import { apart } from "../../test/fakes/apart.ts";
+import { createPublisherStage, DAY_MS, HOUR_MS } from "../../test/fakes/publisher-stage.ts";
+import { leastHoursLeft, type Year } from "../../test/simulation/year.ts";
 
 describe("refresh", () => {
   test("through 400 days hour by hour no role is ever in its last hour, and no tick presses more than twice its share", async () => {
-    const bins = 64;
-    const stage = createPublisherStage();
-    await stage.bootstrap(bins, { bins: 7, targets: 30 });
-    await stage.add(["in/one/bin"]);
-    await stage.settle();
-    const seen = new Set<string>(stage.storage.names());
-    const share = shareOf(bins + 1, 7 * DAY_MS, stage.deps.policy.refresh);
-    for (let hour = 0; hour < 400 * 24; hour++) {
-      await stage.clock.advance(HOUR_MS);
-      await stage.settle();
-      const left = await leastHoursLeft(stage);
-      assert.ok(left > 1, `hour ${String(hour)}: ${String(left)} h left`);
-      const pressed = pressedSince(stage, seen).length;
-      assert.ok(pressed <= 2 * share, `hour ${String(hour)}: ${String(pressed)} pressed, share ${String(share)}`);
-    }
-    assert.ok(stage.storage.names().length < 64 * 3 + 24 * 8, "retention keeps the folder bounded");
+    const bins = 32;
+    const { leastHoursLeft: least, mostPressed, share, files } = await apart<Year>(import.meta.resolve("../../test/simulation/year.ts"), "year", 400, bins);
+    assert.ok(least > 1, `${String(least)} h left`);
+    assert.ok(mostPressed <= 2 * share, `${String(mostPressed)} pressed, share ${String(share)}`);
+    assert.ok(files < bins * 3 + 24 * 8, "retention keeps the folder bounded");
   });
 
   for (const days of [1, 2]) {

@@ -46,6 +46,13 @@ export async function simulate(seed: number): Promise<Outcome> {
   }
 }
 
+/** One after another, until one breaks a promise; that one is the last. */
+export async function simulateUntilBroken(from: number, count: number): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (let seed = from; seed < from + count && outcomes.at(-1)?.violation === undefined; seed++) outcomes.push(await simulate(seed));
+  return outcomes;
+}
+
 class Schedule {
   readonly #seed: number;
   readonly #random;
