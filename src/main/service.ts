@@ -14,11 +14,11 @@ import type { MetadataFiles } from "../api/metadata-files.ts";
 import type { Config } from "../config/schema.ts";
 import { systemClock, systemRandom } from "../drivers/clock/system/clock.ts";
 import { openSqlite } from "../drivers/database/sqlite/sqlite.ts";
-import { openPosixStorage } from "../drivers/storage/posix/storage.ts";
 import { createTelemetry } from "../drivers/telemetry/pino/telemetry.ts";
 import { readiness } from "../operations/readiness.ts";
 import type { Database } from "../ports/database.ts";
 import { apiSettingsOf, publisherPolicyOf } from "./settings.ts";
+import { openStorage, storageOrderOf } from "./storage.ts";
 import { trialFiles } from "./trial-files.ts";
 import { startPublisher } from "./threads/publisher-link.ts";
 
@@ -81,14 +81,14 @@ async function assemble({ config, version, trial, died }: ServiceOptions, parts:
   const database = await openSqlite({ file: paths.database, broken: died });
   parts.defer(() => database.close());
   await endDeadLease(database);
-  const storage = await openPosixStorage({ directory: paths.metadata });
+  const storage = await openStorage(storageOrderOf(config));
   parts.defer(() => storage.close());
   if (trial) await mkdir(paths.files, { recursive: true });
 
   const publisher = await startPublisher(
     {
       database: database.connector(),
-      metadataDirectory: paths.metadata,
+      storage: storageOrderOf(config),
       signers: { keyDir: config.keyDir, allow: config.signers.allow, password: config.signers.password?.reveal(), passwordFile: config.signers.passwordFile },
       logLevel: config.log.level,
       policy: publisherPolicyOf(config),

@@ -8,10 +8,11 @@ import type { TelemetryOptions } from "../../drivers/telemetry/pino/telemetry.ts
 import { AppError } from "../../lib/app-error.ts";
 import type { Metrics } from "../../ports/telemetry.ts";
 import type { PublisherPolicy } from "../../publisher/deps.ts";
+import type { StorageOrder } from "../storage.ts";
 
 export interface PublisherOrder {
   readonly database: SqliteConnector;
-  readonly metadataDirectory: string;
+  readonly storage: StorageOrder;
   readonly signers: Omit<FileSignersOptions, "env">;
   readonly logLevel: TelemetryOptions["level"];
   readonly policy: PublisherPolicy;

@@ -9,12 +9,12 @@ import { processEnvironment } from "../../config/environment.ts";
 import { systemClock, systemRandom } from "../../drivers/clock/system/clock.ts";
 import { connectSqlite } from "../../drivers/database/sqlite/sqlite.ts";
 import { createFileSigners } from "../../drivers/signer/file/signers.ts";
-import { openPosixStorage } from "../../drivers/storage/posix/storage.ts";
 import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
 import { AppError } from "../../lib/app-error.ts";
 import type { Storage } from "../../ports/storage.ts";
 import type { Metrics } from "../../ports/telemetry.ts";
 import { Publisher } from "../../publisher/publisher.ts";
+import { openStorage, type StorageOrder } from "../storage.ts";
 import type { FromPublisher, PublisherOrder } from "./publisher-link.ts";
 
 const port = parentPort;
@@ -27,7 +27,7 @@ const metrics = new Proxy({} as Metrics, {
   get: (_, name: keyof Metrics) => (...values: unknown[]) => { say({ is: "metric", name, values }); },
 });
 const environment = processEnvironment();
-const storage = await openProved(order.metadataDirectory);
+const storage = await openProved(order.storage);
 const database = connectSqlite(order.database);
 const publisher = new Publisher({
   database,
@@ -48,9 +48,9 @@ await database.close();
 port.close();
 
 /** What storage refuses is told in its own words: an error loses its class on the way out of a thread. */
-async function openProved(directory: string): Promise<Storage> {
+async function openProved(place: StorageOrder): Promise<Storage> {
   try {
-    const opened = await openPosixStorage({ directory });
+    const opened = await openStorage(place);
     await opened.prove();
     return opened;
   } catch (error) {
