@@ -2,6 +2,7 @@
 
 import type { Targets } from "../tuf/documents.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
+import { belowIn, NESTED, stampIn } from "../roles/below.ts";
 import { delegationTreeOf, ownerOf, type DelegationTree } from "../roles/delegation.ts";
 import type { Database } from "../ports/database.ts";
 
@@ -13,10 +14,13 @@ export interface Owners {
   current(): Promise<(path: string) => string | undefined>;
   /** Top-level targets now; undefined before bootstrap. */
   targets(): Promise<Targets | undefined>;
+  /** Who delegates to whom now; undefined before bootstrap. */
+  tree(): Promise<DelegationTree | undefined>;
 }
 
 interface Known {
   readonly version: number;
+  readonly stamp: string;
   readonly targets: Targets;
   readonly tree: DelegationTree;
 }
@@ -26,9 +30,11 @@ export function createOwners(database: Database): Owners {
   const read = async (): Promise<Known | undefined> => {
     const envelope = await database.envelope("targets");
     if (envelope === undefined) return undefined;
-    if (cached?.version !== envelope.version) {
+    const nested = await database.setting(NESTED);
+    const stamp = stampIn(nested);
+    if (cached?.version !== envelope.version || cached.stamp !== stamp) {
       const targets: Targets = parseEnvelope(envelope.bytes, "targets").signed;
-      cached = { version: envelope.version, targets, tree: delegationTreeOf(targets) };
+      cached = { version: envelope.version, stamp, targets, tree: delegationTreeOf(targets, belowIn(nested)) };
     }
     return cached;
   };
@@ -39,6 +45,9 @@ export function createOwners(database: Database): Owners {
     },
     async targets() {
       return (await read())?.targets;
+    },
+    async tree() {
+      return (await read())?.tree;
     },
   };
 }

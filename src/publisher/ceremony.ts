@@ -11,18 +11,20 @@
 import { reasonOf } from "../lib/app-error.ts";
 import type { SettingValue, SigningEvent } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
-import { delegationTreeOf, binsOf } from "../roles/delegation.ts";
-import { handOver, rolesSignedBy } from "../roles/delegation-keys.ts";
+import { NESTED, settingOf } from "../roles/below.ts";
+import { needsPeople } from "../roles/custom-delegations.ts";
+import { belowOf, binsOf } from "../roles/delegation.ts";
+import { delegatesTo, handOver, rolesSignedBy } from "../roles/delegation-keys.ts";
 import { RoleError } from "../roles/errors.ts";
-import { changesOnlineKeys, checkNextRoot, demandsOf, onlineKeyOf, requireNoOldKey } from "../roles/root-update.ts";
+import { changesOnlineKeys, checkNextRoot, demandsOf, onlineKeyOf, requireNoOldKey, type OnlineKey } from "../roles/root-update.ts";
 import { ONLINE_ROLES } from "../roles/root-rules.ts";
 import { completedAt } from "../roles/signing-event.ts";
-import type { Root, Targets } from "../tuf/documents.ts";
+import type { Root } from "../tuf/documents.ts";
 import { parseEnvelope, type ParsedEnvelope } from "../tuf/parse.ts";
 import { dismiss, finishedAnswers, pendingAnswers, refusedAnswers, signedFile } from "./answers.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
-import type { Head } from "./head.ts";
+import { authorityOf, redelegated, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import { planBatch, type Plan } from "./plan.ts";
 import type { PublishOrder } from "./publish.ts";
@@ -215,18 +217,18 @@ export class Ceremony {
     const old = head.also === undefined ? undefined : onlineKeyOf(head.also);
     const next = onlineKeyOf(head.root);
     const { also: _, rotation: __, ...rest } = head;
-    if (old === undefined || next === undefined || rolesSignedBy(head.targets, old.keyid).length === 0) {
+    if (old === undefined || next === undefined || rolesSignedBy(head.tree, old.keyid).length === 0) {
       return await publish(this.#order(rest, ["targets"], { [ROTATION]: null }));
     }
     const rotation: Rotation = { phase: "bins", old: old.keyid, next: 0 };
-    const targets = withDelegations(head.targets, (delegations) => handOver(delegations, old.keyid, next, "both"));
-    return await publish(this.#order({ ...rest, ...targets, rotation }, ["targets"], { [ROTATION]: rotation }));
+    const handed = handedOver({ ...rest, rotation }, [old.keyid], next, "both");
+    return await publish(this.#order(handed.head, ["targets", ...handed.changed], { [ROTATION]: rotation, ...this.#nested(handed.changed, handed.head) }));
   }
 
   // ---- rule 21
 
   async #nextBins({ publish }: CeremonyTurn, head: Head, rotation: Extract<Rotation, { phase: "bins" }>): Promise<Head> {
-    const roles = rolesSignedBy(head.targets, rotation.old);
+    const roles = rolesSignedBy(head.tree, rotation.old);
     const bins = new Set(binsOf(head.tree));
     const slice = roles.filter((role) => bins.has(role)).slice(rotation.next, rotation.next + SLICE_BINS);
     if (slice.length > 0) {
@@ -235,8 +237,8 @@ export class Ceremony {
     }
     const next = onlineKeyOf(head.root);
     const { rotation: _, ...rest } = head;
-    const targets = next === undefined ? {} : withDelegations(head.targets, (delegations) => handOver(delegations, rotation.old, next, "alone"));
-    return await publish(this.#order({ ...rest, ...targets }, ["targets", ...roles.filter((role) => !bins.has(role))], { [ROTATION]: null }));
+    const handed = handedOver(rest, [rotation.old], next, "alone");
+    return await publish(this.#order(handed.head, ["targets", ...handed.changed, ...roles.filter((role) => !bins.has(role))], { [ROTATION]: null, ...this.#nested(handed.changed, handed.head) }));
   }
 
   // ---- rule 22
@@ -248,15 +250,22 @@ export class Ceremony {
     const before = onlineKeyOf(head.root)?.keyid;
     const earlier = head.rotation?.phase === "bins" ? head.rotation.old : head.also === undefined ? undefined : onlineKeyOf(head.also)?.keyid;
     const old = [before, earlier].filter((keyid) => keyid !== undefined);
-    const roles = [...new Set(old.flatMap((keyid) => rolesSignedBy(head.targets, keyid)))];
-    const targets = online === undefined ? {} : withDelegations(head.targets, (delegations) => old.reduce((so, keyid) => handOver(so, keyid, online, "alone"), delegations));
+    const roles = [...new Set(old.flatMap((keyid) => rolesSignedBy(head.tree, keyid)))];
     const { also: _, rotation: __, ...rest } = head;
-    const order = this.#order({ ...rest, ...targets, root: next }, ["targets", ...roles], { ...settingsOf(frozenRoot(event)), [ROTATION]: null });
+    const handed = handedOver(rest, old, online, "alone");
+    const settings = { ...settingsOf(frozenRoot(event)), [ROTATION]: null, ...this.#nested(handed.changed, handed.head) };
+    const order = this.#order({ ...handed.head, root: next }, ["targets", ...handed.changed, ...roles], settings);
     return await publish({
       ...order,
       also: { ...order.also, envelopes: [{ role: "root", version: event.version, bytes: frozenRoot(event).bytes }], endsEvent: event.id },
       tasks: finishedAnswers(event, order.nowMs),
     });
+  }
+
+  /** What is to be kept of delegations below targets, if they are among those that changed. */
+  #nested(changed: readonly string[], { tree }: Head): Readonly<Record<string, SettingValue>> {
+    if (changed.every((name) => name === "targets")) return {};
+    return { [NESTED]: settingOf(belowOf(tree), this.#deps.random.hex(8)) as unknown as SettingValue };
   }
 
   #order(head: Head, refresh: readonly string[], settings: Readonly<Record<string, SettingValue>>): PublishOrder & { readonly also: NonNullable<PublishOrder["also"]> } {
@@ -272,9 +281,10 @@ function frozenRoot(event: SigningEvent): ParsedEnvelope<"root"> {
 
 const settingsOf = (root: ParsedEnvelope<"root">): Record<string, SettingValue> => rootSettings(root.signed, JSON.parse(root.bytes.toString()) as SettingValue);
 
-function withDelegations(targets: Targets, change: (delegations: NonNullable<Targets["delegations"]>) => Targets["delegations"]): Pick<Head, "targets" | "tree"> {
-  const delegations = targets.delegations === undefined ? undefined : change(targets.delegations);
-  const changed: Targets = delegations === undefined ? targets : { ...targets, delegations };
-  return { targets: changed, tree: delegationTreeOf(changed) };
+/** The delegations of roles that people sign are theirs: what those say stays, and so does the old key there. */
+function handedOver(head: Head, old: readonly string[], next: OnlineKey | undefined, how: "both" | "alone"): ReturnType<typeof redelegated> {
+  return redelegated(head, (delegations, delegator) => {
+    if (next === undefined || needsPeople(authorityOf(head, delegator))) return delegations;
+    return old.reduce((so, keyid) => (delegatesTo(so, keyid) ? handOver(so, keyid, next, how) : so), delegations);
+  });
 }
-

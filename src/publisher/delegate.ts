@@ -100,7 +100,7 @@ async function prove(sealer: Sealer, head: Head, role: string): Promise<void> {
 
 /** @throws RoleError `delegations-refused` in a repository of bins */
 function contextOf(deps: PublisherDeps, head: Head): EditContext {
-  if (head.tree.bins !== undefined) throw new RoleError("delegations-refused", "the repository uses hash bin delegation, and custom target delegations can't be added to it");
+  if (head.tree.bins.length > 0) throw new RoleError("delegations-refused", "the repository uses hash bin delegation, and custom target delegations can't be added to it");
   const { keys, roles } = head.root;
   const keyid = roles.timestamp.keyids.find((id) => onlineUriOf(keys[id]) !== undefined);
   const key = keyid === undefined ? undefined : keys[keyid];

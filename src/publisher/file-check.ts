@@ -6,7 +6,7 @@
 // What is not as committed is pressed again under a new version: a name is never written twice.
 
 import { StorageError } from "../ports/storage.ts";
-import { binsOf } from "../roles/delegation.ts";
+import { rolesOf } from "../roles/delegation.ts";
 import { sha256Hex } from "../tuf/crypto.ts";
 import type { PublisherDeps } from "./deps.ts";
 import type { Due } from "./due.ts";
@@ -20,7 +20,7 @@ export class FileCheck {
 
   /** Roles to press again; `force` for the snapshot. Everything committed is folded. @throws StorageError when storage does not answer */
   async due(deps: PublisherDeps, head: Head): Promise<Due> {
-    const others = [...head.tree.custom.map(({ name }) => name), ...binsOf(head.tree)];
+    const others = rolesOf(head.tree);
     const from = this.#next < others.length ? this.#next : 0;
     this.#next = from + ROLES_PER_TICK;
     const roles: string[] = [];

@@ -4,12 +4,13 @@
 // carried along from publish to publish. Never trusted across a change of lease.
 
 import type { Database, PublisherState } from "../ports/database.ts";
+import { belowIn, NESTED } from "../roles/below.ts";
 import { delegationTreeOf, type DelegationTree } from "../roles/delegation.ts";
 import { expiryPolicyOf, type ExpiryPolicy } from "../roles/policy.ts";
 import { SnapshotBook, type SnapshotHashes } from "../roles/snapshot.ts";
-import type { Key, RoleKeys, Root, Targets } from "../tuf/documents.ts";
+import type { Delegations, Root, Targets } from "../tuf/documents.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
-import { delegationOf } from "../tuf/threshold.ts";
+import { delegationIn, delegationOf } from "../tuf/search.ts";
 import { otherRootOf, rotationOf, type Rotation } from "./rotation.ts";
 import type { RoleAuthority } from "./seal.ts";
 
@@ -53,26 +54,44 @@ export async function readHead(database: Database, state: PublisherState, hashes
     ...(also === undefined ? {} : { also }),
     ...(rotation === undefined ? {} : { rotation }),
     targets: document,
-    tree: delegationTreeOf(document),
+    tree: delegationTreeOf(document, belowIn(settings[NESTED])),
     book: new SnapshotBook(entries, hashes),
     expiry: expiryPolicyOf(settings),
     timestampExpiresMs: committed.expiresMs,
   };
 }
 
-/** Who may sign `role` in this head: top-level roles by root, all others by targets. */
-export function authorityOf(head: { readonly root: Root; readonly targets: Targets }, role: string): RoleAuthority {
-  const delegation = delegationOf(head.root, role) ?? delegationOf(head.targets, role);
-  if (delegation === undefined) throw new Error(`nobody delegates to ${role}`);
-  const { keys, role: roleKeys }: { keys: { readonly [keyid: string]: Key }; role: RoleKeys } = delegation;
-  return { keys, role: roleKeys };
+/** Who may sign `role` in this head: top-level roles by root, all others by whoever delegates to them. */
+export function authorityOf({ root, tree }: Pick<Head, "root" | "tree">, role: string): RoleAuthority {
+  const top = delegationOf(root, role);
+  if (top !== undefined) return top;
+  for (const { delegations } of tree.delegators.values()) {
+    const delegation = delegationIn(delegations, role);
+    if (delegation !== undefined) return delegation;
+  }
+  throw new Error(`nobody delegates to ${role}`);
 }
 
 /** Everybody who must be able to verify `role` in this head: while online keys change, clients of two roots. */
-export function authoritiesOf(head: Pick<Head, "root" | "also" | "targets">, role: string): readonly RoleAuthority[] {
+export function authoritiesOf(head: Pick<Head, "root" | "also" | "tree">, role: string): readonly RoleAuthority[] {
   const own = authorityOf(head, role);
   if (head.also === undefined || delegationOf(head.root, role) === undefined) return [own];
-  return [own, authorityOf({ root: head.also, targets: head.targets }, role)];
+  return [own, authorityOf({ root: head.also, tree: head.tree }, role)];
+}
+
+/** `head` with other delegations, and the roles whose documents say something else then. */
+export function redelegated(head: Head, change: (delegations: Delegations, delegator: string) => Delegations): { readonly head: Head; readonly changed: readonly string[] } {
+  const changed: string[] = [];
+  const after = new Map<string, Delegations>();
+  for (const [name, { delegations }] of head.tree.delegators) {
+    const next = change(delegations, name);
+    if (next !== delegations) changed.push(name);
+    after.set(name, next);
+  }
+  if (changed.length === 0) return { head, changed };
+  const top = after.get("targets");
+  const targets: Targets = top === undefined ? head.targets : { ...head.targets, delegations: top };
+  return { head: { ...head, targets, tree: delegationTreeOf(targets, after) }, changed };
 }
 
 export const kindOf = (head: Head, role: string): "targets" | "bins" | "delegated" =>

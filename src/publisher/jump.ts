@@ -5,6 +5,7 @@
 // must be above what was published since the backup, and is best generous.
 
 import type { PublisherDeps } from "./deps.ts";
+import { belowIn, NESTED } from "../roles/below.ts";
 import { delegationTreeOf } from "../roles/delegation.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import type { LeaseHold } from "./lease-hold.ts";
@@ -21,8 +22,8 @@ export async function jump({ database, clock, random, telemetry }: Pick<Publishe
   const targets = await database.envelope("targets");
   if (targets === undefined) return undefined;
   const counter = await database.allocate(hold.lease, by, 0) + by - 1;
-  const tree = delegationTreeOf(parseEnvelope(targets.bytes, "targets").signed);
-  const roles = ["targets", ...tree.custom.map(({ name }) => name), ...(tree.bins === undefined ? [] : ["bins"]), "snapshot", "timestamp"];
+  const tree = delegationTreeOf(parseEnvelope(targets.bytes, "targets").signed, belowIn(await database.setting(NESTED)));
+  const roles = ["targets", ...tree.custom.map(({ name }) => name), ...(tree.bins.length === 0 ? [] : ["bins"]), "snapshot", "timestamp"];
   const task = random.hex(16);
   await database.accept({
     task: { id: task, kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles } },

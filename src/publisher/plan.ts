@@ -82,7 +82,7 @@ export function planBatch(input: PlanInput): Plan {
 function pressedBy(role: string, tree: DelegationTree): readonly string[] {
   if (role === "snapshot" || role === "timestamp" || role === "root") return [];
   if (role === "bins") return binsOf(tree);
-  return role === "targets" || tree.custom.some(({ name }) => name === role) || (tree.bins !== undefined && isBinName(tree.bins.prefix, tree.bins.bitLength, role)) ? [role] : [];
+  return role === "targets" || tree.custom.some(({ name }) => name === role) || tree.bins.some(({ prefix, bitLength }) => isBinName(prefix, bitLength, role)) ? [role] : [];
 }
 
 export const cutOf = (plan: Plan): CutChange[] => plan.changes.map(({ id, task, outcome, role }) => ({ id, task, outcome, role }));

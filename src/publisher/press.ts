@@ -106,7 +106,7 @@ async function pressRole(sealer: Sealer, order: PressOrder, role: string, versio
   if (refused.length > 0) {
     throw new Unpressable(role, refused, new RoleError("path-order", `clients would order ${refused.join(", ")} differently beside the role's other paths`));
   }
-  const delegations = role === "targets" ? head.targets.delegations : undefined;
+  const delegations = head.tree.delegators.get(role)?.delegations;
   try {
     const canonical = pressTargets({ version, expires: expires.text, targets, ...(delegations === undefined ? {} : { delegations }) });
     return fileOf(role, version, await sealer.seal(role, canonical, ...authoritiesOf(head, role)), expires.ms);

@@ -12,7 +12,7 @@ import { parseEnvelope, SPEC_VERSION } from "../tuf/parse.ts";
 import { isInBinNameSpace, patternFaults, roleNameFaults } from "../tuf/paths.ts";
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import { onlineUriOf } from "./bootstrap.ts";
-import { BINS_PREFIX } from "./delegation.ts";
+import { BINS_PREFIX, delegationTreeOf } from "./delegation.ts";
 import { longestWalk } from "./overlap.ts";
 
 /** How many of each one repository may have. Patterns are compared in pairs. */
@@ -226,7 +226,7 @@ function tooMuch(roles: readonly DelegatedRole[]): string | undefined {
   const { roles: most, patterns } = DELEGATION_LIMITS;
   if (roles.length > most) return `there would be ${String(roles.length)} delegated roles; at most ${String(most)} are allowed`;
   if (patternsOf(roles) > patterns) return `there would be more than ${String(patterns)} path patterns`;
-  const walk = longestWalk(roles);
+  const walk = longestWalk(delegationTreeOf({ delegations: { keys: {}, roles } }));
   return walk <= LONGEST_WALK ? undefined : `a client could have to ask ${String(walk)} roles for one path; clients give up after ${String(LONGEST_WALK)}: make patterns narrower, or roles before it terminating`;
 }
 

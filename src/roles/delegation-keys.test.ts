@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Delegations, Key, Targets } from "../tuf/documents.ts";
-import { binDelegations } from "./delegation.ts";
+import type { Delegations, Key } from "../tuf/documents.ts";
+import { binDelegations, delegationTreeOf } from "./delegation.ts";
 import { handOver, rolesSignedBy } from "./delegation-keys.ts";
 
 const key = (digit: string): Key => ({ keytype: "ed25519", scheme: "ed25519", keyval: { public: digit.repeat(64) } });
 const NEXT = { keyid: "new", key: key("b") };
-const targets = (delegations: Delegations): Targets => ({ _type: "targets", spec_version: "1.0.31", version: 1, expires: "2030-01-01T00:00:00Z", targets: {}, delegations });
+const treeOf = (delegations: Delegations) => delegationTreeOf({ delegations });
 
 for (const style of ["succinct", "classic"] as const) {
   describe(`bins in ${style} style`, () => {
@@ -14,8 +14,8 @@ for (const style of ["succinct", "classic"] as const) {
     const keyids = (delegations: Delegations) => delegations.succinct_roles?.keyids ?? delegations.roles?.[3]?.keyids;
 
     test("are listed while the old key signs them", () => {
-      assert.deepEqual(rolesSignedBy(targets(before), "old"), ["bins-0", "bins-1", "bins-2", "bins-3"]);
-      assert.deepEqual(rolesSignedBy(targets(before), "other"), []);
+      assert.deepEqual(rolesSignedBy(treeOf(before), "old"), ["bins-0", "bins-1", "bins-2", "bins-3"]);
+      assert.deepEqual(rolesSignedBy(treeOf(before), "other"), []);
     });
 
     test("list both keys, the new one first, and then the new one alone", () => {
@@ -41,5 +41,5 @@ test("roles that need several signatures keep the old key", () => {
     roles: [{ name: "prod", keyids: ["old", "person"], threshold: 2, terminating: true, paths: ["prod/*"] }],
   };
   assert.deepEqual(handOver(mixed, "old", NEXT, "alone"), { ...mixed });
-  assert.deepEqual(rolesSignedBy(targets(mixed), "old"), []);
+  assert.deepEqual(rolesSignedBy(treeOf(mixed), "old"), []);
 });

@@ -1,22 +1,26 @@
-// How roles delegated to an online key move to another one (rules 21, 22).
+// How roles delegated to an online key move to another one (rules 21, 22), at any depth.
 
 import type { Delegations, Key, RoleKeys } from "../tuf/documents.ts";
-import { binsOf, delegationTreeOf } from "./delegation.ts";
+import { namesIn, type DelegationTree } from "./delegation.ts";
 import type { OnlineKey } from "./root-update.ts";
-import type { Targets } from "../tuf/documents.ts";
 
 /** A role that `old` signs alone: it can be handed over without asking anybody. */
 const signedAloneBy = (role: RoleKeys, old: string): boolean => role.threshold === 1 && role.keyids.includes(old);
 
 /** The roles to press again once `old` no longer signs, in order: custom ones, then bins. */
-export function rolesSignedBy(targets: Targets, old: string): readonly string[] {
-  const { delegations } = targets;
-  if (delegations === undefined) return [];
-  const tree = delegationTreeOf(targets);
-  const custom = tree.custom.filter((role) => signedAloneBy(role, old)).map((role) => role.name);
-  const classic = delegations.roles?.find((role) => role.path_hash_prefixes !== undefined);
-  const bins = delegations.succinct_roles ?? classic;
-  return [...custom, ...(bins !== undefined && signedAloneBy(bins, old) ? binsOf(tree) : [])];
+export function rolesSignedBy(tree: DelegationTree, old: string): readonly string[] {
+  const custom = tree.custom.filter((role) => signedAloneBy(role, old)).map(({ name }) => name);
+  const bins = tree.bins.filter(({ delegator }) => {
+    const { succinct_roles: succinct, roles } = tree.delegators.get(delegator)?.delegations ?? {};
+    const all = succinct ?? roles?.find((role) => role.path_hash_prefixes !== undefined);
+    return all !== undefined && signedAloneBy(all, old);
+  });
+  return [...custom, ...bins.flatMap(namesIn)];
+}
+
+/** Whether something in `delegations` is to be handed over. */
+export function delegatesTo(delegations: Delegations, keyid: string): boolean {
+  return [...(delegations.roles ?? []), ...(delegations.succinct_roles === undefined ? [] : [delegations.succinct_roles])].some((role) => signedAloneBy(role, keyid));
 }
 
 /**

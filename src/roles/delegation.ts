@@ -1,59 +1,177 @@
-// Which role a path belongs to: the first one that a client's search would reach.
+// Who delegates to whom, and which role a path belongs to.
 //
-// The tree is read from the current top-level targets, so that door, publisher and
-// clients follow the same document.
+// A tree as clients walk it: top-level targets, custom roles with path patterns to any depth, and
+// hash bins below targets or below one of them. It is read from the documents in force, so that
+// door, publisher and clients follow the same ones. Names are unique in the whole tree.
+//
+// A path belongs to the role at the end of the line of first matches: of targets' delegations the
+// first that takes it, of that role's the first that takes it, and so on. Those above it in that
+// line list nothing a role below them takes. So a client's search, which asks a role before those
+// it delegates to (pre-order, TUF 5.6.7), finds the path, and finds it nowhere earlier.
 
 import { binOf, bitLengthOf, binNames, hashPrefixesOf } from "../tuf/bins.ts";
 import type { DelegatedRole, Delegations, Key, SuccinctRoles, Targets } from "../tuf/documents.ts";
 import { matchesPattern } from "../tuf/paths.ts";
+import { isMatchDisputed } from "./disputed.ts";
 
+/** What the names of the repository's own bins begin with. */
 export const BINS_PREFIX = "bins";
 
-export interface DelegationTree {
-  /** Explicit roles with path patterns, in order of priority. */
-  readonly custom: readonly DelegatedRole[];
-  /** Bins, last in the search: succinct or classic, they are named alike. */
-  readonly bins?: { readonly prefix: string; readonly bitLength: number };
+/** Of a role that carries bins of its own. */
+export const binsPrefixOf = (role: string): string => `${role}-bins`;
+
+/** A role with path patterns. */
+export interface TreeRole extends DelegatedRole {
+  /** Who delegates to it: `targets` or another such role. */
+  readonly parent: string;
 }
 
-export function delegationTreeOf(targets: Targets): DelegationTree {
-  const delegations = targets.delegations;
-  if (delegations === undefined) return { custom: [] };
+/** Hash bins, succinct or classic; they are named alike. A delegator has none or one such set. */
+export interface BinSet {
+  readonly delegator: string;
+  readonly prefix: string;
+  readonly bitLength: number;
+}
+
+/** What one role delegates. */
+export interface Delegator {
+  readonly delegations: Delegations;
+  /** In order of priority. */
+  readonly custom: readonly TreeRole[];
+  /** Last in the search. */
+  readonly bins?: BinSet;
+}
+
+export interface DelegationTree {
+  /** By name: targets first, whoever delegates before those it delegates to. */
+  readonly delegators: ReadonlyMap<string, Delegator>;
+  /** Roles with path patterns, at any depth, in the order in which a search may reach them. */
+  readonly custom: readonly TreeRole[];
+  /** Every set of bins, in that order. */
+  readonly bins: readonly BinSet[];
+}
+
+/** Delegations of roles other than targets, by the role that delegates. */
+export type Below = ReadonlyMap<string, Delegations>;
+
+export const NOTHING_BELOW: Below = new Map();
+
+export function delegationTreeOf(targets: Pick<Targets, "delegations">, below: Below = NOTHING_BELOW): DelegationTree {
+  const delegators = new Map<string, Delegator>();
+  const custom: TreeRole[] = [];
+  const bins: BinSet[] = [];
+  const visit = (name: string, delegations: Delegations | undefined): void => {
+    if (delegations === undefined || delegators.has(name)) return;
+    const delegator = delegatorOf(name, delegations);
+    delegators.set(name, delegator);
+    for (const role of delegator.custom) {
+      custom.push(role);
+      visit(role.name, below.get(role.name));
+    }
+    if (delegator.bins !== undefined) bins.push(delegator.bins);
+  };
+  visit("targets", targets.delegations);
+  return { delegators, custom, bins };
+}
+
+function delegatorOf(name: string, delegations: Delegations): Delegator {
   if (delegations.succinct_roles !== undefined) {
     const { name_prefix, bit_length } = delegations.succinct_roles;
-    return { custom: [], bins: { prefix: name_prefix, bitLength: bit_length } };
+    return { delegations, custom: [], bins: { delegator: name, prefix: name_prefix, bitLength: bit_length } };
   }
   const roles = delegations.roles ?? [];
+  const custom = roles.filter((role) => role.paths !== undefined).map((role) => ({ ...role, parent: name }));
   const classic = roles.filter((role) => role.path_hash_prefixes !== undefined);
-  const custom = roles.filter((role) => role.paths !== undefined);
-  return classic.length < 2 ? { custom } : { custom, bins: { prefix: BINS_PREFIX, bitLength: bitLengthOf(classic.length) } };
+  if (classic.length < 2) return { delegations, custom };
+  const prefix = classic[0]?.name.replace(/-[0-9a-f]+$/, "") ?? BINS_PREFIX;
+  return { delegations, custom, bins: { delegator: name, prefix, bitLength: bitLengthOf(classic.length) } };
 }
 
-/** The role that lists `path`, or undefined when no delegation takes it. */
+/**
+ * The role that lists `path`, or undefined when no role takes it, or when clients would not agree where
+ * to look for it (`disputed.ts`). A custom role that delegates keeps what none of those below it takes.
+ */
 export function ownerOf(tree: DelegationTree, path: string): string | undefined {
-  for (const role of tree.custom) {
-    if (role.paths?.some((pattern) => matchesPattern(pattern, path)) === true) return role.name;
+  let owner: string | undefined;
+  let disputed = false;
+  for (let at = tree.delegators.get("targets"); at !== undefined; ) {
+    let next: TreeRole | undefined;
+    for (const role of at.custom) {
+      const match = matchOf(role, path);
+      if (match === "disputed") disputed = true;
+      if (match !== "yes") continue;
+      next = role;
+      break;
+    }
+    if (next === undefined) {
+      if (at.bins !== undefined) owner = binOf(at.bins.prefix, at.bins.bitLength, path);
+      break;
+    }
+    owner = next.name;
+    at = tree.delegators.get(next.name);
   }
-  return tree.bins === undefined ? undefined : binOf(tree.bins.prefix, tree.bins.bitLength, path);
+  return owner === undefined || (disputed && !searchOf(tree, path).includes(owner)) ? undefined : owner;
 }
 
-/** Every bin of the tree, in order. */
+/** Whether clients ask `role` about `path`: all do, none does, or some. */
+function matchOf(role: DelegatedRole, path: string): "yes" | "no" | "disputed" {
+  let match: "no" | "disputed" = "no";
+  for (const pattern of role.paths ?? []) {
+    if (!matchesPattern(pattern, path)) continue;
+    if (!isMatchDisputed(pattern, path)) return "yes";
+    match = "disputed";
+  }
+  return match;
+}
+
+/** The roles, targets aside, that a client which matches generously asks about `path`, in order. */
+export function searchOf(tree: DelegationTree, path: string): readonly string[] {
+  const visited: string[] = [];
+  /** Answers whether the search ends there. */
+  const visit = (name: string): boolean => {
+    const delegator = tree.delegators.get(name);
+    for (const role of delegator?.custom ?? []) {
+      if (matchOf(role, path) === "no") continue;
+      visited.push(role.name);
+      if (visit(role.name) || role.terminating) return true;
+    }
+    if (delegator?.bins === undefined) return false;
+    visited.push(binOf(delegator.bins.prefix, delegator.bins.bitLength, path));
+    return true;
+  };
+  visit("targets");
+  return visited;
+}
+
+/** Every bin, in order. */
 export function binsOf(tree: DelegationTree): readonly string[] {
-  return tree.bins === undefined ? [] : [...binNames(tree.bins.prefix, tree.bins.bitLength)];
+  return tree.bins.flatMap(namesIn);
+}
+
+export const namesIn = ({ prefix, bitLength }: BinSet): string[] => [...binNames(prefix, bitLength)];
+
+/** Every role that `tree` delegates to. */
+export function rolesOf(tree: DelegationTree): readonly string[] {
+  return [...tree.custom.map(({ name }) => name), ...binsOf(tree)];
+}
+
+/** What is delegated by roles other than targets. */
+export function belowOf(tree: DelegationTree): Below {
+  return new Map([...tree.delegators].filter(([name]) => name !== "targets").map(([name, { delegations }]) => [name, delegations]));
 }
 
 /** Succinct bins (TAP 15) serve python-tuf, tuf-js and go-tuf; classic ones serve tough and older clients. */
 export type BinsStyle = "succinct" | "classic";
 
 /** Delegates to `bins` (a power of two, 2 - 16,384) bins, all under one online key. */
-export function binDelegations(bins: number, style: BinsStyle, online: { readonly keyid: string; readonly key: Key }): Delegations {
+export function binDelegations(bins: number, style: BinsStyle, online: { readonly keyid: string; readonly key: Key }, prefix: string = BINS_PREFIX): Delegations {
   const keys = { [online.keyid]: online.key };
   const bitLength = bitLengthOf(bins);
   if (style === "succinct") {
-    const succinct_roles: SuccinctRoles = { keyids: [online.keyid], threshold: 1, bit_length: bitLength, name_prefix: BINS_PREFIX };
+    const succinct_roles: SuccinctRoles = { keyids: [online.keyid], threshold: 1, bit_length: bitLength, name_prefix: prefix };
     return { keys, succinct_roles };
   }
-  const roles = [...binNames(BINS_PREFIX, bitLength)].map((name, index): DelegatedRole => ({
+  const roles = [...binNames(prefix, bitLength)].map((name, index): DelegatedRole => ({
     name,
     keyids: [online.keyid],
     threshold: 1,

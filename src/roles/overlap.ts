@@ -1,31 +1,58 @@
 // How many roles a client may have to ask for one path.
 //
-// Two patterns that surely match no path in common are told apart by their segments: as many of
-// them, and of each pair neither beginnings nor ends that differ. What can't be told apart counts
-// as overlapping, so that the answer is never too low.
+// A search is pre-order: a role, those it delegates to, then the next role; it ends after a
+// terminating one and what is below it. Two patterns that surely match no path in common are told
+// apart by their segments: as many of them, and of each pair neither beginnings nor ends that
+// differ. What can't be told apart counts as overlapping, so that the answer is never too low.
 
-import type { DelegatedRole } from "../tuf/documents.ts";
+import type { DelegationTree } from "./delegation.ts";
 
-/** At most so many of `roles`, in their order of priority, are asked for any one path. */
-export function longestWalk(roles: readonly DelegatedRole[]): number {
-  const split = roles.map((role) => (role.paths ?? []).map((pattern) => pattern.split("/")));
+/** At most so many roles of `tree` are asked for any one path; targets is not counted, a bin is. */
+export function longestWalk(tree: DelegationTree): number {
+  const roles = inOrder(tree);
   let longest = 0;
-  for (const [at, patterns] of split.entries()) {
-    let walk = 1;
-    for (let before = 0; before < at; before++) {
-      if (roles[before]?.terminating === true) continue;
-      if (mayShare(split[before] ?? [], patterns)) walk++;
-    }
-    longest = Math.max(longest, walk);
+  for (const [at, role] of roles.entries()) {
+    // Whoever is asked before `role` about a path it takes: the roles above it, and of the others before it those that do not end the search.
+    const before = roles.slice(0, at).filter((other) => role.above.has(other.name) || (!other.ends && mayShare(other, role)));
+    // All of them may be asked about one path; nor is that more than the last of them and those before that one.
+    role.walk = 1 + Math.min(before.length, Math.max(0, ...before.map(({ walk }) => walk)));
+    longest = Math.max(longest, role.walk + (role.hasBins ? 1 : 0));
   }
-  return longest;
+  return Math.max(longest, tree.delegators.get("targets")?.bins === undefined ? 0 : 1 + Math.max(0, ...roles.filter(({ ends }) => !ends).map(({ walk }) => walk)));
 }
 
-function mayShare(some: readonly (readonly string[])[], others: readonly (readonly string[])[]): boolean {
-  return some.some((pattern) => others.some((other) => mayOverlap(pattern, other)));
+interface Asked {
+  readonly name: string;
+  readonly patterns: readonly (readonly string[])[];
+  readonly above: ReadonlySet<string>;
+  /** Nobody after it and those below it is asked. */
+  readonly ends: boolean;
+  readonly hasBins: boolean;
+  /** So many are asked, it the last. */
+  walk: number;
 }
 
-function mayOverlap(a: readonly string[], b: readonly string[]): boolean {
+function inOrder(tree: DelegationTree): Asked[] {
+  const above = new Map<string, ReadonlySet<string>>([["targets", new Set()]]);
+  return tree.custom.map((role) => {
+    const upwards = above.get(role.parent) ?? new Set<string>();
+    above.set(role.name, new Set([...upwards, role.name]));
+    const hasBins = tree.delegators.get(role.name)?.bins !== undefined;
+    return { name: role.name, patterns: (role.paths ?? []).map((pattern) => pattern.split("/")), above: upwards, ends: role.terminating || hasBins, hasBins, walk: 0 };
+  });
+}
+
+/** Whether some path may match a pattern of each. */
+export function mayOverlap(some: readonly string[], others: readonly string[]): boolean {
+  const split = (patterns: readonly string[]): string[][] => patterns.map((pattern) => pattern.split("/"));
+  return mayShare({ patterns: split(some) }, { patterns: split(others) });
+}
+
+function mayShare(some: Pick<Asked, "patterns">, others: Pick<Asked, "patterns">): boolean {
+  return some.patterns.some((pattern) => others.patterns.some((other) => mayMeet(pattern, other)));
+}
+
+function mayMeet(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((segment, at) => mayMatchOne(segment, b[at] ?? ""));
 }
 

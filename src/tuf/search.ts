@@ -19,8 +19,11 @@ export function delegationOf(delegator: Root | Targets, role: string): Delegator
   if (delegator._type === "root") {
     return isTopLevelRole(role) ? { keys: delegator.keys, role: delegator.roles[role] } : undefined;
   }
-  const { delegations } = delegator;
-  if (delegations === undefined) return undefined;
+  return delegator.delegations === undefined ? undefined : delegationIn(delegator.delegations, role);
+}
+
+/** The same, of what a targets role delegates. */
+export function delegationIn(delegations: Delegations, role: string): Delegator | undefined {
   const { keys, succinct_roles: succinct } = delegations;
   if (succinct !== undefined) {
     return isBinName(succinct.name_prefix, succinct.bit_length, role) ? { keys, role: succinct } : undefined;
