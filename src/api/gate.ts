@@ -9,11 +9,16 @@ import type { ApiSettings, ApiToken } from "./settings.ts";
 /** Probes come by address, from the machine's own supervisor; they tell nothing worth a rebinding. */
 const ANY_HOST: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
 
+/** Scrapes come by address too. A page that was rebound to us says its name, never an address. */
+const ANY_ADDRESS: ReadonlySet<string> = new Set(["/metrics"]);
+const ADDRESS = /^(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|\[[0-9a-f:.]+\])$/;
+
 /** A browser page whose DNS name was rebound to us still says its own name. @throws HttpRefusal 421 */
 export function checkHost(request: FastifyRequest, settings: ApiSettings): void {
   if (settings.allowedHosts === "any" || ANY_HOST.has(request.routeOptions.url ?? "")) return;
   const host = (request.headers.host ?? "").toLowerCase();
   const name = host.replace(/:[0-9]{1,5}$/, "");
+  if (ANY_ADDRESS.has(request.routeOptions.url ?? "") && ADDRESS.test(name)) return;
   const allowed = settings.allowedHosts.some((entry) => entry.toLowerCase() === host || entry.toLowerCase() === name);
   if (!allowed) throw new HttpRefusal(421, "foreign-host", "this service does not answer to that host name; see setting api.allowedHosts");
 }

@@ -20,7 +20,7 @@ export interface MetadataFiles {
 export function metadataFileRoutes(app: FastifyInstance, files: MetadataFiles, telemetry: Telemetry, disabled: DisabledEndpoints): void {
   const path = "/metadata/:name";
   if (disabled.has("GET", path) || disabled.has("GET", "/metadata")) return;
-  app.get<{ Params: { name: string } }>(path, async (request, reply) => {
+  const answer = async (request: FastifyRequest<{ Params: { name: string } }>, reply: FastifyReply): Promise<FastifyReply> => {
     try {
       const { name } = request.params;
       const file = METADATA_NAME.test(name) ? await files.read(name) : undefined;
@@ -31,7 +31,10 @@ export function metadataFileRoutes(app: FastifyInstance, files: MetadataFiles, t
       reportProblem(telemetry, request, problem, error);
       return sendProblem(request, reply, problem);
     }
-  });
+  };
+  app.get(path, answer);
+  // Who joins `.../metadata/` and `/1.root.json`, as the Python CLI does, gets it from every web server.
+  app.get("/metadata//:name", { schema: { hide: true } }, answer);
 }
 
 function sendFile(request: FastifyRequest, reply: FastifyReply, name: string, { bytes }: StoredFile): FastifyReply {

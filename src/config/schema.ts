@@ -113,7 +113,7 @@ export const SCHEMA = {
     jitterFraction: fraction({ value: 0.1, min: 0, max: 0.5, meaning: "How far bins spread around that moment, so that thousands are not due at once." }),
   },
   rotation: {
-    settleSeconds: integer({ value: 60, min: 0, max: 86_400, unit: "seconds", meaning: "How long old and new online keys sign together before a new root is shown, and again after it. At least what an edge keeps `timestamp.json` and a 404, and as long as a client's update takes.", wrong: "Too short, and clients on their way through a change of keys are refused until they try again." }),
+    settleSeconds: integer({ value: 10, min: 0, max: 86_400, unit: "seconds", meaning: "How long old and new online keys sign together before a new root is shown, and again after it. The default is for metadata that no CDN caches; behind one set at least what an edge keeps `timestamp.json` and a 404, and as long as a client's update takes.", wrong: "Too short, and clients on their way through a change of keys are refused until they try again." }),
   },
   retention: {
     edgeStaleMs: integer({ value: DAY_MS, min: 0, max: YEAR_MS, unit: "milliseconds", meaning: "How long a cache between us and clients may show an old `timestamp.json`; files it reaches are kept so much longer.", wrong: "Too short, and slow clients find files missing." }),

@@ -44,7 +44,8 @@ export async function updateRoot(deps: OperationDeps, request: UpdateRoot, idemp
   if (envelope === undefined) return refused("Unsupported Metadata type");
   try {
     const start = await eventOf(deps, envelope, request.compromised === true, task.id, now);
-    return await submit(deps, { task, changes: [], held: false, event: { start } }, idempotency);
+    // A recovery waits for no change of keys that is under way.
+    return await submit(deps, { task, changes: [], held: false, event: request.compromised === true ? { start, besideFrozen: true } : { start } }, idempotency);
   } catch (error) {
     if (error instanceof RoleError) return refused(error.message);
     if (error instanceof DatabaseError && error.code === "event-exists") return refused(WAITING);

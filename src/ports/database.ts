@@ -168,7 +168,8 @@ export interface SigningEvent extends Omit<NewSigningEvent, "document" | "signat
 
 /** One of: a new event; one more signature of an open one; the end of an open one. */
 export type EventEffect =
-  | { readonly start: NewSigningEvent }
+  /** `besideFrozen`: also while the role's event before is frozen and not published yet. */
+  | { readonly start: NewSigningEvent; readonly besideFrozen?: true }
   | { readonly sign: { readonly event: string; readonly signature: EventSignature } }
   | { readonly cancel: { readonly event: string } };
 
@@ -488,7 +489,7 @@ export interface Database {
  * - `backlog-full`    too many pending changes; later
  * - `idempotency-key-reused` same key, another body
  * - `busy-bootstrap`  somebody else is bootstrapping, or did
- * - `event-exists`    the role has a signing event already
+ * - `event-exists`    the role has a signing event already, open or (unless it may stand beside it) frozen
  * - `event-closed`    the signing event is frozen, cancelled, or none
  * - `already-signed`  that key signed it before
  * - `unclear`         the commit may or may not have happened

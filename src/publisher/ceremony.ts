@@ -6,7 +6,9 @@
 //  - no online key: N+1.root.json is created, then committed
 //  - online keys: both sign until every client that is on its way has seen the new root (rule 20),
 //    then the bins follow (rule 21)
-//  - online keys, because the old ones are compromised: everything at once, without overlap (rule 22)
+//  - online keys, because the old ones are compromised: everything at once, without overlap (rule 22).
+//    A root whose keys overlap by then and that nobody has seen yet gives way: it stays where it is
+//    while people sign the recovery, and is never shown when the recovery is
 
 import { reasonOf } from "../lib/app-error.ts";
 import type { SettingValue, SigningEvent } from "../ports/database.ts";
@@ -21,6 +23,7 @@ import { ONLINE_ROLES } from "../roles/root-rules.ts";
 import { completedAt } from "../roles/signing-event.ts";
 import type { Root } from "../tuf/documents.ts";
 import { parseEnvelope, type ParsedEnvelope } from "../tuf/parse.ts";
+import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import { dismiss, finishedAnswers, pendingAnswers, refusedAnswers, signedFile } from "./answers.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
@@ -46,6 +49,8 @@ export interface CeremonyTurn {
 /** Whoever starts a root update says so when the old online keys are compromised. */
 export const isRecovery = (event: SigningEvent): boolean => (event.note as { readonly compromised?: boolean } | undefined)?.compromised === true;
 
+const waitsToRecover = (event: SigningEvent): boolean => event.kind === "root" && event.state === "open" && isRecovery(event);
+
 export class Ceremony {
   readonly #deps: PublisherDeps;
   /** Since when this process has seen the phase that has to settle; monotonic. A restart settles anew. */
@@ -67,7 +72,7 @@ export class Ceremony {
   async turn(turn: CeremonyTurn, head: Head): Promise<Head> {
     const events = await this.#deps.database.signingEvents();
     for (const id of [...this.#retry.keys()]) if (!events.some((event) => event.id === id)) this.#retry.delete(id);
-    let now = head;
+    let now = await this.#settleWhatIsSeen(turn, events, head);
     for (const event of events) {
       if (event.kind === "delegated") continue;
       if (event.state === "cancelled") await dismiss(this.#deps, turn.hold, event);
@@ -116,7 +121,9 @@ export class Ceremony {
     try {
       const bytes = count === undefined ? event.document : signedFile(event, demandsOf(head.root, parseEnvelope(event.document, "root").signed));
       const next = checkNextRoot(head.root, bytes, { now: clock.now(), allowUnportable: policy.allowUnportableKeys }).signed;
-      if (isRecovery(event)) for (const old of [head.root, ...(head.also === undefined ? [] : [head.also])]) requireNoOldKey(old, next);
+      // The keys of a root that nobody has seen yet may stay.
+      const lost = head.also === undefined || head.rotation?.phase === "overlap" ? [head.root] : [head.root, head.also];
+      if (isRecovery(event)) for (const old of lost) requireNoOldKey(old, next);
       for (const role of ONLINE_ROLES) await sealer.prove(role, { keys: next.keys, role: next.roles[role] });
       return undefined;
     } catch (error) {
@@ -189,6 +196,10 @@ export class Ceremony {
     switch (rotation?.phase) {
       case "overlap": {
         const event = events.find(({ id }) => id === rotation.event) ?? (await this.#read(rotation.event));
+        if (events.some(waitsToRecover)) {
+          this.#settle = undefined;
+          return head;
+        }
         if (!this.#settled(`overlap ${event.id}`)) return head;
         const shown: Rotation = { phase: "shown" };
         await this.#showRoot(turn, event, shown);
@@ -202,6 +213,21 @@ export class Ceremony {
       default:
         return head;
     }
+  }
+
+  /**
+   * A recovery may take the place of a root that waits to be shown, but not of one that lies in storage
+   * already, after a crash: that one is ended first, and the recovery has to follow it.
+   */
+  async #settleWhatIsSeen(turn: CeremonyTurn, events: readonly SigningEvent[], head: Head): Promise<Head> {
+    const { rotation } = head;
+    if (rotation?.phase !== "overlap" || !events.some(waitsToRecover)) return head;
+    const event = events.find(({ id }) => id === rotation.event) ?? (await this.#read(rotation.event));
+    const seen = await this.#deps.storage.read(`${String(event.version)}.root.json`, CLIENT_LIMITS.rootBytes);
+    if (seen === undefined) return head;
+    const shown: Rotation = { phase: "shown" };
+    await this.#showRoot(turn, event, shown);
+    return { ...head, root: frozenRoot(event).signed, also: head.root, rotation: shown };
   }
 
   /** Whether the phase has been visible for as long as edges and clients may still show the one before. */

@@ -775,7 +775,8 @@ function endAll(state: State, results: readonly { task: string; result: TaskResu
 function applyEffect(state: State, effect: EventEffect, task: string): void {
   if ("start" in effect) {
     const given = structuredClone(effect.start);
-    if (state.events.some((event) => event.given.role === given.role && event.state !== "cancelled")) throw new DatabaseError("event-exists", `${given.role} waits for signatures already`);
+    const inTheWay = (at: SigningState): boolean => at === "open" || (at === "frozen" && effect.besideFrozen !== true);
+    if (state.events.some((event) => event.given.role === given.role && inTheWay(event.state))) throw new DatabaseError("event-exists", `${given.role} waits for signatures already`);
     for (const [i, signature] of given.signatures.entries()) requireNew(given.signatures.slice(0, i), signature);
     state.events.push({ given, signatures: given.signatures.map((signature) => ({ signature, task: undefined })), state: "open", frozen: undefined });
   } else if ("sign" in effect) {

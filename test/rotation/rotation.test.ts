@@ -224,7 +224,7 @@ describe("a recovery from a compromise", () => {
     assert.match(steps.at(-3) ?? "", /snapshot/);
   });
 
-  for (const settles of [1, 2]) {
+  for (const settles of [0, 1, 2]) {
     test(`ends a change of keys that is under way, after ${String(settles)} settle time(s)`, async () => {
       const { stage, next } = await started(2048);
       stage.storage.hooks = {};
@@ -238,11 +238,82 @@ describe("a recovery from a compromise", () => {
       const last = stage.signers.addEd25519("fn:last");
       stage.signers.remove("fn:online");
       stage.signers.remove("fn:next");
-      const task = await stage.update(signedBy(stage.plan(3, { online: last }), stage.holders[0]!), true);
+      const task = await stage.update(signedBy(stage.plan(settles === 0 ? 2 : 3, { online: last }), stage.holders[0]!), true);
       while (await stage.publisher.turn());
       await assertDone(stage, new Clients(stage), task, last, 2048);
     });
   }
+
+  /** A change of keys that overlaps: both sign, and root 2 waits to be shown. */
+  async function overlapping(trap?: Trap) {
+    const { stage, next } = await started(4, trap);
+    stage.storage.hooks = {};
+    const root = signedBy(stage.plan(2, { online: next, threshold: 1 }), stage.holders[0]!);
+    const changed = await stage.update(root);
+    while (await stage.publisher.turn());
+    assert.deepEqual((await stage.database.settings())["rotation"], { phase: "overlap", event: (await stage.database.signingEvents())[0]!.id });
+    return { stage, next, root, changed };
+  }
+
+  test("hurries the very root that waits to be shown, when it is sent again", async () => {
+    const { stage, next, root, changed } = await overlapping();
+    stage.signers.remove("fn:online");
+    const task = await stage.update(root, true);
+    while (await stage.publisher.turn());
+    await assertDone(stage, new Clients(stage), task, next, 4);
+    assert.deepEqual((await stage.ended(changed)).details, { role: "root" }, "its bytes are those that are published");
+  });
+
+  test("that waits for signatures holds back the root it will replace, and lets it go on when it is stopped", async () => {
+    const { stage, next, changed } = await overlapping();
+    const last = stage.signers.addEd25519("fn:last");
+    await stage.update(signedBy(stage.plan(2, { online: last })), true);
+    for (let i = 0; i < 5; i++) {
+      await stage.clock.advance(stage.deps.policy.settleMs);
+      while (await stage.publisher.turn());
+    }
+    assert.equal(stage.storage.peek("2.root.json"), undefined);
+    const artifacts = await stage.add(["meanwhile"]);
+    while (await stage.publisher.turn());
+    assert.equal((await stage.ended(artifacts)).state, "SUCCESS");
+    await stage.stop();
+    await stage.settleAll();
+    await assertDone(stage, new Clients(stage), changed, next, 4);
+  });
+
+  test("comes too late for a root that a crash left in storage, and says so", async () => {
+    const { stage, next, root, changed } = await overlapping();
+    await stage.storage.create("2.root.json", (await stage.database.signingEvents())[0]!.frozen!);
+    const late = await stage.update(root, true);
+    while (await stage.publisher.turn());
+    assert.match((await stage.ended(late)).error ?? "", /Expected root version 3 instead got version 2/);
+    await stage.settleAll();
+    await assertDone(stage, new Clients(stage), changed, next, 4);
+  });
+
+  test("in the middle of an overlap, killed anywhere, is ended by the next publisher", async () => {
+    for (let at = 1; ; at++) {
+      const trap: Trap = { at, when: at % 2 === 0 ? "before" : "after", count: Number.NEGATIVE_INFINITY, dead: false, armed: false };
+      const { stage } = await overlapping(trap);
+      const last = stage.signers.addEd25519("fn:last");
+      const task = await stage.update(signedBy(stage.plan(2, { online: last }), stage.holders[0]!), true);
+      trap.count = 0;
+      let survived = true;
+      try {
+        await stage.settleAll();
+      } catch (error) {
+        assert.ok(trap.dead, String(error));
+        survived = false;
+        stage.publisher = new Publisher(stage.deps);
+        await stage.clock.advance(20_000);
+        assert.equal(await stage.publisher.takeOver(), true);
+        await stage.settleAll();
+      }
+      await assertDone(stage, new Clients(stage), task, last, 4);
+      if (survived) break;
+      assert.ok(at < 100);
+    }
+  });
 
   test("is refused while any old online key stays", async () => {
     const { stage } = await started(4);

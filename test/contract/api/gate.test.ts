@@ -37,6 +37,13 @@ describe("the name a request is addressed to", () => {
     assert.equal((await app.inject({ url: "/readyz", headers: { host: "10.0.0.7:8080" } })).statusCode, 200);
   });
 
+  test("may be an address where numbers are scraped: a page that was rebound to us says its name", async () => {
+    const { app } = await createTestApi();
+    const status = async (url: string, host: string): Promise<number> => (await app.inject({ url, headers: { host } })).statusCode;
+    for (const host of ["10.0.0.7:9090", "10.0.0.7", "[fd00::7]:9090"]) assert.deepEqual([await status("/metrics", host), await status("/openapi.json", host)], [200, 421], host);
+    for (const host of ["10.0.0.7.evil.example", "10.0.0", "a[::1]", "[::1].example"]) assert.equal(await status("/metrics", host), 421, host);
+  });
+
   test("may be one that is allowed, with its port or with any", async () => {
     const { app } = await createTestApi({ settings: { allowedHosts: ["repo.example", "other.example:8443"] } });
     const status = async (host: string): Promise<number> => (await app.inject({ url: "/openapi.json", headers: { host } })).statusCode;

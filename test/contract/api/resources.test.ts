@@ -420,6 +420,14 @@ describe("/metadata/", () => {
     }
   });
 
+  test("is the same below a doubled slash, as some clients join addresses", async () => {
+    const api = await createTestApi();
+    api.metadata.set("1.root.json", Buffer.from("{}"));
+    for (const [path, status] of [["/metadata//1.root.json", 200], ["/metadata//2.root.json", 404], ["/metadata///1.root.json", 404], ["//metadata/1.root.json", 404]] as const) {
+      assert.equal((await api.app.inject({ url: path, headers: HEADERS })).statusCode, status, path);
+    }
+  });
+
   test("answers HEAD without the body", async () => {
     const api = await createTestApi();
     api.metadata.set("1.root.json", Buffer.from('{"a":1}'));

@@ -44,6 +44,22 @@ export const eventCases: readonly Case[] = [
     },
   },
   {
+    name: "an event that may stand beside a frozen one starts there, is frozen too, and each ends by itself; beside an open one it may not",
+    run: async ({ database }) => {
+      const held = await lease(database);
+      await start(database, 1, { signatures: [signature("a")] });
+      const beside = (n: number) => effect(database, n, { start: event(n, { signatures: [signature("a")] }), besideFrozen: true });
+      await refuses("event-exists", beside(2));
+      await database.freezeEvent(held, id(1), { bytes: Buffer.from("one"), signatures: 1 });
+      await beside(3);
+      await refuses("event-exists", beside(4));
+      await database.freezeEvent(held, id(3), { bytes: Buffer.from("three"), signatures: 1 });
+      assert.deepEqual((await database.signingEvents()).map(({ frozen }) => frozen?.toString()), ["one", "three"]);
+      await database.endEvent(held, id(3), { envelopes: [], results: [] });
+      assert.deepEqual((await database.signingEvents()).map(({ frozen }) => frozen?.toString()), ["one"]);
+    },
+  },
+  {
     name: "signatures keep their order, and each its task, answered or not",
     run: async ({ database }) => {
       const held = await lease(database);

@@ -7,7 +7,7 @@ import type { Connection, Row } from "./connection.ts";
 /** Inside a transaction. `task` brings the signature. */
 export function applyEffect(db: Connection, effect: EventEffect, task: string): void {
   if ("start" in effect) {
-    start(db, effect.start);
+    start(db, effect.start, effect.besideFrozen === true ? "state = 'open'" : "state <> 'cancelled'");
   } else if ("sign" in effect) {
     const { no } = openEvent(db, effect.sign.event);
     addSignature(db, no, effect.sign.signature, task);
@@ -17,8 +17,8 @@ export function applyEffect(db: Connection, effect: EventEffect, task: string): 
   }
 }
 
-function start(db: Connection, event: Extract<EventEffect, { start: unknown }>["start"]): void {
-  if (db.get("SELECT 1 FROM signing_event WHERE role = ? AND state <> 'cancelled'", event.role)) {
+function start(db: Connection, event: Extract<EventEffect, { start: unknown }>["start"], inTheWay: "state = 'open'" | "state <> 'cancelled'"): void {
+  if (db.get(`SELECT 1 FROM signing_event WHERE role = ? AND ${inTheWay}`, event.role)) {
     throw new DatabaseError("event-exists", `${event.role} waits for signatures already`);
   }
   const row = db.get(

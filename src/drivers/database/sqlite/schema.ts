@@ -121,4 +121,9 @@ export const MIGRATIONS: readonly string[] = [
     UNIQUE (event, keyid), UNIQUE (event, identity)
   ) STRICT;
   `,
+  `
+  -- A recovery from a compromise may stand beside a root that is frozen and not shown yet.
+  DROP INDEX signing_event_role;
+  CREATE UNIQUE INDEX signing_event_role ON signing_event (role) WHERE state = 'open';
+  `,
 ];
