@@ -28,6 +28,7 @@ export interface ServiceOptions {
   readonly binsStyle?: "succinct" | "classic";
   /** The online key's file is encrypted; the service reads the password from another file. */
   readonly encrypted?: boolean;
+  readonly settleSeconds?: number;
 }
 
 export interface Service {
@@ -37,10 +38,12 @@ export interface Service {
   readonly metadataFolder: string;
   /** File of the root that a fresh client begins with. */
   readonly root: string;
+  /** Where private online keys lie. */
+  readonly keyDir: string;
   /** A folder for this test alone, gone when the service is. */
   readonly folder: string;
   /** Sends a request and waits for its task to succeed; its `result.details`. */
-  submit(path: string, body?: unknown): Promise<Record<string, unknown>>;
+  submit(path: string, body?: unknown, method?: "POST" | "PUT"): Promise<Record<string, unknown>>;
   add(artifacts: readonly Artifact[]): Promise<void>;
   remove(paths: readonly string[]): Promise<void>;
   /** Ends the process as an operator would, and starts it again on the same data, on another port. */
@@ -77,14 +80,14 @@ export async function startUnbootstrapped(options: ServiceOptions): Promise<Serv
     await writeFile(root, JSON.stringify(bootstrap.metadata.root));
     const config = join(folder, "config.json");
     // JSON is YAML.
-    await writeFile(config, JSON.stringify({ log: { level: "warn" }, bins: { style: options.binsStyle ?? "succinct" }, signers: { passwordFile: await passwordFile(folder) } }));
+    await writeFile(config, JSON.stringify({ log: { level: "warn" }, bins: { style: options.binsStyle ?? "succinct" }, signers: { passwordFile: await passwordFile(folder) }, rotation: { settleSeconds: options.settleSeconds ?? 10 } }));
     let origin = "";
     const launch = async (): Promise<void> => {
       child = spawn(process.execPath, [BIN, "serve", "--data-dir", dataDir, "--key-dir", keyDir, "--port", "0", "--config", config], { stdio: ["ignore", "pipe", "pipe"] });
       origin = await untilReady(child);
     };
     await launch();
-    const submit = (path: string, body?: unknown): Promise<Record<string, unknown>> => submitAndWait(origin, path, body);
+    const submit: Service["submit"] = (path, body, method = "POST") => submitAndWait(origin, path, body, method);
     return {
       get origin() {
         return origin;
@@ -94,6 +97,7 @@ export async function startUnbootstrapped(options: ServiceOptions): Promise<Serv
       },
       metadataFolder: join(dataDir, "metadata"),
       root,
+      keyDir,
       folder,
       bootstrap,
       submit,
@@ -195,18 +199,18 @@ interface TaskAnswer {
   readonly data: { readonly task_id: string; readonly state?: string; readonly result?: { readonly status?: boolean; readonly details?: Record<string, unknown> } };
 }
 
-async function submitAndWait(origin: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
+async function submitAndWait(origin: string, path: string, body: unknown, method: "POST" | "PUT"): Promise<Record<string, unknown>> {
   const response = await fetch(`${origin}${path}`, {
-    method: "POST",
+    method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), prefer: "wait=30" },
   });
   const text = await response.text();
-  if (response.status !== 202) throw new Error(`POST ${path} was answered ${String(response.status)}: ${text}`);
+  if (response.status !== 202) throw new Error(`${method} ${path} was answered ${String(response.status)}: ${text}`);
   let answer = JSON.parse(text) as TaskAnswer;
   const giveUp = Date.now() + TASK_MS;
   while (answer.data.state !== "SUCCESS") {
-    if (answer.data.state === "FAILURE" || answer.data.state === "ERRORED" || Date.now() > giveUp) throw new Error(`POST ${path}: the task did not succeed: ${JSON.stringify(answer)}`);
+    if (answer.data.state === "FAILURE" || answer.data.state === "ERRORED" || Date.now() > giveUp) throw new Error(`${method} ${path}: the task did not succeed: ${JSON.stringify(answer)}`);
     const task = await fetch(`${origin}/api/v1/task/?task_id=${answer.data.task_id}&wait=30`);
     answer = (await task.json()) as TaskAnswer;
   }

@@ -1,0 +1,201 @@
+// Other people's clients through everything that changes what they trust: signers one after another,
+// roots with keys of other kinds, another online key under load, delegations that come, change and go.
+//
+// Every stage is looked at by a fresh client of each kind, which starts from the first root, and by one
+// that has been there in every stage before.
+
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { generateKeyPair, writePrivatePem, type KeyPairType } from "../../src/drivers/signer/file/generate.ts";
+import type { Key, Root } from "../../src/tuf/documents.ts";
+import { keyFileName } from "../../src/tuf/keys.ts";
+import { createHolder, rootOf, signedBy, type Holder, type SignedRoot } from "../fakes/root-holders.ts";
+import { GO_TUF, PYTHON_TUF, TUF_JS, visit, type Client, type ClientReport, type Fate } from "./clients.ts";
+import { startUnbootstrapped, type Service } from "./service.ts";
+import { startWebServer, type WebServer } from "./web-server.ts";
+
+const CLIENTS = [PYTHON_TUF, GO_TUF, TUF_JS];
+const YEAR_MS = 365 * 86_400_000;
+
+/** A service with clients that watch it. */
+class Watched {
+  readonly service: Awaited<ReturnType<typeof startUnbootstrapped>>;
+  readonly expected = new Map<string, Fate>();
+  readonly #web: WebServer;
+  #fresh = 0;
+
+  private constructor(service: Watched["service"], web: WebServer) {
+    this.service = service;
+    this.#web = web;
+  }
+
+  static async start(ends: AsyncDisposableStack): Promise<Watched> {
+    const service = ends.use(await startUnbootstrapped({ online: "ed25519", root: ["ed25519"], bins: 16, settleSeconds: 3 }));
+    return new Watched(service, ends.use(await startWebServer(service.metadataFolder)));
+  }
+
+  async add(...paths: readonly string[]): Promise<void> {
+    const artifacts = paths.map((path) => this.#web.put(path, `content of ${path}`));
+    await this.service.add(artifacts);
+    for (const { path, info } of artifacts) this.expected.set(path, { state: "downloaded", sha256: info.hashes.sha256 });
+  }
+
+  look(client: Client, cache: string, paths: readonly string[]): Promise<ClientReport> {
+    const { metadata, root, folder } = this.service;
+    return visit(client, { metadata, artifacts: this.#web.artifacts, root, cache: join(folder, cache) }, paths);
+  }
+
+  /** A refresh and one artifact: refused by nobody. */
+  async glance(client: Client, who: "fresh" | "returning"): Promise<void> {
+    const [path = ""] = this.expected.keys();
+    const { error, targets } = await this.look(client, who === "fresh" ? this.#freshCache(client) : client.name, [path]);
+    assert.deepEqual([error, targets[path]], [undefined, this.expected.get(path)], `${client.name}, ${who}`);
+  }
+
+  /** Everybody sees exactly what there is. */
+  everybody(stage: string, first = false): void {
+    for (const client of CLIENTS) {
+      for (const who of ["fresh", "returning"] as const) {
+        test(`${stage}: ${client.name}, ${who}`, async () => {
+          const { error, returning, targets } = await this.look(client, who === "fresh" ? this.#freshCache(client) : client.name, [...this.expected.keys()]);
+          assert.deepEqual({ error, returning, targets }, { error: undefined, returning: who === "returning" && !first, targets: Object.fromEntries(this.expected) });
+        });
+      }
+    }
+  }
+
+  #freshCache(client: Client): string {
+    this.#fresh += 1;
+    return `${client.name}-fresh-${String(this.#fresh)}`;
+  }
+}
+
+/** Makes an online key and puts its private half where the service looks for it. */
+async function onlineKey({ keyDir }: Service, type: KeyPairType): Promise<Key> {
+  const pair = generateKeyPair(type);
+  await writePrivatePem(join(keyDir, keyFileName(pair.key)), pair.privatePem());
+  return { ...pair.key, "x-rstuf-online-key-uri": `fn:${keyFileName(pair.key)}` };
+}
+
+const onlineOf = ({ keys, roles }: Root): Key => keys[roles.timestamp.keyids[0]!]!;
+
+/** The first root, by `holders`, none of whom has signed it yet. */
+async function firstRoot({ service }: Watched, holders: readonly Holder[], threshold: number): Promise<Root> {
+  const root = rootOf({ version: 1, holders, threshold, online: onlineOf(service.bootstrap.metadata.root.signed), expiresMs: Date.now() + YEAR_MS });
+  await writeFile(service.root, JSON.stringify(signedBy(root, ...holders)));
+  return root;
+}
+
+describe("roots and online keys change", async () => {
+  const ends = new AsyncDisposableStack();
+  const watched = await Watched.start(ends);
+  const { service } = watched;
+  let holders = Array.from({ length: 3 }, () => createHolder("ed25519"));
+  let online = onlineOf(service.bootstrap.metadata.root.signed);
+  let version = 1;
+  after(() => ends.disposeAsync());
+
+  test("three people sign the first root, one after another", async () => {
+    const root = await firstRoot(watched, holders, 3);
+    const [one, two, three] = holders as [Holder, Holder, Holder];
+    assert.match(String((await service.submit("/api/v1/bootstrap/", { ...service.bootstrap, metadata: { root: signedBy(root, one) } }))["bootstrap"]), /is pending signature/);
+    assert.deepEqual(await service.submit("/api/v1/metadata/sign", { role: "root", signature: two.sign(root) }), { bootstrap: "Root v1 is pending signatures" });
+    assert.deepEqual(await service.submit("/api/v1/metadata/sign", { role: "root", signature: three.sign(root) }), { bootstrap: "Bootstrap Finished" });
+    await watched.add("a.txt", "b/b.txt");
+  });
+  watched.everybody("after the bootstrap", true);
+
+  const nextRoot = (next: readonly Holder[], key = online): SignedRoot => {
+    version += 1;
+    const root = rootOf({ version, holders: next, threshold: 2, online: key, expiresMs: Date.now() + YEAR_MS });
+    return signedBy(root, ...new Set([...holders, ...next]));
+  };
+
+  for (const type of ["ecdsa", "rsa", "ed25519"] as const) {
+    test(`root goes over to ${type} keys, the last of them signing by itself`, async () => {
+      const next = Array.from({ length: 2 }, () => createHolder(type));
+      const { signatures, signed } = nextRoot(next);
+      const pending = await service.submit("/api/v1/metadata/", { metadata: { root: { signatures: signatures.slice(0, -1), signed } } });
+      assert.match(String(pending["update"]), /is pending signatures/);
+      assert.deepEqual(await service.submit("/api/v1/metadata/sign", { role: "root", signature: signatures.at(-1) }), { update: "Metadata update finished" });
+      holders = next;
+      await watched.add(`after/${type}.txt`);
+    });
+    watched.everybody(`after the change to ${type}`);
+  }
+
+  for (const type of ["ecdsa", "rsa"] as const) {
+    test(`the online key changes to ${type} while artifacts come and every client polls`, async () => {
+      online = await onlineKey(service, type);
+      let done = false;
+      const changed = service.submit("/api/v1/metadata/", { metadata: { root: nextRoot(holders) } }).finally(() => {
+        done = true;
+      });
+      let rounds = 0;
+      const load = async (): Promise<void> => {
+        for (let at = 0; !done || at < 3; at++) await watched.add(`load/${type}/${String(at)}`);
+      };
+      const poll = async (client: Client, who: "fresh" | "returning"): Promise<void> => {
+        for (; !done; rounds++) await watched.glance(client, who);
+      };
+      const [details] = await Promise.all([changed, load(), ...CLIENTS.flatMap((client) => [poll(client, "fresh"), poll(client, "returning")])]);
+      assert.deepEqual(details, { role: "root" });
+      assert.ok(rounds >= 2 * CLIENTS.length);
+      // The second settle time, and the bins after it.
+      while (await rotating(service)) await Promise.all(CLIENTS.flatMap((client) => [watched.glance(client, "fresh"), watched.glance(client, "returning")]));
+    });
+    watched.everybody(`after the change of the online key to ${type}`);
+  }
+});
+
+/** Whether targets still delegates to more than one key, or the first change of it is to come. */
+async function rotating({ origin }: Service): Promise<boolean> {
+  const { data } = (await (await fetch(`${origin}/api/v1/config/`)).json()) as { data: { online_key: { keyid: string }; trusted_targets: { signatures: { keyid: string }[]; signed: { delegations: { keys: object } } } } };
+  const keyids = [...Object.keys(data.trusted_targets.signed.delegations.keys), ...data.trusted_targets.signatures.map(({ keyid }) => keyid)];
+  return keyids.some((keyid) => keyid !== data.online_key.keyid);
+}
+
+describe("delegations come, change and go", async () => {
+  const ends = new AsyncDisposableStack();
+  const watched = await Watched.start(ends);
+  const { service, expected } = watched;
+  after(() => ends.disposeAsync());
+  const role = (name: string, ...paths: readonly string[]): object => ({ name, terminating: true, keyids: [], threshold: 1, paths, "x-rstuf-expire-policy": 7 });
+
+  before(async () => {
+    const holder = createHolder();
+    const root = await firstRoot(watched, [holder], 1);
+    const { roles } = service.bootstrap.settings as { roles: object };
+    const settings = { roles: { ...roles, bins: null, delegations: { keys: {}, roles: [role("docs", "docs/*"), role("My_Apps", "apps/*", "apps/*/*")] } } };
+    await service.submit("/api/v1/bootstrap/", { settings, metadata: { root: signedBy(root, holder) } });
+  });
+
+  test("artifacts of both roles are published", () => watched.add("docs/a", "apps/x/y"));
+  watched.everybody("after the bootstrap", true);
+
+  test("a role is added", async () => {
+    await service.submit("/api/v1/delegations/", { delegations: { keys: {}, roles: [role("more", "more/*")] } });
+    await watched.add("more/m", "docs/b");
+  });
+  watched.everybody("after the addition");
+
+  test("a role takes other paths, and its artifacts go to who takes them now", async () => {
+    await service.submit("/api/v1/delegations/", { delegations: { keys: {}, roles: [role("docs", "manual/*"), role("more", "more/*", "docs/*")] } }, "PUT");
+    await watched.add("manual/c");
+  });
+  watched.everybody("after the update");
+
+  test("a role is deleted, with what nobody else takes", async () => {
+    await service.submit("/api/v1/delegations/delete", { delegations: { roles: [{ name: "more" }] } });
+    for (const path of ["more/m", "docs/a", "docs/b"]) expected.set(path, { state: "not-found" });
+  });
+  watched.everybody("after the deletion");
+
+  test("the name is used again", async () => {
+    await service.submit("/api/v1/delegations/", { delegations: { keys: {}, roles: [role("more", "docs/*", "more/*")] } });
+    await watched.add("docs/b", "more/n");
+  });
+  watched.everybody("after its return");
+});
