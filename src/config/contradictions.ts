@@ -15,7 +15,9 @@ export function isLoopback(host: string): boolean {
 
 /** @param given the keys that were set, as opposed to left at their default. */
 export function contradictions(config: Config, given: ReadonlySet<string>): readonly Contradiction[] {
-  const { server, api, tls, metadata, publisher } = config;
+  const { server, api, tls, metadata, publisher, storage } = config;
+  const bucket = storage.kind !== "folder";
+  const givenOfStorage = [...given].filter((key) => key.startsWith("storage.") && key !== "storage.kind");
   const rules: readonly (Contradiction & { readonly holds: boolean })[] = [
     {
       keys: ["server.host", "api.tokensFile"],
@@ -35,6 +37,11 @@ export function contradictions(config: Config, given: ReadonlySet<string>): read
     },
     { keys: ["keyDir", "metadata.directory"], holds: !isInside(config.keyDir, metadata.directory), message: "private keys must not lie in the folder that everybody may read" },
     { keys: ["dataDir", "metadata.directory"], holds: !isInside(config.dataDir, metadata.directory), message: "the database must not lie in the folder that everybody may read" },
+    { keys: ["storage.kind", "storage.bucket"], holds: !bucket || storage.bucket !== undefined, message: "a bucket has a name: set storage.bucket" },
+    { keys: ["storage.kind", ...givenOfStorage], holds: bucket || givenOfStorage.length === 0, message: "these are for buckets, and storage.kind is folder: set storage.kind, or leave them out" },
+    { keys: ["storage.kind", "metadata.directory"], holds: !bucket || !given.has("metadata.directory"), message: "metadata goes to the bucket or to the folder, not to both; leave one out" },
+    { keys: ["storage.accessKeyId", "storage.secretAccessKey"], holds: (storage.accessKeyId === undefined) === (storage.secretAccessKey === undefined), message: "an access key's id and its secret go together; one is missing" },
+    { keys: ["storage.secretAccessKey", "storage.secretAccessKeyFile"], holds: !(given.has("storage.secretAccessKey") && given.has("storage.secretAccessKeyFile")), message: "the secret is given twice; choose one" },
     { keys: ["api.headersTimeoutMs", "api.requestTimeoutMs"], holds: api.headersTimeoutMs <= api.requestTimeoutMs, message: "the headers are part of the request; their time cannot be longer" },
     { keys: ["api.maxArtifactsPerRequest", "publisher.maxBacklogChanges"], holds: api.maxArtifactsPerRequest <= publisher.maxBacklogChanges, message: "a request of the largest size would never fit the backlog" },
     { keys: ["api.maxBodyBytes", "publisher.maxBacklogBytes"], holds: api.maxBodyBytes <= publisher.maxBacklogBytes, message: "a request of the largest size would never fit the backlog" },

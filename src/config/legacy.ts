@@ -7,8 +7,6 @@ export interface Legacy {
   /** Values to take where no new name sets that key. */
   readonly values: ReadonlyMap<string, { readonly raw: string; readonly name: string }>;
   readonly warnings: readonly string[];
-  /** What cannot be carried over and would do something else in silence. */
-  readonly refused: readonly { readonly name: string; readonly message: string }[];
 }
 
 /** Old name -> key, and how its value is written for us. The first one that is set counts. */
@@ -18,13 +16,22 @@ const CARRIED: readonly { readonly name: string; readonly key: string; readonly 
   { name: "RSTUF_LOCAL_STORAGE_PATH", key: "metadata.directory" },
   { name: "RSTUF_DISABLE_ENDPOINTS", key: "api.disabledEndpoints", translate: endpoints },
   { name: "RSTUF_DISABLED_ENDPOINTS", key: "api.disabledEndpoints", translate: endpoints },
+  { name: "RSTUF_STORAGE_BACKEND", key: "storage.kind", translate: (value) => STORAGES[value.toLowerCase()] ?? value },
+  { name: "RSTUF_AWS_STORAGE_BUCKET", key: "storage.bucket" },
+  { name: "RSTUF_AWS_ACCESS_KEY_ID", key: "storage.accessKeyId" },
+  { name: "RSTUF_AWS_SECRET_ACCESS_KEY", key: "storage.secretAccessKey" },
+  { name: "RSTUF_AWS_DEFAULT_REGION", key: "storage.region" },
+  { name: "RSTUF_AWS_ENDPOINT_URL", key: "storage.endpoint" },
+  { name: "RSTUF_AWS_S3_OBJECT_ACL", key: "storage.acl" },
   { name: "SECRETS_RSTUF_SSL_CERT", key: "tls.cert" },
   { name: "SECRETS_RSTUF_SSL_KEY", key: "tls.key" },
 ];
 
+/** Names of the Python implementation's storages, in small letters. */
+const STORAGES: Readonly<Record<string, string>> = { localstorage: "folder", awss3: "s3" };
+
 const NO_BROKER = "there is no broker and no Redis; queue, settings and locks are rows of the database. Unset it.";
 const NO_SERVER = "the state is kept in <dataDir>/rstuf.db; the SQL server's content is not read. Unset it, and set dataDir.";
-const NO_BUCKET = "metadata is written to the folder metadata.directory. Unset it.";
 const REFRESH = "every tick looks at all roles; see publisher.tickMs and the keys under refresh. Unset it.";
 
 const DROPPED: Readonly<Record<string, string>> = {
@@ -43,12 +50,6 @@ const DROPPED: Readonly<Record<string, string>> = {
   RSTUF_SQL_SERVER: NO_SERVER,
   RSTUF_SQL_USER: NO_SERVER,
   RSTUF_SQL_PASSWORD: NO_SERVER,
-  RSTUF_AWS_STORAGE_BUCKET: NO_BUCKET,
-  RSTUF_AWS_ACCESS_KEY_ID: NO_BUCKET,
-  RSTUF_AWS_SECRET_ACCESS_KEY: NO_BUCKET,
-  RSTUF_AWS_DEFAULT_REGION: NO_BUCKET,
-  RSTUF_AWS_ENDPOINT_URL: NO_BUCKET,
-  RSTUF_AWS_S3_OBJECT_ACL: NO_BUCKET,
   RSTUF_GOOGLE_APPLICATION_CREDENTIALS: "keys in Google Cloud KMS are not built in; use a key file. Unset it.",
   RSTUF_LOCK_TIMEOUT: "see publisher.leaseMs. Unset it.",
   RSTUF_BUMP_ONLINE_ROLES_TTL: REFRESH,
@@ -57,12 +58,11 @@ const DROPPED: Readonly<Record<string, string>> = {
 };
 
 /** Names the loader must not take for a mistyped key. */
-export const LEGACY_NAMES: ReadonlySet<string> = new Set([...CARRIED.map(({ name }) => name), ...Object.keys(DROPPED), "RSTUF_STORAGE_BACKEND"]);
+export const LEGACY_NAMES: ReadonlySet<string> = new Set([...CARRIED.map(({ name }) => name), ...Object.keys(DROPPED)]);
 
 export function readLegacy(environment: Environment, newName: (key: string) => string): Legacy {
   const values = new Map<string, { raw: string; name: string }>();
   const warnings: string[] = [];
-  const refused: { name: string; message: string }[] = [];
   for (const { name, key, translate } of CARRIED) {
     const raw = environment[name];
     if (raw === undefined || raw === "") continue;
@@ -72,12 +72,7 @@ export function readLegacy(environment: Environment, newName: (key: string) => s
   for (const [name, advice] of Object.entries(DROPPED)) {
     if ((environment[name] ?? "") !== "") warnings.push(`${name} is no longer used: ${advice}`);
   }
-  const backend = environment["RSTUF_STORAGE_BACKEND"];
-  if (backend !== undefined && backend !== "") {
-    if (backend.toLowerCase() === "localstorage") warnings.push(`RSTUF_STORAGE_BACKEND is no longer used: ${NO_BUCKET}`);
-    else refused.push({ name: "RSTUF_STORAGE_BACKEND", message: "only LocalStorage can be carried over; other storages are not built in. Set metadata.directory and unset it" });
-  }
-  return { values, warnings, refused };
+  return { values, warnings };
 }
 
 /** `/api/v1/bootstrap/:{'POST'}/api/v1/artifacts/publish/` -> `/api/v1/bootstrap/,POST /api/v1/artifacts/publish/`. */

@@ -200,9 +200,17 @@ describe("names of the Python implementation", () => {
     assert.ok(!warnings.join().includes("hunter2"));
   });
 
-  test("for a storage that is not built in end the start", () => {
-    assert.deepEqual(faultsOf({ environment: { RSTUF_STORAGE_BACKEND: "AWSS3" } }).faults.map(({ key }) => key), ["RSTUF_STORAGE_BACKEND"]);
-    assert.equal(load({ environment: { RSTUF_STORAGE_BACKEND: "LocalStorage" } }).warnings.length, 1);
+  test("for a bucket are carried over", () => {
+    const environment = { RSTUF_STORAGE_BACKEND: "AWSS3", RSTUF_AWS_STORAGE_BUCKET: "b1c", RSTUF_AWS_ACCESS_KEY_ID: "id", RSTUF_AWS_SECRET_ACCESS_KEY: "hunter2", RSTUF_AWS_S3_OBJECT_ACL: "public-read" };
+    const { config, warnings } = load({ environment });
+    assert.deepEqual([config.storage.kind, config.storage.bucket, config.storage.acl, config.storage.secretAccessKey?.reveal()], ["s3", "b1c", "public-read", "hunter2"]);
+    assert.equal(warnings.length, 5);
+    assert.ok(!JSON.stringify([warnings, printable(config)]).includes("hunter2"));
+    assert.equal(load({ environment: { RSTUF_STORAGE_BACKEND: "LocalStorage" } }).config.storage.kind, "folder");
+  });
+
+  test("for a storage there never was end the start", () => {
+    assert.deepEqual(faultsOf({ environment: { RSTUF_STORAGE_BACKEND: "Tape" } }).faults.map(({ key }) => key), ["storage.kind"]);
   });
 
   test("log levels may be spelled as in Python", () => {
@@ -212,6 +220,29 @@ describe("names of the Python implementation", () => {
   test("a variable that names no key is reported, one that holds a key is not", () => {
     const { warnings } = load({ environment: { RSTUF_PUBLISER_TICK_MS: "1", RSTUF_KEY_ONLINE: "-----BEGIN" } });
     assert.deepEqual(warnings, ["RSTUF_PUBLISER_TICK_MS names no configuration key; it is ignored."]);
+  });
+});
+
+describe("a bucket", () => {
+  const keysOf = (environment: Record<string, string>): readonly string[] => faultsOf({ environment }).faults.map(({ key }) => key);
+
+  test("needs a name, and a key both its halves", () => {
+    assert.deepEqual(keysOf({ RSTUF_STORAGE_KIND: "s3" }), ["storage.kind, storage.bucket"]);
+    assert.deepEqual(keysOf({ RSTUF_STORAGE_KIND: "s3", RSTUF_STORAGE_BUCKET: "b1c", RSTUF_STORAGE_ACCESS_KEY_ID: "id" }), ["storage.accessKeyId, storage.secretAccessKey"]);
+  });
+
+  test("is not said in silence beside a folder, nor a folder beside it", () => {
+    assert.deepEqual(keysOf({ RSTUF_STORAGE_BUCKET: "b1c" }), ["storage.kind, storage.bucket"]);
+    assert.deepEqual(keysOf({ RSTUF_STORAGE_KIND: "s3", RSTUF_STORAGE_BUCKET: "b1c", RSTUF_METADATA_DIRECTORY: "m" }), ["storage.kind, metadata.directory"]);
+  });
+
+  test("has no credentials in its address, and takes its secret from a file", () => {
+    assert.deepEqual(keysOf({ RSTUF_STORAGE_KIND: "s3", RSTUF_STORAGE_BUCKET: "b1c", RSTUF_STORAGE_ENDPOINT: "https://id:secret@s3.example.org" }), ["storage.endpoint"]);
+    const file = join(folder, "secret-access-key");
+    writeFileSync(file, "hunter2\n");
+    const { config } = load({ environment: { RSTUF_STORAGE_KIND: "s3", RSTUF_STORAGE_BUCKET: "b1c", RSTUF_STORAGE_ACCESS_KEY_ID: "id", RSTUF_STORAGE_SECRET_ACCESS_KEY_FILE: file, RSTUF_STORAGE_ENDPOINT: "http://127.0.0.1:9000/" } });
+    assert.equal(config.storage.secretAccessKey?.reveal(), "hunter2");
+    assert.equal(config.storage.endpoint, "http://127.0.0.1:9000");
   });
 });
 

@@ -59,7 +59,6 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
   const faults: ConfigFault[] = [];
   const legacy = readLegacy(input.environment, environmentName);
   const warnings = [...legacy.warnings];
-  for (const { name, message } of legacy.refused) faults.push({ key: name, source: "environment", message });
   warnings.push(...unknownVariables(input.environment));
   const fromFile = readFile(input, faults);
 

@@ -36,10 +36,12 @@ const LEGACY = `## Names of the Python implementation
 Read with one warning each, unless the new name is set: \`RSTUF_ONLINE_KEY_DIR\` (\`keyDir\`),
 \`RSTUF_LOCAL_STORAGE_BACKEND_PATH\` and \`RSTUF_LOCAL_STORAGE_PATH\` (\`metadata.directory\`),
 \`RSTUF_DISABLE_ENDPOINTS\` and \`RSTUF_DISABLED_ENDPOINTS\` (\`api.disabledEndpoints\`),
-\`SECRETS_RSTUF_SSL_CERT\` and \`SECRETS_RSTUF_SSL_KEY\` (\`tls.cert\`, \`tls.key\`). \`RSTUF_LOG_LEVEL\`
-keeps its name. Variables for a broker, Redis, an SQL server, buckets and cloud keys are named in
-a warning that says what to do instead; \`RSTUF_STORAGE_BACKEND\` other than \`LocalStorage\` ends
-the start.
+\`SECRETS_RSTUF_SSL_CERT\` and \`SECRETS_RSTUF_SSL_KEY\` (\`tls.cert\`, \`tls.key\`),
+\`RSTUF_STORAGE_BACKEND\` (\`storage.kind\`: \`LocalStorage\` or \`AWSS3\`), and the names that begin with
+\`RSTUF_AWS_\`: \`STORAGE_BUCKET\`, \`ACCESS_KEY_ID\`, \`SECRET_ACCESS_KEY\`, \`DEFAULT_REGION\`,
+\`ENDPOINT_URL\` and \`S3_OBJECT_ACL\` (\`storage.bucket\`, \`accessKeyId\`, \`secretAccessKey\`, \`region\`,
+\`endpoint\`, \`acl\`). \`RSTUF_LOG_LEVEL\` keeps its name. Variables for a broker, Redis, an SQL server
+and cloud keys are named in a warning that says what to do instead.
 `;
 
 export function configurationPage(): string {

@@ -2,7 +2,7 @@
 // choice does. The type of `Config`, the loader, and docs/operate/configuration.md follow
 // from this table. Safe defaults; the unsafe side has a long, frank name.
 
-import { address, choice, file, flag, folder, fraction, integer, list, secret, text, type Setting } from "./setting.ts";
+import { address, choice, file, flag, folder, fraction, integer, list, secret, text, url, word, type Setting } from "./setting.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -93,6 +93,29 @@ export const SCHEMA = {
       meaning: "The folder of published metadata: what a web server may serve to everybody.",
       wrong: "Keys and database must not lie under it; that is refused.",
     }),
+    publicUrl: url({
+      meaning: "Where clients read the metadata, the folder itself: `https://packages.example.org/metadata`. Asked once at start for a name that is not there.",
+      wrong: "Without it nobody notices that a bucket or an edge answers 403 there, or keeps a 404: both leave clients with an old root.",
+    }),
+  },
+  storage: {
+    kind: choice({ value: "folder", of: ["folder", "s3"], meaning: "Where published metadata lies: the folder `metadata.directory`, or a bucket of Amazon S3 or another store that speaks its protocol." }),
+    bucket: word({ form: "the name of a bucket", pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{1,221}$/, meaning: "The bucket. It must exist. Nothing but this repository may write under the prefix.", wrong: "Its store must honour conditional writes; that is tried at start, on a name of its own, and refused otherwise." }),
+    prefix: word({
+      form: "folders with slashes between, such as `metadata` or `a/b`",
+      pattern: /^[A-Za-z0-9!_.*'()-]+(?:\/[A-Za-z0-9!_.*'()-]+)*\/?$/,
+      meaning: "What stands before each name in the bucket, with a slash between.",
+      wrong: "A prefix where another repository was published is refused at bootstrap: caches keep its files for ever.",
+    }),
+    endpoint: url({ meaning: "The store's address, if it is not the cloud's own.", wrong: "Over http whoever is between reads what is written, and can answer in the store's place." }),
+    region: word({ form: "the name of a region", pattern: /^[a-z0-9-]{1,64}$/, meaning: "S3: the bucket's region. Else from where the AWS SDK finds it; `us-east-1` when an endpoint is given." }),
+    addressing: choice({ value: "auto", of: ["auto", "path", "host"], meaning: "S3: the bucket's name in the address's path or in its host name. `auto`: in the path when an endpoint is given." }),
+    acl: choice({ value: "none", of: ["none", "private", "public-read", "bucket-owner-full-control"], meaning: "S3: an access list sent with each object. Most buckets refuse any; a bucket policy is the better way.", wrong: "A bucket whose owner enforces ownership answers 400 to any but `bucket-owner-full-control`." }),
+    accessKeyId: word({ form: "an access key's id", pattern: /^[\x21-\x7e]{1,128}$/, meaning: "S3: the access key. Without it the AWS SDK's whole chain is asked: environment, profiles, SSO, web identity, container, instance." }),
+    secretAccessKey: secret({ meaning: "S3: the secret of `storage.accessKeyId`." }),
+    secretAccessKeyFile: file({ meaning: "A file whose first line is that secret." }),
+    concurrency: integer({ value: 32, min: 1, max: 256, unit: "requests", meaning: "Bucket: the most requests in flight at once.", wrong: "Too many, and the store answers that it is too much; a bootstrap with many bins takes longer with few." }),
+    requestTimeoutMs: integer({ value: 10_000, min: 100, max: 60_000, unit: "milliseconds", meaning: "Bucket: how long one request may take. What comes to nothing is tried again for half a minute." }),
   },
   tls: {
     cert: file({ meaning: "The certificate chain, PEM. With `tls.key` the API speaks https." }),

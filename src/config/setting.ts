@@ -58,6 +58,26 @@ export function text(prose: Prose & { readonly value: string; readonly pattern: 
   });
 }
 
+/** Text that need not be given. */
+export function word(prose: Prose & { readonly pattern: RegExp; readonly form: string }): Setting<string | undefined> {
+  return setting<string | undefined>(prose, prose.form, undefined, "none", (raw) => {
+    const value = asText(raw, prose.form);
+    if (!prose.pattern.test(value)) throw new Refusal(`should be ${prose.form}`);
+    return value;
+  });
+}
+
+/** An absolute http or https address without credentials, query or fragment; read without its last slash. */
+export function url(prose: Prose): Setting<string | undefined> {
+  const form = "an address such as `https://host.example.org/path`";
+  return setting<string | undefined>(prose, form, undefined, "none", (raw) => {
+    const value = asText(raw, form);
+    const parsed = URL.canParse(value) ? new URL(value) : undefined;
+    if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.username !== "" || parsed.password !== "" || /[?#]/.test(value)) throw new Refusal(`should be ${form}, without a name or a password in it`);
+    return parsed.href.replace(/\/+$/, "");
+  });
+}
+
 /** A whole number; the unit is named in words and repeated by the key's last word. */
 export function integer(prose: Prose & { readonly value: number; readonly min: number; readonly max: number; readonly unit?: string }): Setting<number> {
   const form = `a whole number${prose.unit === undefined ? "" : ` of ${prose.unit}`}, ${prose.min} to ${prose.max}`;

@@ -17,8 +17,9 @@ import { openSqlite } from "../drivers/database/sqlite/sqlite.ts";
 import { createTelemetry } from "../drivers/telemetry/pino/telemetry.ts";
 import { readiness } from "../operations/readiness.ts";
 import type { Database } from "../ports/database.ts";
+import { publicUrlFault } from "./public-url.ts";
 import { apiSettingsOf, publisherPolicyOf } from "./settings.ts";
-import { openStorage, storageOrderOf } from "./storage.ts";
+import { openStorage, placeOfStorage, storageOrderOf } from "./storage.ts";
 import { trialFiles } from "./trial-files.ts";
 import { startPublisher } from "./threads/publisher-link.ts";
 
@@ -40,6 +41,7 @@ export interface Service {
 
 export interface DataPaths {
   readonly database: string;
+  /** A folder, or the place of a bucket, for people. */
   readonly metadata: string;
   readonly files: string;
   readonly trustedRoot: string;
@@ -48,7 +50,7 @@ export interface DataPaths {
 export function dataPathsOf(config: Config): DataPaths {
   return {
     database: join(config.dataDir, "rstuf.db"),
-    metadata: config.metadata.directory,
+    metadata: placeOfStorage(storageOrderOf(config)),
     files: join(config.dataDir, "files"),
     trustedRoot: join(config.dataDir, "trusted", "1.root.json"),
   };
@@ -116,6 +118,9 @@ async function assemble({ config, version, trial, died }: ServiceOptions, parts:
   await metadataApp?.listen(config.metadata.listen);
   parts.defer(() => metadataApp?.close());
   parts.defer(keepTrustedRoot(database, paths.trustedRoot));
+  if (config.metadata.publicUrl !== undefined) {
+    void publicUrlFault(config.metadata.publicUrl).then((warning) => { if (warning !== undefined) telemetry.log.warn({ warning }, "clients may be misled"); });
+  }
 
   return {
     origin: originOf(config.tls.cert === undefined ? "http" : "https", api.server.address() as AddressInfo),

@@ -4,16 +4,46 @@
 // chosen, by literal imports: most installations need none of the libraries of the others.
 
 import type { Config } from "../config/schema.ts";
-import { openPosixStorage } from "../drivers/storage/posix/storage.ts";
+import type { S3StorageOptions } from "../drivers/storage/s3/storage.ts";
 import type { Storage } from "../ports/storage.ts";
 
-export type StorageOrder = { readonly kind: "folder"; readonly directory: string };
+export type StorageOrder =
+  | { readonly kind: "folder"; readonly directory: string }
+  | ({ readonly kind: "s3" } & S3StorageOptions);
 
-export function storageOrderOf(config: Config): StorageOrder {
-  return { kind: "folder", directory: config.metadata.directory };
+/** What the configuration says, secrets revealed: never log it. */
+export function storageOrderOf({ metadata, storage }: Config): StorageOrder {
+  const { kind, bucket = "", endpoint, accessKeyId, secretAccessKey } = storage;
+  if (kind === "folder") return { kind, directory: metadata.directory };
+  return {
+    kind,
+    bucket,
+    prefix: storage.prefix === undefined ? "" : `${storage.prefix.replace(/\/$/, "")}/`,
+    concurrency: storage.concurrency,
+    requestMs: storage.requestTimeoutMs,
+    endpoint,
+    region: storage.region,
+    addressing: storage.addressing === "auto" ? undefined : storage.addressing,
+    acl: storage.acl === "none" ? undefined : storage.acl,
+    credentials: accessKeyId === undefined || secretAccessKey === undefined ? undefined : { accessKeyId, secretAccessKey: secretAccessKey.reveal() },
+  };
 }
 
 /** Opened, not yet proved: whoever writes there calls `prove` first. @throws StorageError */
 export async function openStorage(order: StorageOrder): Promise<Storage> {
-  return openPosixStorage({ directory: order.directory });
+  switch (order.kind) {
+    case "folder": {
+      const { openPosixStorage } = await import("../drivers/storage/posix/storage.ts");
+      return openPosixStorage({ directory: order.directory });
+    }
+    case "s3": {
+      const { openS3Storage } = await import("../drivers/storage/s3/storage.ts");
+      return openS3Storage(order);
+    }
+  }
+}
+
+/** For people: a folder's path, or `s3://bucket/prefix/`. */
+export function placeOfStorage(order: StorageOrder): string {
+  return order.kind === "folder" ? order.directory : `${order.kind}://${order.bucket}/${order.prefix}`;
 }

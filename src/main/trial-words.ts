@@ -26,7 +26,7 @@ export function trialWords(facts: TrialFacts): string {
 A trial repository is up, with ${String(facts.bins)} bins.
 
   API and its documentation  ${origin}/
-  Metadata                   ${origin}/metadata/   (${shown(facts.cwd, facts.metadataDir)})
+  Metadata                   ${origin}/metadata/   (${facts.metadataDir.includes("://") ? facts.metadataDir : shown(facts.cwd, facts.metadataDir)})
   Files to try it with       ${origin}/files/      (${files})
   Trusted root               ${root}
   Health, alarms             ${origin}/healthz  ${origin}/readyz  ${origin}/metrics

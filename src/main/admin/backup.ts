@@ -25,7 +25,8 @@ import { METADATA_NAME, type NewFile, type Storage } from "../../ports/storage.t
 import { recover } from "../../publisher/recover.ts";
 import { parseEnvelope } from "../../tuf/parse.ts";
 import { ensureKeyFolder } from "../key-folder.ts";
-import { placeOf, requireDatabase, requireEmptyFolder, withDataDir, type DataDirFlags } from "./data-dir.ts";
+import { openStorage, placeOfStorage, type StorageOrder } from "../storage.ts";
+import { partsOf, placeOf, requireDatabase, requireEmptyFolder, withDataDir, type DataDirFlags, type DataDirParts } from "./data-dir.ts";
 import { Progress } from "./progress.ts";
 
 export interface BackupFlags extends DataDirFlags {
@@ -52,6 +53,8 @@ interface Manifest {
 
 const MANIFEST = "backup.json";
 const PAGES_A_STEP = 2_000;
+/** Larger than any file we publish. */
+const READ_AT_MOST = 64 * 1024 * 1024;
 const SLICE_FILES = 1_000;
 const SLICE_BYTES = 16 * 1024 * 1024;
 
@@ -65,16 +68,17 @@ export async function backup(context: CliContext, target: string, flags: BackupF
   const file = join(folder, "rstuf.db");
   try {
     await copyLiveDatabase(place.paths.database, file, progress);
-    const copied = { database: file, metadata: join(folder, "metadata") };
+    const metadata = join(folder, "metadata");
+    const copied: DataDirParts = { database: file, storage: { kind: "folder", directory: metadata } };
     const { seq, timestampVersion, files, report } = await withDataDir(place.config, copied, async ({ database, storage, deps, hold }) => {
-      const files = await copyReached(database, place.paths.metadata, storage, progress);
+      const files = await copyReached(database, partsOf(place).storage, storage, progress);
       await recover(deps, hold, false);
       const head = await database.head();
       const report = await look(database, storage, progress);
       return { seq: head?.seq ?? 0, timestampVersion: head?.timestampVersion ?? 0, files, report };
     });
     if (report !== undefined && report.faults.length > 0) return refuse(context, report, "The backup is not sound: what is published has the same faults. It was not finished.");
-    await keepTrusted(copied.metadata, folder);
+    await keepTrusted(metadata, folder);
     const keys = flags.withKeys === true ? await copyKeys(place.config.keyDir, join(folder, "keys")) : 0;
     tidy(folder);
     const manifest: Manifest = { format: 1, program: context.version, taken: new Date(context.clock.now()).toISOString(), database: await sha256Of(file), seq, timestampVersion, files, keys };
@@ -95,10 +99,14 @@ export async function backup(context: CliContext, target: string, flags: BackupF
 export async function restore(context: CliContext, source: string, flags: RestoreFlags): Promise<number> {
   const folder = resolve(context.cwd, source);
   const manifest = readManifest(folder);
-  const { config, paths } = placeOf(context, flags);
+  const place = placeOf(context, flags);
+  const { config, paths } = place;
+  const target = partsOf(place);
   const keep = flags.keepMetadata === true;
   if (keep && existsSync(paths.database)) throw new CliError("file-exists", `${paths.database} is there already; nothing was changed`);
-  if (!keep) for (const each of [config.dataDir, paths.metadata]) if (existsSync(each)) requireEmptyFolder(each, 0o750);
+  const folders = [config.dataDir, ...(target.storage.kind === "folder" ? [target.storage.directory] : [])];
+  if (!keep) for (const each of folders) if (existsSync(each)) requireEmptyFolder(each, 0o750);
+  if (!keep && target.storage.kind !== "folder") await requireUnused(target.storage);
   const file = join(folder, "rstuf.db");
   if ((await sha256Of(file)) !== manifest.database) throw new CliError("file-unreadable", `${file} is not the file that was backed up: its sha256 is another`);
 
@@ -106,7 +114,7 @@ export async function restore(context: CliContext, source: string, flags: Restor
   const progress = new Progress(context, flags.json === true);
   try {
     await copySynced(file, paths.database);
-    const report = await withDataDir(config, paths, async ({ database, storage }) => {
+    const report = await withDataDir(config, target, async ({ database, storage }) => {
       if (keep) return undefined;
       const names = readdirSync(join(folder, "metadata")).filter((name) => METADATA_NAME.test(name));
       await copyFiles(names.filter((name) => name !== "timestamp.json"), (name) => readFile(join(folder, "metadata", name)), storage, progress);
@@ -164,15 +172,29 @@ async function copyLiveDatabase(from: string, to: string, progress: Progress): P
   await syncFile(to);
 }
 
-/** Every file that the head of `database` leads to: roots and timestamp from the database, the others from the folder. */
-async function copyReached(database: Database, from: string, to: Storage, progress: Progress): Promise<number> {
+/** Every file that the head of `database` leads to: roots and timestamp from the database, the others from storage. */
+async function copyReached(database: Database, from: StorageOrder, to: Storage, progress: Progress): Promise<number> {
+  if (from.kind === "folder") return copyReachedBy(database, (name) => readFile(join(from.directory, name)), placeOfStorage(from), to, progress);
+  const source = await openStorage(from);
+  try {
+    return await copyReachedBy(database, async (name) => {
+      const found = await source.read(name, READ_AT_MOST);
+      if (found === undefined) throw new Error("it is not there");
+      return found.bytes;
+    }, placeOfStorage(from), to, progress);
+  } finally {
+    await source.close();
+  }
+}
+
+async function copyReachedBy(database: Database, readFrom: (name: string) => Promise<Buffer>, place: string, to: Storage, progress: Progress): Promise<number> {
   const head = await database.head();
   if (head === undefined) return 0;
   const read = async (name: string): Promise<Buffer> => {
     try {
-      return await readFile(join(from, name));
+      return await readFrom(name);
     } catch (error) {
-      throw new CliError("file-unreadable", `${join(from, name)}, which the repository's head refers to, cannot be read: ${systemReason(error)}. See rstuf fsck`, { cause: error });
+      throw new CliError("file-unreadable", `${name} in ${place}, which the repository's head refers to, cannot be read: ${systemReason(error)}. See rstuf fsck`, { cause: error });
     }
   };
   const snapshotName = `${String(head.snapshotVersion)}.snapshot.json`;
@@ -200,6 +222,18 @@ async function copyFiles(names: readonly string[], read: (name: string) => Promi
     await to.createAll(slice);
     slice = [];
     bytes = 0;
+  }
+}
+
+/** A bucket is not listed; a repository shows by these. @throws CliError `file-exists` */
+async function requireUnused(order: StorageOrder): Promise<void> {
+  const storage = await openStorage(order);
+  try {
+    for (const name of ["timestamp.json", "1.root.json"]) {
+      if ((await storage.read(name, READ_AT_MOST)) !== undefined) throw new CliError("file-exists", `${placeOfStorage(order)} holds a repository already; nothing was changed`);
+    }
+  } finally {
+    await storage.close();
   }
 }
 

@@ -1,4 +1,4 @@
-// A data directory in the hands of a command: its database locked, its folder open, its lease taken.
+// A data directory in the hands of a command: its database locked, its storage open, its lease taken.
 
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
@@ -10,13 +10,13 @@ import type { Config } from "../../config/schema.ts";
 import { systemClock, systemRandom } from "../../drivers/clock/system/clock.ts";
 import { openSqlite, type SqliteDatabase } from "../../drivers/database/sqlite/sqlite.ts";
 import { createFileSigners } from "../../drivers/signer/file/signers.ts";
-import { openPosixStorage } from "../../drivers/storage/posix/storage.ts";
 import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
 import type { Storage } from "../../ports/storage.ts";
 import type { PublisherDeps } from "../../publisher/deps.ts";
 import { LeaseHold } from "../../publisher/lease-hold.ts";
 import { dataPathsOf, type DataPaths } from "../service.ts";
 import { publisherPolicyOf } from "../settings.ts";
+import { openStorage, storageOrderOf, type StorageOrder } from "../storage.ts";
 
 export interface DataDirFlags {
   readonly config?: string;
@@ -47,6 +47,16 @@ export function requireEmptyFolder(folder: string, mode: number): void {
   if (readdirSync(folder).some((name) => name !== ".pending")) throw new CliError("file-exists", `${folder} is not empty; nothing was changed`);
 }
 
+/** Database and storage of the service that `config` describes. */
+export function partsOf({ config, paths }: Place): DataDirParts {
+  return { database: paths.database, storage: storageOrderOf(config) };
+}
+
+export interface DataDirParts {
+  readonly database: string;
+  readonly storage: StorageOrder;
+}
+
 export interface OpenDataDir {
   readonly database: SqliteDatabase;
   readonly storage: Storage;
@@ -60,10 +70,10 @@ const LEASE_MS = 60_000;
  * Runs `work` with the database's lock and lease, and gives both up.
  * @throws DatabaseError `unavailable` while a service has the data directory
  */
-export async function withDataDir<T>(config: Config, paths: { readonly database: string; readonly metadata: string }, work: (open: OpenDataDir) => Promise<T>): Promise<T> {
-  const database = await openSqlite({ file: resolve(paths.database) });
+export async function withDataDir<T>(config: Config, parts: DataDirParts, work: (open: OpenDataDir) => Promise<T>): Promise<T> {
+  const database = await openSqlite({ file: resolve(parts.database) });
   try {
-    const storage = await openPosixStorage({ directory: paths.metadata });
+    const storage = await openStorage(parts.storage);
     try {
       return await withLease(database, async (hold) => {
         const telemetry = createTelemetry({ level: "warn", processMetrics: false, base: { part: "admin" } });

@@ -5,7 +5,7 @@ import { printable } from "../../cli/printable.ts";
 import { adopt, type Adopted } from "../../publisher/adopt.ts";
 import { jump, type Jumped } from "../../publisher/jump.ts";
 import { Progress } from "./progress.ts";
-import { placeOf, requireDatabase, withDataDir, type DataDirFlags } from "./data-dir.ts";
+import { partsOf, placeOf, requireDatabase, withDataDir, type DataDirFlags } from "./data-dir.ts";
 
 export interface RecoverFlags extends DataDirFlags {
   readonly adopt?: boolean;
@@ -17,7 +17,7 @@ export async function recover(context: CliContext, flags: RecoverFlags): Promise
   const place = placeOf(context, flags);
   requireDatabase(place);
   const progress = new Progress(context, flags.json === true);
-  const { adopted, jumped } = await withDataDir(place.config, place.paths, async ({ deps, hold }) => {
+  const { adopted, jumped } = await withDataDir(place.config, partsOf(place), async ({ deps, hold }) => {
     const adopted = flags.adopt === true ? await adopt(deps, hold, (done, of) => { progress.draw(`${String(done)} of ${String(of)} roles read`); }) : undefined;
     progress.clear();
     const jumped = flags.jump === undefined ? undefined : await jump(deps, hold, flags.jump);

@@ -1,4 +1,4 @@
-// `rstuf serve`: the service in one process, with SQLite and a folder.
+// `rstuf serve`: the service in one process, with SQLite.
 
 import { Command } from "commander";
 import type { CliContext } from "../../cli/context.ts";
@@ -7,7 +7,7 @@ import type { ServeOptions } from "../serve-options.ts";
 export function serveCommand(context: CliContext): Command {
   return new Command("serve")
     .summary("run the service: API, publisher and metadata on one port")
-    .description("Runs the service in one process: REST API, publisher, and the metadata under /metadata/.\nState lies in a SQLite file, metadata in a folder, both under the data directory.\nWithout --trial it waits for a bootstrap request with a root you made.")
+    .description("Runs the service in one process: REST API, publisher, and the metadata under /metadata/.\nState lies in a SQLite file under the data directory, metadata in a folder beside it\nor in a bucket (storage.kind).\nWithout --trial it waits for a bootstrap request with a root you made.")
     .option("--trial", "make throw-away keys and bootstrap a repository to try things out with")
     .option("--config <file>", "configuration file, YAML")
     .option("--data-dir <dir>", "where the state lies (default: ./rstuf-data)")

@@ -25,11 +25,11 @@ import { dirname, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { METADATA_NAME, StorageError } from "../../../ports/storage.ts";
 import type { Created, NewFile, Storage, StorageToken, StoredFile } from "../../../ports/storage.ts";
+import { proveStorage } from "../common/prove.ts";
+import { Turns } from "../common/turns.ts";
 import { systemCalls } from "./calls.ts";
 import type { PosixCalls } from "./calls.ts";
 import { errnoOf, isNoPlainFile, isTransient, storageErrorOf } from "./faults.ts";
-import { proveStorage } from "./prove.ts";
-import { Turns } from "./turns.ts";
 
 export interface PosixStorageOptions {
   /** Created with its parents when missing, 0755. */
@@ -140,7 +140,7 @@ class PosixStorage implements Storage {
     const probe = this.#path(`.probe-${id}`);
     return proveStorage(this.#directory, {
       begin: async () => this.#calls.close(await this.#calls.open(marker, CREATE_FLAGS, 0o600)),
-      create: (bytes) => this.#createOne(probe, bytes),
+      create: (bytes) => linked(this.#directory, this.#createOne(probe, bytes)),
       read: () => this.#readOne(probe, 1_024),
       replace: (bytes, expected, mayWrite) => this.#replaceOne(probe, bytes, expected, mayWrite),
       remove: () => this.#unlink(probe),
@@ -539,4 +539,17 @@ async function retrying<T>(doing: string, work: () => Promise<T>): Promise<T> {
 
 function tokenOf(bytes: Uint8Array): StorageToken {
   return `${bytes.length}:${createHash("sha256").update(bytes).digest("hex")}` as StorageToken;
+}
+
+/** A file system that cannot link says so on the first try. */
+async function linked(where: string, created: Promise<Created>): Promise<Created> {
+  try {
+    return await created;
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    if (["ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV", "EPERM"].includes(errnoOf(cause))) {
+      throw new StorageError("unsuitable", `${where} cannot hold metadata: its file system has no hard links (${errnoOf(cause)})`, { cause: error });
+    }
+    throw error;
+  }
 }

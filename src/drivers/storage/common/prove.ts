@@ -1,10 +1,9 @@
-// Finds out, on a file of its own, whether a folder can keep the storage port's promises.
+// Finds out, on a probe name of its own, whether a storage can keep the port's promises.
 
 import { StorageError } from "../../../ports/storage.ts";
 import type { Created, StorageToken, StoredFile } from "../../../ports/storage.ts";
-import { errnoOf } from "./faults.ts";
 
-/** The storage's own code beneath its doors, for one probe file that has no metadata name. */
+/** The storage's own code beneath its doors, for one probe that has no metadata name. */
 export interface Provable {
   /** Leaves a mark by which a later opening finds the probe again. */
   begin(): Promise<void>;
@@ -26,7 +25,7 @@ export async function proveStorage(where: string, storage: Provable): Promise<vo
 
   await storage.begin();
   try {
-    demand((await linked(where, storage.create(one))) === "created", "a new name is created");
+    demand((await storage.create(one)) === "created", "a new name is created");
     demand((await storage.create(two)) === "other", "create never changes a name that exists");
     demand((await storage.create(one)) === "same", "equal bytes are recognised");
     const first = await storage.read();
@@ -39,20 +38,10 @@ export async function proveStorage(where: string, storage: Provable): Promise<vo
     demand((await storage.read())?.bytes.equals(two) === true, "a refused replace changes nothing");
     await storage.remove();
     demand((await storage.read()) === undefined, "what was removed is gone");
+    demand((await storage.replace(one, first.token, may)) === "conflict", "replace refuses a name that vanished");
+    demand((await storage.read()) === undefined, "what vanished stays away");
   } finally {
     await storage.remove();
     await storage.end();
-  }
-}
-
-async function linked(where: string, created: Promise<Created>): Promise<Created> {
-  try {
-    return await created;
-  } catch (error) {
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    if (["ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV", "EPERM"].includes(errnoOf(cause))) {
-      throw new StorageError("unsuitable", `${where} cannot hold metadata: its file system has no hard links (${errnoOf(cause)})`, { cause: error });
-    }
-    throw error;
   }
 }
