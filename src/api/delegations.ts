@@ -26,12 +26,19 @@ const DelegatedRole = Type.Object(
     paths: Type.Array(Type.String(), { minItems: 1, description: "Patterns of literal text, * and ?, which do not cross /" }),
     path_hash_prefixes: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
     "x-rstuf-expire-policy": Type.Optional(Type.Union([Days, Type.Null()], { description: "Lifetime in days; that of targets when absent" })),
+    parent: Type.Optional(Type.Union([Type.String(), Type.Null()], { description: "The custom role that delegates to it; targets when absent. Its paths count as far as the parent takes them" })),
+    bins: Type.Optional(Type.Union([Type.Integer(), Type.Null()], { description: "2 to 16,384: what it takes is listed in so many hash bins of its own, rounded down to a power of two" })),
   },
   { $id: "TUFSignedDelegationsRoles" },
 );
 
+const Bins = Type.Object(
+  { number_of_delegated_bins: Type.Integer({ description: "2 to 16,384, rounded down to a power of two" }), expiration: Type.Optional(Type.Union([Days, Type.Null()])) },
+  { $id: "BinsBesideRoles", description: "Where a repository has custom roles: hash bins for what none of them takes" },
+);
+
 /** Delegated roles in order of priority, with the keys they name. */
-export const Delegations = Type.Object({ keys: dictionary(Key), roles: Type.Array(DelegatedRole) }, { $id: "TUFDelegations" });
+export const Delegations = Type.Object({ keys: dictionary(Key), roles: Type.Array(DelegatedRole), bins: Type.Optional(Type.Union([Bins, Type.Null()])) }, { $id: "TUFDelegations" });
 
 const DelegationsPayload = Type.Object({ delegations: Delegations }, { $id: "MetadataDelegationsPayload" });
 

@@ -3,6 +3,7 @@
 
 import type { NewChange } from "../ports/database.ts";
 import { delegationFaults, type DelegationEdit, type WantedDelegations } from "../roles/custom-delegations.ts";
+import { knownElsewhere } from "../roles/delegation-edit.ts";
 import type { Json } from "../tuf/documents.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
@@ -26,9 +27,9 @@ export async function changeDelegations(deps: OperationDeps, edit: DelegationEdi
 }
 
 async function checked(deps: OperationDeps, edit: DelegationEdit & { readonly action: "add" | "update" }): Promise<DelegationEdit> {
-  const targets = await deps.owners.targets();
+  const tree = await deps.owners.tree();
   const faults = new FaultList();
-  addDelegationFaults(edit, ["delegations"], new Set(Object.keys(targets?.delegations?.keys ?? {})), faults);
+  addDelegationFaults(edit, ["delegations"], new Set(tree === undefined ? [] : knownElsewhere(tree).keys()), faults);
   faults.raise();
   return { action: edit.action, ...asAsked(edit) };
 }
@@ -57,9 +58,10 @@ function checkedNames(edit: DelegationEdit & { readonly action: "delete" }): Del
 }
 
 /** Members that nobody knows are ignored, as in the contract; keys stay whole. */
-function asAsked({ keys, roles }: WantedDelegations): WantedDelegations {
+function asAsked({ keys, roles, bins }: WantedDelegations): WantedDelegations {
   return {
     keys,
+    ...(bins ? { bins: { number_of_delegated_bins: bins.number_of_delegated_bins, ...(typeof bins.expiration === "number" ? { expiration: bins.expiration } : {}) } } : {}),
     roles: roles.map((role) => ({
       name: role.name,
       terminating: role.terminating,
@@ -67,6 +69,8 @@ function asAsked({ keys, roles }: WantedDelegations): WantedDelegations {
       threshold: role.threshold,
       paths: role.paths,
       ...(typeof role["x-rstuf-expire-policy"] === "number" ? { "x-rstuf-expire-policy": role["x-rstuf-expire-policy"] } : {}),
+      ...(typeof role.parent === "string" ? { parent: role.parent } : {}),
+      ...(typeof role.bins === "number" ? { bins: role.bins } : {}),
     })),
   };
 }

@@ -1,4 +1,6 @@
 import type { SettingValue } from "../ports/database.ts";
+import { CATCH_ALL } from "../roles/catch-all.ts";
+import { knownElsewhere } from "../roles/delegation-edit.ts";
 import { EXPIRE_POLICY } from "../roles/custom-delegations.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
 import type { OperationDeps } from "./deps.ts";
@@ -25,12 +27,23 @@ export async function getConfig(deps: OperationDeps): Promise<Readonly<Record<st
   };
 }
 
-/** Custom delegations in force, in the form in which they are asked for; undefined with bins. */
+/** Custom delegations in force, in the form in which they are asked for; undefined in a repository of bins alone. */
 async function customDelegations({ owners }: OperationDeps, settings: Readonly<Record<string, SettingValue>>): Promise<SettingValue | undefined> {
-  const delegations = (await owners.targets())?.delegations;
-  if (delegations?.roles?.every(({ paths }) => paths !== undefined) !== true) return undefined;
-  const roles = delegations.roles.map((role) => ({ ...role, [EXPIRE_POLICY]: settings[`${role.name}_expiration`] ?? settings["targets_expiration"] ?? null }));
-  return { keys: delegations.keys, roles } as unknown as SettingValue;
+  const tree = await owners.tree();
+  const custom = tree?.custom.filter(({ name }) => name !== CATCH_ALL) ?? [];
+  if (tree === undefined || (custom.length === 0 && tree.bins.length > 0)) return undefined;
+  const roles = custom.map(({ parent, ...role }) => {
+    const bins = tree.delegators.get(role.name)?.bins;
+    return {
+      ...role,
+      [EXPIRE_POLICY]: settings[`${role.name}_expiration`] ?? settings["targets_expiration"] ?? null,
+      ...(parent === "targets" ? {} : { parent }),
+      ...(bins === undefined ? {} : { bins: 2 ** bins.bitLength }),
+    };
+  });
+  const named = new Set(custom.flatMap(({ keyids }) => keyids));
+  const keys = [...knownElsewhere(tree)].filter(([keyid]) => named.has(keyid));
+  return { keys: Object.fromEntries(keys), roles } as unknown as SettingValue;
 }
 
 /** `<role>_signing` of what waits, by the contract's names. */

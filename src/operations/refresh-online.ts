@@ -1,8 +1,8 @@
 // New versions of online roles, asked for by hand.
 
 import type { NewChange, TaskResult } from "../ports/database.ts";
-import { needsPeople } from "../roles/custom-delegations.ts";
-import type { Delegations } from "../tuf/documents.ts";
+import { needsPeople } from "../roles/delegation-edit.ts";
+import type { DelegationTree } from "../roles/delegation.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
 import { OperationError } from "./errors.ts";
@@ -11,11 +11,9 @@ import { OperationError } from "./errors.ts";
  * What can be asked for, in contract order of `updated_roles`. `bins` stands for every bin; the publisher expands
  * it. Root is named in requests of existing integrations; it is offline and stays as it is.
  */
-function orderOf(delegations: Delegations | undefined): readonly string[] {
-  const custom = delegations?.roles?.filter(({ paths }) => paths !== undefined) ?? [];
-  const online = custom.filter((role) => !needsPeople({ keys: delegations?.keys ?? {}, role })).map(({ name }) => name);
-  const isCustom = delegations !== undefined && delegations.succinct_roles === undefined && custom.length === (delegations.roles?.length ?? 0);
-  return ["snapshot", "timestamp", "targets", ...online, ...(isCustom ? [] : ["bins"])];
+function orderOf(tree: DelegationTree | undefined): readonly string[] {
+  const custom = tree?.custom.filter((role) => !needsPeople({ keys: tree.delegators.get(role.parent)?.delegations.keys ?? {}, role })) ?? [];
+  return ["snapshot", "timestamp", "targets", ...custom.map(({ name }) => name), ...(tree === undefined || tree.bins.length > 0 ? ["bins"] : [])];
 }
 
 /**
@@ -29,7 +27,7 @@ export async function refreshOnline(deps: OperationDeps, roles: readonly string[
   if (roles.includes("targets") && !targetsOnline) {
     throw new OperationError("targets-offline", "targets is signed offline");
   }
-  const order = orderOf((await deps.owners.targets())?.delegations);
+  const order = orderOf(await deps.owners.tree());
   const unknown = roles.find((role) => role !== "root" && !order.includes(role));
   if (unknown !== undefined) {
     const code = order.includes("bins") ? "role-not-refreshable" : unknown === "bins" ? "no-bins" : "no-such-online-role";

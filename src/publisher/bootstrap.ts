@@ -9,18 +9,21 @@ import type { EventSignature, SettingValue, SigningEvent, TaskResult } from "../
 import { SignerError } from "../ports/signer.ts";
 import { StorageError } from "../ports/storage.ts";
 import { bootstrapSettingsOf, checkBootstrapRoot, type BootstrapRoot, type BootstrapSettings } from "../roles/bootstrap.ts";
-import { applyEdit, bootstrapDelegationsOf, type WantedDelegations } from "../roles/custom-delegations.ts";
-import { binDelegations, BINS_PREFIX, delegationTreeOf, binsOf } from "../roles/delegation.ts";
+import { NESTED, settingOf as nestedSetting } from "../roles/below.ts";
+import { bootstrapDelegationsOf, type WantedDelegations } from "../roles/custom-delegations.ts";
+import { belowOf, binDelegations, delegationTreeOf, binsOf, namesIn, type DelegationTree } from "../roles/delegation.ts";
+import { applyEdit } from "../roles/delegation-edit.ts";
 import { RoleError } from "../roles/errors.ts";
-import { expiryPolicyOf } from "../roles/policy.ts";
+import { DEFAULT_DAYS, expiryPolicyOf } from "../roles/policy.ts";
 import { ONLINE_ROLES } from "../roles/root-rules.ts";
 import { demandsOf } from "../roles/root-update.ts";
 import { completedAt, judgeSignature } from "../roles/signing-event.ts";
 import { SnapshotBook } from "../roles/snapshot.ts";
-import type { Delegations, Json, Targets } from "../tuf/documents.ts";
+import type { Json, Targets } from "../tuf/documents.ts";
 import { parseEnvelope, SPEC_VERSION } from "../tuf/parse.ts";
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import { dismiss, finishedAnswers, pendingAnswers, refusedAnswers, signedFile } from "./answers.ts";
+import { binSettings } from "./bin-settings.ts";
 import { requireSaneClock } from "./clock-check.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
@@ -163,27 +166,30 @@ async function found(deps: PublisherDeps, name: string, maxBytes: number): Promi
 }
 
 interface Delegated {
-  readonly delegations: Delegations;
-  /** Lifetimes of custom roles. */
+  readonly tree: DelegationTree;
+  /** Lifetimes of custom roles, and of bins beside them. */
   readonly days: ReadonlyMap<string, number>;
 }
 
 /** @throws RoleError when one of the custom roles can't be had: a repository begins as it was asked for, or not */
 function delegatedAtFirst(deps: PublisherDeps, { online }: BootstrapRoot, { bins, expiration }: BootstrapSettings, wanted: WantedDelegations | undefined): Delegated {
-  if (wanted === undefined || bins !== undefined) return { delegations: binDelegations(bins ?? 0, deps.policy.binsStyle, online), days: new Map() };
-  const made = applyEdit({ action: "add", ...wanted }, { current: undefined, online, allowUnportable: deps.policy.allowUnportableKeys, defaultDays: expiration.targets, people: false });
+  const { binsStyle, allowUnportableKeys: allowUnportable } = deps.policy;
+  if (wanted === undefined || bins !== undefined) return { tree: delegationTreeOf({ delegations: binDelegations(bins ?? 0, binsStyle, online) }), days: new Map() };
+  const made = applyEdit({ action: "add", ...wanted }, { tree: delegationTreeOf({ delegations: { keys: {}, roles: [] } }), online, binsStyle, allowUnportable, defaultDays: expiration.targets, people: false });
   const [first] = made.failed;
   if (first !== undefined) throw new RoleError("bootstrap-refused", `delegated role ${first.role}: ${first.reason}`);
-  return made;
+  // The lifetime of bins beside custom roles is that of bins.
+  return { tree: made.tree, days: made.tree.bins.length === 0 ? made.days : new Map([...made.days, ["bins", wanted.bins?.expiration ?? DEFAULT_DAYS.bins]]) };
 }
 
 async function firstHead(
-  deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, root: BootstrapRoot, settings: BootstrapSettings, document: SettingValue, { delegations, days }: Delegated,
+  deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, root: BootstrapRoot, settings: BootstrapSettings, document: SettingValue, { tree, days }: Delegated,
   signed?: SigningEvent,
 ): Promise<Head> {
-  const targets: Targets = { _type: "targets", spec_version: SPEC_VERSION, version: 1, expires: "1970-01-01T00:00:00Z", targets: {}, delegations };
-  const tree = delegationTreeOf(targets);
-  const stored = settingsOf(root, settings, task, document, days);
+  const { delegations } = tree.delegators.get("targets") ?? {};
+  const targets: Targets = { _type: "targets", spec_version: SPEC_VERSION, version: 1, expires: "1970-01-01T00:00:00Z", targets: {}, ...(delegations === undefined ? {} : { delegations }) };
+  const nested = nestedSetting(belowOf(tree), deps.random.hex(8)) as unknown as SettingValue;
+  const stored = { ...settingsOf(root, settings, tree, task, document, days), ...(nested === null ? {} : { [NESTED]: nested }) };
   const before: Head = {
     id: "",
     seq: 0,
@@ -211,8 +217,8 @@ async function firstHead(
       envelopes: [{ role: "root", version: 1, bytes: root.root.bytes }],
       newRoles: [
         { name: "targets", kind: "targets", parent: "" },
-        ...bins.map((name) => ({ name, kind: "bins" as const, parent: "targets" })),
-        ...custom.map((name) => ({ name, kind: "delegated" as const, parent: "targets" })),
+        ...tree.bins.flatMap((set) => namesIn(set).map((name) => ({ name, kind: "bins" as const, parent: set.delegator }))),
+        ...tree.custom.map(({ name, parent }) => ({ name, kind: "delegated" as const, parent })),
       ],
       settings: stored,
     },
@@ -220,14 +226,14 @@ async function firstHead(
 }
 
 /** The settings that GET /config/ shows, by the contract's names. */
-function settingsOf({ root, online }: BootstrapRoot, { expiration, bins }: BootstrapSettings, task: string, document: SettingValue, days: ReadonlyMap<string, number>): Record<string, SettingValue> {
+function settingsOf({ root, online }: BootstrapRoot, { expiration }: BootstrapSettings, tree: DelegationTree, task: string, document: SettingValue, days: ReadonlyMap<string, number>): Record<string, SettingValue> {
   const signed = root.signed;
   const settings: Record<string, SettingValue> = {
     bootstrap: task,
     bootstrap_request: null,
     root_signing: null,
     targets_online_key: true,
-    ...(bins === undefined ? {} : { number_of_delegated_bins: bins, bins_prefix: BINS_PREFIX, bins_threshold: 1, bins_num_keys: 1 }),
+    ...binSettings(tree),
     trusted_root: document,
     online_key: { ...(online.key as unknown as { readonly [member: string]: Exclude<Json, undefined> }), keyid: online.keyid },
   };

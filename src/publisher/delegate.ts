@@ -8,11 +8,15 @@ import { AppError, reasonOf } from "../lib/app-error.ts";
 import type { Move, OpenChange, SettingValue, TaskResult } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
 import { onlineUriOf } from "../roles/bootstrap.ts";
-import { applyEdit, type DelegationEdit, type EditContext, type EditOutcome } from "../roles/custom-delegations.ts";
-import { delegationTreeOf, ownerOf } from "../roles/delegation.ts";
+import { NESTED, settingOf } from "../roles/below.ts";
+import { CATCH_ALL, CATCH_ALL_LIMITS } from "../roles/catch-all.ts";
+import type { DelegationEdit } from "../roles/custom-delegations.ts";
+import { applyEdit, type EditContext, type EditOutcome } from "../roles/delegation-edit.ts";
+import { belowOf, namesIn, ownerOf, rolesOf, type BinSet, type DelegationTree } from "../roles/delegation.ts";
 import { RoleError } from "../roles/errors.ts";
-import { expiryPolicyOf } from "../roles/policy.ts";
+import { DEFAULT_DAYS, expiryPolicyOf } from "../roles/policy.ts";
 import { TufError } from "../tuf/errors.ts";
+import { binSettings } from "./bin-settings.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
 import { authorityOf, type Head } from "./head.ts";
@@ -46,22 +50,22 @@ export async function changeDelegations(deps: PublisherDeps, hold: LeaseHold, se
   const edit = JSON.parse(change.fragment) as DelegationEdit;
   const outcome = applyEdit(edit, contextOf(deps, head));
   const live = [...outcome.added, ...outcome.updated];
-  if (live.length + outcome.deleted.length === 0) {
+  if (live.length + outcome.deleted.length + outcome.changed.length === 0) {
     await deps.database.endTasks(hold.lease, [{ task: change.task, result: resultOf(outcome, NO_REHOMING, nowMs) }]);
     return undefined;
   }
-  const settings = settingsOf(outcome);
-  const targets = { ...head.targets, delegations: outcome.delegations };
+  const settings = settingsOf(outcome, edit, head, deps.random.hex(8));
   const next: Head = {
     ...head,
-    targets,
-    tree: delegationTreeOf(targets),
+    targets: { ...head.targets, delegations: outcome.delegations },
+    tree: outcome.tree,
     expiry: expiryPolicyOf({ ...(await deps.database.settings()), ...settings }),
   };
-  for (const role of live) await prove(sealer, next, role);
+  const { fresh, gone } = comings(head.tree, outcome.tree);
+  for (const role of [...live, ...firstBins(fresh, outcome.tree)]) await prove(sealer, next, role);
   const rehoming = await rehome(deps, head, next);
   const edits = new Map<string, ReadonlyMap<string, string | undefined>>(rehoming.edits);
-  for (const role of ["targets", ...live]) if (!edits.has(role)) edits.set(role, new Map());
+  for (const role of ["targets", ...outcome.changed, ...live, ...fresh.map(({ name }) => name)]) if (!edits.has(role)) edits.set(role, new Map());
   const plan: Plan = { changes: [{ ...change, outcome: "apply" }], edits, publishes: true };
   return await publish(deps, hold, sealer, {
     head: next,
@@ -71,8 +75,8 @@ export async function changeDelegations(deps: PublisherDeps, hold: LeaseHold, se
     tasks: [{ task: change.task, result: resultOf(outcome, rehoming, nowMs) }],
     also: {
       envelopes: [],
-      newRoles: outcome.added.map((name) => ({ name, kind: "delegated", parent: "targets" })),
-      retiredRoles: outcome.deleted,
+      newRoles: fresh,
+      retiredRoles: gone,
       settings,
     },
   });
@@ -98,15 +102,15 @@ async function prove(sealer: Sealer, head: Head, role: string): Promise<void> {
   }
 }
 
-/** @throws RoleError `delegations-refused` in a repository of bins */
+/** @throws RoleError `delegations-refused` when nothing can sign for roles without keys of their own */
 function contextOf(deps: PublisherDeps, head: Head): EditContext {
-  if (head.tree.bins.length > 0) throw new RoleError("delegations-refused", "the repository uses hash bin delegation, and custom target delegations can't be added to it");
   const { keys, roles } = head.root;
   const keyid = roles.timestamp.keyids.find((id) => onlineUriOf(keys[id]) !== undefined);
   const key = keyid === undefined ? undefined : keys[keyid];
   if (keyid === undefined || key === undefined) throw new RoleError("delegations-refused", "root names no online key for role timestamp");
   return {
-    current: head.targets.delegations,
+    tree: head.tree,
+    binsStyle: deps.policy.binsStyle,
     online: { keyid, key },
     allowUnportable: deps.policy.allowUnportableKeys,
     defaultDays: Math.max(1, Math.round(head.expiry.targets / DAY_MS)),
@@ -123,7 +127,7 @@ const NO_REHOMING: Rehoming = { moves: [], edits: new Map() };
 
 /** What the roles of `head` list and other roles of `next` take, or none. Memory holds one role at a time, and what moves. */
 async function rehome(deps: PublisherDeps, head: Head, next: Head): Promise<Rehoming> {
-  const live = new Set(next.tree.custom.map(({ name }) => name));
+  const live = new Set(rolesOf(next.tree));
   const moves: Move[] = [];
   const edits = new Map<string, Map<string, string | undefined>>();
   const edit = (role: string, path: string, fragment: string | undefined): void => {
@@ -132,22 +136,70 @@ async function rehome(deps: PublisherDeps, head: Head, next: Head): Promise<Reho
     if (own === undefined) edits.set(role, new Map([[path, fragment]]));
     else own.set(path, fragment);
   };
-  for (const { name: from } of head.tree.custom) {
-    const read = await deps.database.readTargets(head.id, [from]);
-    for (const { path, fragment } of read.get(from) ?? []) {
-      const to = ownerOf(next.tree, path);
-      if (to === from) continue;
-      moves.push({ path, from, to });
-      edit(from, path, undefined);
-      if (to !== undefined) edit(to, path, fragment);
+  const opens = next.tree.custom.some(({ name }) => name === CATCH_ALL) && !head.tree.custom.some(({ name }) => name === CATCH_ALL);
+  const unfindable: string[] = [];
+  for (const slice of slicesOf(rolesOf(head.tree))) {
+    const read = await deps.database.readTargets(head.id, slice);
+    for (const [from, targets] of read) {
+      for (const { path, fragment } of targets) {
+        const to = ownerOf(next.tree, path);
+        if (to === from) continue;
+        if (to === undefined && opens) unfindable.push(path);
+        moves.push({ path, from, to });
+        edit(from, path, undefined);
+        if (to !== undefined) edit(to, path, fragment);
+      }
     }
+  }
+  const [first] = unfindable;
+  if (first !== undefined) {
+    const { segments, dotSegments } = CATCH_ALL_LIMITS;
+    throw new RoleError("delegations-refused", `${String(unfindable.length)} artifact(s), ${JSON.stringify(first.slice(0, 200))} among them, would be found no more: beside custom roles a path has at most ${String(segments)} segments, none empty and at most ${String(dotSegments)} that begin with a dot. Remove them first`);
   }
   return { moves, edits };
 }
 
+/** Roles read at a time: bins are many and small. */
+const READ_ROLES = 64;
+
+function* slicesOf(roles: readonly string[]): Generator<readonly string[]> {
+  for (let at = 0; at < roles.length; at += READ_ROLES) yield roles.slice(at, at + READ_ROLES);
+}
+
+interface NewRole {
+  readonly name: string;
+  readonly kind: "delegated" | "bins";
+  readonly parent: string;
+}
+
+/** Roles that are delegated to from now on, and those that no longer are. */
+function comings(before: DelegationTree, after: DelegationTree): { readonly fresh: readonly NewRole[]; readonly gone: readonly string[] } {
+  const sameBins = (some: BinSet, others: readonly BinSet[]): boolean => others.some(({ prefix, bitLength }) => prefix === some.prefix && bitLength === some.bitLength);
+  const binsBut = (tree: DelegationTree, other: DelegationTree): readonly BinSet[] => tree.bins.filter((bins) => !sameBins(bins, other.bins));
+  const was = new Set([...before.custom.map(({ name }) => name), ...binsBut(before, after).flatMap(namesIn)]);
+  const is: NewRole[] = [
+    ...after.custom.map(({ name, parent }) => ({ name, kind: "delegated" as const, parent })),
+    ...binsBut(after, before).flatMap((bins) => namesIn(bins).map((name) => ({ name, kind: "bins" as const, parent: bins.delegator }))),
+  ];
+  const live = new Set(is.map(({ name }) => name));
+  return { fresh: is.filter(({ name }) => !was.has(name)), gone: [...was].filter((name) => !live.has(name)) };
+}
+
+/** One bin of each new set: all are signed alike. */
+function firstBins(fresh: readonly NewRole[], { bins }: DelegationTree): readonly string[] {
+  const names = new Set(fresh.map(({ name }) => name));
+  return bins.map((set) => namesIn(set)[0] ?? "").filter((name) => names.has(name));
+}
+
 /** A deleted role's lifetime goes with it. */
-function settingsOf({ days, deleted }: EditOutcome): Record<string, SettingValue> {
-  return Object.fromEntries([...[...days].map(([role, count]) => [`${role}_expiration`, count] as const), ...deleted.map((role) => [`${role}_expiration`, null] as const)]);
+function settingsOf({ days, deleted, tree, changed }: EditOutcome, edit: DelegationEdit, head: Head, stamp: string): Record<string, SettingValue> {
+  const bins = edit.action === "add" ? edit.bins : undefined;
+  return {
+    ...Object.fromEntries([...[...days].map(([role, count]) => [`${role}_expiration`, count] as const), ...deleted.map((role) => [`${role}_expiration`, null] as const)]),
+    ...(tree.bins.length > 0 && head.tree.bins.length === 0 ? { bins_expiration: bins?.expiration ?? DEFAULT_DAYS.bins } : {}),
+    ...binSettings(tree),
+    ...(changed.length === 0 && deleted.length === 0 ? {} : { [NESTED]: settingOf(belowOf(tree), stamp) as unknown as SettingValue }),
+  };
 }
 
 function resultOf({ added, updated, deleted, failed }: EditOutcome, { moves }: Rehoming, nowMs: number): TaskResult {

@@ -11,8 +11,7 @@
 
 import { binOf, bitLengthOf, binNames, hashPrefixesOf } from "../tuf/bins.ts";
 import type { DelegatedRole, Delegations, Key, SuccinctRoles, Targets } from "../tuf/documents.ts";
-import { matchesPattern } from "../tuf/paths.ts";
-import { isMatchDisputed } from "./disputed.ts";
+import { matchByAll, type Match } from "./disputed.ts";
 
 /** What the names of the repository's own bins begin with. */
 export const BINS_PREFIX = "bins";
@@ -114,17 +113,17 @@ export function ownerOf(tree: DelegationTree, path: string): string | undefined 
 }
 
 /** Whether clients ask `role` about `path`: all do, none does, or some. */
-function matchOf(role: DelegatedRole, path: string): "yes" | "no" | "disputed" {
-  let match: "no" | "disputed" = "no";
+function matchOf(role: DelegatedRole, path: string): Match {
+  let match: Match = "no";
   for (const pattern of role.paths ?? []) {
-    if (!matchesPattern(pattern, path)) continue;
-    if (!isMatchDisputed(pattern, path)) return "yes";
-    match = "disputed";
+    const one = matchByAll(pattern, path);
+    if (one === "yes") return one;
+    if (one === "disputed") match = one;
   }
   return match;
 }
 
-/** The roles, targets aside, that a client which matches generously asks about `path`, in order. */
+/** The roles, targets aside, that some client may ask about `path`, in order, up to where one may stop. */
 export function searchOf(tree: DelegationTree, path: string): readonly string[] {
   const visited: string[] = [];
   /** Answers whether the search ends there. */

@@ -1,21 +1,24 @@
-// Paths about which clients do not agree whether a pattern takes them.
+// Whether a pattern takes a path, as all clients see it.
 //
 // python-tuf, go-tuf and we let `*` and `?` stand for any character. tuf-js matches each segment with
 // minimatch, in which a wildcard at the beginning of a segment takes neither a leading dot nor an
 // empty segment, and `?` takes one UTF-16 unit, not a code point above U+FFFF. An artifact must not
 // depend on that: it goes only where all of them look for it.
 
-/** Whether some client denies that `pattern` matches `path`, given that it does for the others. */
-export function isMatchDisputed(pattern: string, path: string): boolean {
-  if (!pattern.includes("*") && !pattern.includes("?")) return false;
+import { matchesPattern } from "../tuf/paths.ts";
+
+export type Match = "yes" | "no" | "disputed";
+
+export function matchByAll(pattern: string, path: string): Match {
+  const ours = matchesPattern(pattern, path);
   // What most paths are not: then no segment has to be looked at.
-  if (!ODD.test(path)) return false;
-  if (pattern.includes("?") && ASTRAL.test(path)) return true;
+  if (!ODD.test(path) || !/[*?]/.test(pattern)) return ours ? "yes" : "no";
   const segments = path.split("/");
-  return pattern.split("/").some((part, at) => {
-    const segment = segments[at] ?? "";
-    return isWild(part[0]) && (segment === "" || segment.startsWith("."));
-  });
+  const parts = pattern.split("/");
+  if (parts.length !== segments.length) return ours ? "disputed" : "no";
+  if (pattern.includes("?") && ASTRAL.test(path)) return "disputed";
+  if (!ours) return "no";
+  return parts.some((part, at) => isWild(part[0]) && /^(?:\.|$)/.test(segments[at] ?? "")) ? "disputed" : "yes";
 }
 
 /** A segment that begins with a dot or is empty, or a character above U+FFFF. */

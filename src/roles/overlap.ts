@@ -5,6 +5,7 @@
 // apart by their segments: as many of them, and of each pair neither beginnings nor ends that
 // differ. What can't be told apart counts as overlapping, so that the answer is never too low.
 
+import { CATCH_ALL } from "./catch-all.ts";
 import type { DelegationTree } from "./delegation.ts";
 
 /** At most so many roles of `tree` are asked for any one path; targets is not counted, a bin is. */
@@ -13,7 +14,7 @@ export function longestWalk(tree: DelegationTree): number {
   let longest = 0;
   for (const [at, role] of roles.entries()) {
     // Whoever is asked before `role` about a path it takes: the roles above it, and of the others before it those that do not end the search.
-    const before = roles.slice(0, at).filter((other) => role.above.has(other.name) || (!other.ends && mayShare(other, role)));
+    const before = roles.slice(0, at).filter((other) => role.above.has(other.name) || (!other.ends && (role.name === CATCH_ALL || mayShare(other, role))));
     // All of them may be asked about one path; nor is that more than the last of them and those before that one.
     role.walk = 1 + Math.min(before.length, Math.max(0, ...before.map(({ walk }) => walk)));
     longest = Math.max(longest, role.walk + (role.hasBins ? 1 : 0));

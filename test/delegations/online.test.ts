@@ -192,16 +192,6 @@ describe("a change of delegations", () => {
     }
   });
 
-  test("of a repository of bins fails with the reason, and publishes nothing", async () => {
-    const world = await createWorld();
-    await world.stage.bootstrap(4);
-    const { seq } = await world.stage.database.publisher();
-    const done = await world.delegate([NIGHTLY]);
-    assert.equal(done.state, "FAILURE");
-    assert.match(done.message, /hash bin delegation/);
-    assert.equal((await world.stage.database.publisher()).seq, seq);
-  });
-
   test("with a threshold that can't be met, or too many roles to ask, fails for that role alone", async () => {
     const world = await createWorld();
     await world.bootstrap([STABLE]);

@@ -56,6 +56,8 @@ export interface Role {
   readonly keyids?: readonly string[];
   readonly threshold?: number;
   readonly days?: number;
+  readonly parent?: string;
+  readonly bins?: number;
 }
 
 export interface World {
@@ -63,11 +65,13 @@ export interface World {
   request(method: "GET" | "POST" | "PUT", path: string, body?: unknown): Promise<Answer>;
   /** The request is accepted, and its task ends. */
   ended(method: "POST" | "PUT", path: string, body: unknown): Promise<Ended>;
-  bootstrap(roles: readonly Role[], keys?: Readonly<Record<string, Key>>): Promise<Ended>;
+  bootstrap(roles: readonly Role[], keys?: Readonly<Record<string, Key>>, bins?: number): Promise<Ended>;
   add(...paths: readonly string[]): Promise<Ended>;
-  delegate(roles: readonly Role[], keys?: Readonly<Record<string, Key>>): Promise<Ended>;
+  delegate(roles: readonly Role[], keys?: Readonly<Record<string, Key>>, bins?: number): Promise<Ended>;
   update(roles: readonly Role[], keys?: Readonly<Record<string, Key>>): Promise<Ended>;
   remove(...names: readonly string[]): Promise<Ended>;
+  /** The roles that list `paths`, as a client finds them. */
+  owners(...paths: readonly string[]): Promise<readonly (string | undefined)[]>;
   /** Top-level targets as published. */
   targets(): Targets;
   /** What clients find of `paths`: a new one of ours each time. */
@@ -78,10 +82,12 @@ export interface World {
   fsck(): Promise<void>;
 }
 
+const binsOf = (count: number | undefined): object => (count === undefined ? {} : { bins: { number_of_delegated_bins: count } });
+
 const WEB = "http://repository.test/metadata/";
 
-export const wanted = ({ name, paths, terminating = true, keyids = [], threshold = 1, days = 7 }: Role): Record<string, unknown> =>
-  ({ name, terminating, keyids, threshold, paths, "x-rstuf-expire-policy": days });
+export const wanted = ({ name, paths, terminating = true, keyids = [], threshold = 1, days = 7, ...nested }: Role): Record<string, unknown> =>
+  ({ name, terminating, keyids, threshold, paths, "x-rstuf-expire-policy": days, ...nested });
 
 export async function createWorld(options: StageOptions = {}): Promise<World> {
   const stage = createPublisherStage(options);
@@ -115,18 +121,24 @@ export async function createWorld(options: StageOptions = {}): Promise<World> {
       const { state, result } = (task as unknown as { data: { state: string; result: Omit<Ended, "state"> } }).data;
       return { ...result, state };
     },
-    bootstrap: (roles, keys = {}) => world.ended("POST", "/api/v1/bootstrap/", {
-      settings: { roles: { root: { expiration: 365 }, targets: { expiration: 365 }, snapshot: { expiration: 1 }, timestamp: { expiration: 1 }, bins: null, delegations: { keys, roles: roles.map(wanted) } } },
+    bootstrap: (roles, keys = {}, bins) => world.ended("POST", "/api/v1/bootstrap/", {
+      settings: { roles: { root: { expiration: 365 }, targets: { expiration: 365 }, snapshot: { expiration: 1 }, timestamp: { expiration: 1 }, bins: null, delegations: { keys, roles: roles.map(wanted), ...binsOf(bins) } } },
       metadata: { root: JSON.parse(stage.root.toString()) as unknown },
       timeout: 300,
     }),
     add: (...paths) => world.ended("POST", "/api/v1/artifacts/", { artifacts: paths.map((path) => ({ path, info: { length: 1, hashes: { sha256: "ab".repeat(32) } } })) }),
-    delegate: (roles, keys = {}) => world.ended("POST", "/api/v1/delegations/", { delegations: { keys, roles: roles.map(wanted) } }),
+    delegate: (roles, keys = {}, bins) => world.ended("POST", "/api/v1/delegations/", { delegations: { keys, roles: roles.map(wanted), ...binsOf(bins) } }),
     update: (roles, keys = {}) => world.ended("PUT", "/api/v1/delegations/", { delegations: { keys, roles: roles.map(wanted) } }),
     remove: (...names) => world.ended("POST", "/api/v1/delegations/delete", { delegations: { roles: names.map((name) => ({ name })) } }),
     targets() {
       const names = stage.storage.names().filter((name) => name.endsWith(".targets.json")).sort((a, b) => parseInt(a) - parseInt(b));
       return parseEnvelope(stage.storage.peek(names.at(-1)!)!, "targets").signed;
+    },
+    async owners(...paths) {
+      serve();
+      const one = client();
+      await one.refresh();
+      return await Promise.all(paths.map(async (path) => (await one.find(path))?.role));
     },
     found: (...paths) => findAll(client(), paths),
     returning() {

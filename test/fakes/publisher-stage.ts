@@ -5,6 +5,7 @@ import type { NewChange, TaskKind, TaskRow } from "../../src/ports/database.ts";
 import type { PublisherDeps, PublisherPolicy } from "../../src/publisher/deps.ts";
 import { Publisher } from "../../src/publisher/publisher.ts";
 import { composeRoot } from "../../src/roles/root.ts";
+import { belowIn, NESTED } from "../../src/roles/below.ts";
 import { ownerOf, delegationTreeOf } from "../../src/roles/delegation.ts";
 import { canonicalize } from "../../src/tuf/canonical.ts";
 import type { Json, Key } from "../../src/tuf/documents.ts";
@@ -87,7 +88,7 @@ export function createPublisherStage(options: StageOptions = {}): Stage {
   };
   const owner = async (path: string): Promise<string> => {
     const targets = await database.envelope("targets");
-    return targets === undefined ? "" : (ownerOf(delegationTreeOf(parseEnvelope(targets.bytes, "targets").signed), path) ?? "");
+    return targets === undefined ? "" : (ownerOf(delegationTreeOf(parseEnvelope(targets.bytes, "targets").signed, belowIn(await database.setting(NESTED))), path) ?? "");
   };
 
   const stage: Stage = {

@@ -1,0 +1,255 @@
+// What the delegations say after an edit, under those in force.
+//
+// Each role of an edit succeeds or fails by itself; one that fails leaves no trace but its reason.
+// Whatever a default client could not follow is refused: more roles to ask for one path than it
+// asks, keys it does not verify, a role whose parent takes none of its paths.
+
+import { own } from "../lib/own.ts";
+import { reasonOf } from "../lib/app-error.ts";
+import { floorToPowerOfTwo } from "../tuf/bins.ts";
+import { canonicalString } from "../tuf/canonical.ts";
+import type { DelegatedRole, Delegations, Json, Key, Targets } from "../tuf/documents.ts";
+import { parseKey, publicKeyIdentity, samePublicKey } from "../tuf/keys.ts";
+import { parseEnvelope, SPEC_VERSION } from "../tuf/parse.ts";
+import { isInBinNameSpace } from "../tuf/paths.ts";
+import { behindCatchAll, CATCH_ALL, catchAll } from "./catch-all.ts";
+import { DELEGATION_LIMITS, EXPIRE_POLICY, LONGEST_WALK, patternsOf, type DelegationEdit, type WantedBins, type WantedRole } from "./custom-delegations.ts";
+import { binDelegations, BINS_PREFIX, binsPrefixOf, delegationTreeOf, type BinsStyle, type DelegationTree, type TreeRole } from "./delegation.ts";
+import { RoleError } from "./errors.ts";
+import { onlineUriOf } from "./online-key.ts";
+import { longestWalk, mayOverlap } from "./overlap.ts";
+
+export interface EditContext {
+  /** In force; of no delegations at bootstrap. */
+  readonly tree: DelegationTree;
+  /** What signs for bins, and for roles without keys of their own. */
+  readonly online: { readonly keyid: string; readonly key: Key };
+  readonly binsStyle: BinsStyle;
+  readonly allowUnportable: boolean;
+  /** Days of a role that asks for none. */
+  readonly defaultDays: number;
+  /** Whether roles that people sign may be had. */
+  readonly people: boolean;
+}
+
+export interface EditOutcome {
+  readonly tree: DelegationTree;
+  /** What targets delegates. */
+  readonly delegations: Delegations;
+  /** The roles that delegate something else now. */
+  readonly changed: readonly string[];
+  readonly added: readonly string[];
+  readonly updated: readonly string[];
+  readonly deleted: readonly string[];
+  readonly failed: readonly { readonly role: string; readonly reason: string }[];
+  /** Days, by role, of those added or updated. */
+  readonly days: ReadonlyMap<string, number>;
+}
+
+/** Delegations by the role that delegates; none for a role that delegates nothing. */
+type Draft = ReadonlyMap<string, Delegations>;
+
+const NONE: Delegations = { keys: {}, roles: [] };
+
+/**
+ * Carries out `edit` role by role, in order.
+ * @throws RoleError `delegations-refused` when bins are asked for and cannot be had; TufError
+ */
+export function applyEdit(edit: DelegationEdit, context: EditContext): EditOutcome {
+  let draft: Draft = new Map([...context.tree.delegators].map(([name, { delegations }]) => [name, delegations]));
+  if (edit.action === "add" && edit.bins) draft = withBins(draft, edit.bins, context);
+  const days = new Map<string, number>();
+  const failed: { role: string; reason: string }[] = [];
+  const done: string[] = [];
+  for (const wanted of edit.action === "delete" ? childrenFirst(edit.roles, context.tree) : edit.roles) {
+    const next = edit.action === "delete"
+      ? withoutRole(draft, wanted.name, new Set(edit.roles.map(({ name }) => name)))
+      : withRole(draft, edit.action, wanted as WantedRole, edit.keys, context);
+    const reason = typeof next === "string" ? next : edit.action === "delete" ? undefined : tooMuch(treeOf(next));
+    if (typeof next === "string" || reason !== undefined) {
+      failed.push({ role: wanted.name, reason: reason ?? "" });
+      continue;
+    }
+    draft = next;
+    done.push(wanted.name);
+    if (edit.action !== "delete") days.set(wanted.name, (wanted as WantedRole)[EXPIRE_POLICY] ?? context.defaultDays);
+  }
+  draft = new Map([...draft].map(([name, delegations]) => [name, withUsedKeys(delegations)]));
+  for (const delegations of draft.values()) requireReadable(delegations);
+  const tree = treeOf(draft);
+  const asked = edit.roles.map(({ name }) => name).filter((name) => done.includes(name));
+  return {
+    tree,
+    delegations: draft.get("targets") ?? NONE,
+    changed: [...tree.delegators].filter(([name, { delegations }]) => !same(delegations, context.tree.delegators.get(name)?.delegations)).map(([name]) => name),
+    added: edit.action === "add" ? asked : [],
+    updated: edit.action === "update" ? asked : [],
+    deleted: edit.action === "delete" ? asked : [],
+    failed,
+    days,
+  };
+}
+
+const treeOf = (draft: Draft): DelegationTree => delegationTreeOf({ delegations: draft.get("targets") ?? NONE }, draft);
+
+const same = (one: Delegations, other: Delegations | undefined): boolean => other !== undefined && canonicalString(one as unknown as Json) === canonicalString(other as unknown as Json);
+
+function withRole(draft: Draft, action: "add" | "update", wanted: WantedRole, given: { readonly [keyid: string]: Key }, context: EditContext): Draft | string {
+  const { name } = wanted;
+  const tree = treeOf(draft);
+  const before = tree.custom.find((role) => (action === "add" ? role.name.toLowerCase() === name.toLowerCase() : role.name === name));
+  if (action === "add" && before !== undefined) return "role already exists";
+  if (action === "update" && before === undefined) return `role ${name} doesn't exist.`;
+  if (name.toLowerCase() === CATCH_ALL) return "it takes what no other role takes, and carries the bins; resize those instead";
+  if (tree.bins.some(({ prefix }) => isInBinNameSpace(prefix, name))) return "its name lies where the names of bins lie";
+  const parent = before?.parent ?? wanted.parent ?? "targets";
+  if (before !== undefined && (wanted.parent ?? parent) !== parent) return `its parent is ${parent}, and stays so: delete the role and add it again`;
+  const misplaced = whyNotBelow(tree, parent, wanted, before);
+  if (misplaced !== undefined) return misplaced;
+
+  const opened = parent === "targets" ? opening(draft) : draft;
+  const around = opened.get(parent) ?? NONE;
+  const made = composed(wanted, given, around.keys, context);
+  if (typeof made === "string") return made;
+  const roles = around.roles ?? [];
+  const behind = roles.findIndex((role) => role.name === CATCH_ALL || role.path_hash_prefixes !== undefined);
+  const placed = before !== undefined
+    ? roles.map((role) => (role.name === name ? made.role : role))
+    : behind < 0 ? [...roles, made.role] : roles.toSpliced(behind, 0, made.role);
+  const next = new Map(opened).set(parent, { keys: made.keys, roles: placed });
+  return wanted.bins === undefined || wanted.bins === null ? next : withRoleBins(next, tree, name, wanted.bins, context);
+}
+
+/** Why `parent` cannot delegate to `wanted`, or the role could not keep those below it. */
+function whyNotBelow(tree: DelegationTree, parent: string, wanted: WantedRole, before: TreeRole | undefined): string | undefined {
+  const children = tree.delegators.get(wanted.name);
+  if (children !== undefined && children.custom.length > 0 && wanted.bins) return "it delegates to custom roles, and to either those or bins";
+  const lost = children?.custom.find((child) => !mayOverlap(wanted.paths, child.paths ?? []));
+  if (lost !== undefined) return `role ${lost.name} below it would take none of these paths`;
+  if (parent === "targets") return undefined;
+  const above = tree.custom.find((role) => role.name === parent);
+  if (above === undefined) return `parent role ${parent} doesn't exist`;
+  if (before === undefined && tree.delegators.get(parent)?.bins !== undefined) return `parent role ${parent} delegates to bins, and to either those or custom roles`;
+  if (needsPeople({ keys: tree.delegators.get(above.parent)?.delegations.keys ?? {}, role: above })) return `parent role ${parent} is signed by people, and who it delegates to is theirs to say`;
+  return mayOverlap(above.paths ?? [], wanted.paths) ? undefined : `parent role ${parent} takes none of its paths, so that no client would look for them here`;
+}
+
+/** Room for roles before the repository's bins: those of targets get a role of their own. */
+function opening(draft: Draft): Draft {
+  const top = draft.get("targets");
+  if (top?.succinct_roles === undefined) return draft;
+  const moved = behindCatchAll(top);
+  return new Map(draft).set("targets", moved.top).set(CATCH_ALL, moved.bins);
+}
+
+function withBins(draft: Draft, { number_of_delegated_bins: wanted }: WantedBins, { online, binsStyle }: EditContext): Draft {
+  const tree = treeOf(draft);
+  if (tree.bins.some(({ prefix }) => prefix === BINS_PREFIX)) throw new RoleError("delegations-refused", "the repository has bins already; their number is changed by resizing them");
+  if (tree.custom.some(({ name }) => name === CATCH_ALL)) throw new RoleError("delegations-refused", `a role named ${CATCH_ALL} is there already`);
+  const bins = binDelegations(floorToPowerOfTwo(wanted), binsStyle, online);
+  const top = draft.get("targets") ?? NONE;
+  const keys = { ...top.keys, ...bins.keys };
+  if (bins.succinct_roles === undefined) return new Map(draft).set("targets", { keys, roles: [...(top.roles ?? []), ...(bins.roles ?? [])] });
+  return new Map(draft).set("targets", { keys, roles: [...(top.roles ?? []), catchAll(bins.succinct_roles)] }).set(CATCH_ALL, bins);
+}
+
+/** Bins list what `name` takes. */
+function withRoleBins(draft: Draft, before: DelegationTree, name: string, wanted: number, { online, binsStyle }: EditContext): Draft | string {
+  const prefix = binsPrefixOf(name);
+  const taken = before.custom.find((role) => isInBinNameSpace(prefix, role.name));
+  if (taken !== undefined) return `its bins would be named like role ${taken.name}`;
+  return new Map(draft).set(name, binDelegations(floorToPowerOfTwo(wanted), binsStyle, online, prefix));
+}
+
+/** @param going every role that the edit deletes */
+function withoutRole(draft: Draft, name: string, going: ReadonlySet<string>): Draft | string {
+  const tree = treeOf(draft);
+  const role = tree.custom.find((each) => each.name === name);
+  if (role === undefined) return `Role '${name}' does not exists`;
+  if (name === CATCH_ALL) return "it takes what no other role takes, and carries the repository's bins";
+  const child = tree.delegators.get(name)?.custom[0];
+  if (child !== undefined) return `it delegates to ${child.name}: ${going.has(child.name) ? "which could not be deleted" : "delete that role too, in the same request, or first"}`;
+  const around = draft.get(role.parent) ?? NONE;
+  const left = new Map(draft).set(role.parent, { ...around, roles: (around.roles ?? []).filter((each) => each.name !== name) });
+  left.delete(name);
+  // A role below targets that delegates nothing any more has no delegations at all.
+  if (role.parent !== "targets" && left.get(role.parent)?.roles?.length === 0) left.delete(role.parent);
+  return left;
+}
+
+/** Whoever is below another goes before it. */
+function childrenFirst<T extends { readonly name: string }>(roles: readonly T[], tree: DelegationTree): readonly T[] {
+  const place = new Map(tree.custom.map(({ name }, at) => [name, at]));
+  return roles.toSorted((a, b) => (place.get(b.name) ?? -1) - (place.get(a.name) ?? -1));
+}
+
+/** The role and all keys with its own, or why it can't be. */
+function composed(wanted: WantedRole, given: { readonly [keyid: string]: Key }, known: { readonly [keyid: string]: Key }, context: EditContext): { role: DelegatedRole; keys: { readonly [keyid: string]: Key } } | string {
+  const { online } = context;
+  if (wanted.keyids.length === 0 && wanted.threshold !== 1) return "If no keys assigned threshold must be 1";
+  const keyids = wanted.keyids.length === 0 ? [online.keyid] : wanted.keyids;
+  const elsewhere = knownElsewhere(context.tree);
+  const added: Record<string, Key> = {};
+  for (const keyid of keyids) {
+    const before = own(known, keyid);
+    const key = keyid === online.keyid ? online.key : (own(given, keyid) ?? before ?? elsewhere.get(keyid));
+    if (key === undefined) return `key ${keyid.slice(0, 200)} is not among the keys`;
+    const other = own(given, keyid);
+    if ((before !== undefined && !samePublicKey(before, key)) || (other !== undefined && !samePublicKey(other, key))) return `keyid ${keyid} names another key already`;
+    try {
+      parseKey(key as unknown as Json, keyid, { allowUnportable: context.allowUnportable });
+    } catch (error) {
+      return reasonOf(error);
+    }
+    added[keyid] = withoutNulls(key);
+  }
+  const distinct = distinctKeys(keyids.map((keyid) => added[keyid]));
+  if (wanted.threshold > distinct.length) return `threshold ${String(wanted.threshold)} can't be met by ${String(distinct.length)} distinct key(s)`;
+  if (!context.people && needsPeople({ keys: added, role: { keyids, threshold: wanted.threshold } })) return "its keys are offline, and roles that people sign are not available in this release";
+  return {
+    role: { name: wanted.name, keyids, threshold: wanted.threshold, terminating: wanted.terminating, paths: [...new Set(wanted.paths)] },
+    keys: { ...known, ...added },
+  };
+}
+
+/** Keys that some role of the tree is signed with. */
+export function knownElsewhere(tree: DelegationTree): ReadonlyMap<string, Key> {
+  return new Map([...tree.delegators.values()].flatMap(({ delegations }) => Object.entries(delegations.keys)));
+}
+
+/** Whether signatures of people are needed for it: the service's own keys don't reach the threshold. */
+export function needsPeople({ keys, role }: { readonly keys: { readonly [keyid: string]: Key }; readonly role: { readonly keyids: readonly string[]; readonly threshold: number } }): boolean {
+  return distinctKeys(role.keyids.map((keyid) => own(keys, keyid)).filter((key) => onlineUriOf(key) !== undefined)).length < role.threshold;
+}
+
+function distinctKeys(keys: readonly (Key | undefined)[]): string[] {
+  return [...new Set(keys.filter((key) => key !== undefined).map((key) => publicKeyIdentity(key)))];
+}
+
+/** Members that are null say nothing, and some client stumbles over them. */
+function withoutNulls(key: Key): Key {
+  return Object.fromEntries(Object.entries(key).filter(([, value]) => value !== null)) as Key;
+}
+
+/** Why a client could not follow these delegations. */
+function tooMuch(tree: DelegationTree): string | undefined {
+  const { roles: most, patterns } = DELEGATION_LIMITS;
+  const asked = tree.custom.filter(({ name }) => name !== CATCH_ALL);
+  if (asked.length > most) return `there would be ${String(asked.length)} delegated roles; at most ${String(most)} are allowed`;
+  if (patternsOf(asked) > patterns) return `there would be more than ${String(patterns)} path patterns`;
+  const walk = longestWalk(tree);
+  return walk <= LONGEST_WALK ? undefined : `a client could have to ask ${String(walk)} roles for one path; clients give up after ${String(LONGEST_WALK)}: make patterns narrower, or roles before it terminating`;
+}
+
+/** Keys that some role names; the others go. */
+function withUsedKeys(delegations: Delegations): Delegations {
+  const { keys, roles = [], succinct_roles: succinct } = delegations;
+  const named = new Set([...roles, ...(succinct === undefined ? [] : [succinct])].flatMap(({ keyids }) => keyids));
+  return { ...delegations, keys: Object.fromEntries(Object.entries(keys).filter(([keyid]) => named.has(keyid))) };
+}
+
+/** What we would not read back is not written. @throws TufError */
+function requireReadable(delegations: Delegations): void {
+  const signed: Targets = { _type: "targets", spec_version: SPEC_VERSION, version: 1, expires: "1970-01-01T00:00:00Z", targets: {}, delegations };
+  parseEnvelope(Buffer.from(JSON.stringify({ signatures: [], signed })), "targets");
+}
