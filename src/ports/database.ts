@@ -313,6 +313,7 @@ export interface Adoption {
   readonly roles: readonly (RoleRow & { readonly takesTargets: boolean })[];
   /** Roots this database lacks, targets when it is newer. */
   readonly envelopes: Commit["envelopes"];
+  readonly settings?: Readonly<Record<string, SettingValue>>;
   /** The version counter is at least this much afterwards. */
   readonly counter: number;
   /** Of `pendingChanges`, those that end here: as the adopted targets say already, or set aside. The others are open afterwards. */

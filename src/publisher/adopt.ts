@@ -12,19 +12,23 @@
 //     could bring back what the lost history took away.
 //  5. All of it is one transaction; nothing is signed, and storage is only read.
 
-import { DatabaseError, type Adoption, type CutChange, type OpenChange, type RoleRow } from "../ports/database.ts";
+import { DatabaseError, type Adoption, type CutChange, type OpenChange, type RoleRow, type SettingValue } from "../ports/database.ts";
 import { StorageError } from "../ports/storage.ts";
 import { reasonOf } from "../lib/app-error.ts";
 import { own } from "../lib/own.ts";
-import { binsOf, delegationTreeOf, ownerOf, type DelegationTree } from "../roles/delegation.ts";
+import { belowIn, NESTED, settingOf } from "../roles/below.ts";
+import { belowOf, delegationTreeOf, ownerOf, rolesOf, type Below, type DelegationTree } from "../roles/delegation.ts";
+import { isBinName } from "../tuf/bins.ts";
 import { canonicalString } from "../tuf/canonical.ts";
 import { hashHex, isHashAlgorithm, sha256Hex } from "../tuf/crypto.ts";
-import type { FileMeta, Json, Targets } from "../tuf/documents.ts";
+import type { Delegations, FileMeta, Json, Targets } from "../tuf/documents.ts";
 import { TufError } from "../tuf/errors.ts";
 import { parseEnvelope, parseExpires, type ParsedEnvelope } from "../tuf/parse.ts";
-import { delegationOf, requireThreshold } from "../tuf/threshold.ts";
+import { delegationIn } from "../tuf/search.ts";
+import { requireThreshold } from "../tuf/threshold.ts";
 import { CLIENT_LIMITS, TrustedSet } from "../tuf/trusted-set.ts";
 import type { PublisherDeps } from "./deps.ts";
+import { binSettings } from "./bin-settings.ts";
 import { PublisherError } from "./errors.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import { TIMESTAMP } from "./project.ts";
@@ -134,6 +138,9 @@ class AdoptionOf {
   readonly #newer: string[] = [];
   readonly #press = new Map<string, string>();
   readonly #ended = new Map<number, EndedChange & { readonly id: number; readonly task: string }>();
+  readonly #pendingPaths = new Set<string>();
+  /** Roles newer in storage, and what they say of paths with pending changes. */
+  readonly #taken: { readonly role: string; readonly says: ReadonlyMap<string, string>; readonly row: Pick<RoleRow, "version" | "length" | "sha256" | "expiresMs"> }[] = [];
   #counter = 0;
 
   constructor(deps: AdoptDeps, hold: LeaseHold, trusted: TrustedSet, timestamp: Buffer, base: string, baseExpiresMs: number, roots: readonly Root[], onProgress: (roles: number, of: number) => void) {
@@ -154,14 +161,17 @@ class AdoptionOf {
     if (timestamp === undefined) throw new Error("no timestamp is trusted");
     for (const row of await database.roles()) this.#rows.set(row.role, row);
     const pending = await database.pendingChanges();
+    for (const { path } of pending) this.#pendingPaths.add(path);
     const expiresMs = parseExpires(timestamp.expires);
     const ofSnapshot = timestamp.meta["snapshot.json"];
     this.#see(timestamp.version, ofSnapshot.version);
 
     const snapshotFile = await this.#snapshot();
-    const targets = await this.#targets(pending, snapshotFile !== undefined);
-    if (snapshotFile !== undefined) await this.#delegated(pending, targets);
-    this.#pressMissing(targets.tree);
+    const targets = await this.#targets(snapshotFile !== undefined);
+    const below = belowIn(await database.setting(NESTED));
+    const tree = snapshotFile === undefined ? delegationTreeOf(targets.signed, below) : await this.#delegated(targets, below);
+    this.#pressMissing(tree);
+    this.#takeAll(pending, tree);
 
     const results = await this.#results(pending);
     const press = [...this.#press.keys()].sort();
@@ -178,6 +188,7 @@ class AdoptionOf {
         ...(targets.envelope === undefined ? [] : [{ role: "targets", version: targets.envelope.signed.version, bytes: targets.envelope.bytes }]),
       ],
       counter: this.#counter,
+      settings: { ...binSettings(tree), [NESTED]: settingOf(belowOf(tree), this.#id) as unknown as SettingValue },
       changes: [...this.#ended.values()].map(({ id, task, outcome, role }): CutChange => ({ id, task, outcome, role })),
       results,
       ...(press.length === 0 ? {} : { press: { task: { id: this.#deps.random.hex(16), kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles: press } }, roles: press } }),
@@ -233,11 +244,11 @@ class AdoptionOf {
   }
 
   /** Top-level targets: the newer of the two says which roles there are, and who takes a path. */
-  async #targets(pending: readonly OpenChange[], hasSnapshot: boolean): Promise<TargetsChoice> {
+  async #targets(hasSnapshot: boolean): Promise<TargetsChoice> {
     const ours = await this.#deps.database.envelope("targets");
     if (ours === undefined) throw new Error("the database has a head and no targets");
     const oursParsed = parseEnvelope(ours.bytes, "targets");
-    const keep: TargetsChoice = { signed: oursParsed.signed, delegator: oursParsed.signed, tree: delegationTreeOf(oursParsed.signed), envelope: undefined };
+    const keep: TargetsChoice = { signed: oursParsed.signed, published: oursParsed.signed, envelope: undefined };
     if (!hasSnapshot) return keep;
     const stated = this.#stated("targets");
     if (stated === undefined) return keep;
@@ -248,44 +259,82 @@ class AdoptionOf {
       this.#keepOurs("targets", stated, reason ?? "");
       return keep;
     }
-    const delegator = stored.signed;
+    const published = stored.signed;
     if (!this.#isNewer("targets", stored)) {
       if (stored.signed.version < oursParsed.signed.version) this.#keepOurs("targets", stated, NEWER_HERE);
-      return { ...keep, delegator };
+      return { ...keep, published };
     }
-    const tree = delegationTreeOf(stored.signed);
-    await this.#take("targets", stored, tree, pending);
-    return { signed: stored.signed, delegator, tree, envelope: stored };
+    await this.#stage("targets", stored);
+    return { signed: stored.signed, published, envelope: stored };
   }
 
-  /** Every other role the stored snapshot lists, one at a time: memory holds one document. */
-  async #delegated(pending: readonly OpenChange[], targets: TargetsChoice): Promise<void> {
+  /**
+   * Every other role the stored snapshot lists, one at a time: memory holds one document. Whoever delegates
+   * is read before those it delegates to. Answers who delegates to whom from now on.
+   */
+  async #delegated(targets: TargetsChoice, ours: Below): Promise<DelegationTree> {
     const meta = this.#trusted.snapshot?.signed.meta ?? {};
-    const roles = Object.keys(meta).map((file) => file.replace(/\.json$/, "")).filter((role) => role !== "targets");
-    for (const [at, role] of roles.entries()) {
-      this.#onProgress(at + 1, roles.length);
-      this.#hold.require();
-      const stated = this.#stated(role);
-      if (stated === undefined) continue;
-      this.#see(stated.version);
-      const delegation = delegationOf(targets.delegator, role);
-      if (delegation === undefined) {
-        this.#retire(role, stated);
-        continue;
+    const listed = new Set(Object.keys(meta).map((file) => file.replace(/\.json$/, "")).filter((role) => role !== "targets"));
+    const all = listed.size;
+    // What the stored documents delegate, by which stored roles verify; and what counts from now on.
+    const published = new Map<string, Delegations>();
+    const chosen = new Map<string, Delegations>();
+    const waiting = [{ delegator: "targets", delegations: targets.published.delegations }];
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { delegator, delegations } = next;
+      if (delegations === undefined) continue;
+      if (delegator !== "targets") published.set(delegator, delegations);
+      const explicit = (delegations.roles ?? []).filter(({ paths }) => paths !== undefined).map(({ name }) => name);
+      for (const role of explicit) {
+        if (!listed.delete(role)) continue;
+        this.#onProgress(all - listed.size, all);
+        const read = await this.#one(role, delegations, ours.get(role));
+        if (read.chosen !== undefined) chosen.set(role, read.chosen);
+        waiting.push({ delegator: role, delegations: read.published });
       }
-      let document: ParsedEnvelope<"targets"> | undefined;
-      const reason = await this.#refusal(`${String(stated.version)}.${role}.json`, (bytes) => {
-        requireStated(role, stated, bytes);
-        const parsed = parseEnvelope(bytes, "targets");
-        requireThreshold(role, delegation.keys, delegation.role, parsed);
-        if (parsed.signed.version !== stated.version) throw new TufError("targets-version", `it says version ${String(parsed.signed.version)}`);
-        document = parsed;
-      });
-      const row = this.#rows.get(role);
-      if (reason !== undefined || document === undefined) this.#keepOurs(role, stated, reason ?? "");
-      else if (this.#isNewer(role, document)) await this.#take(role, document, targets.tree, pending);
-      else if (row !== undefined && row.version > stated.version) this.#keepOurs(role, stated, NEWER_HERE);
     }
+    const below = [...(targets.published.delegations === undefined ? [] : [targets.published.delegations]), ...published.values()];
+    for (const role of listed) {
+      this.#onProgress(all - listed.size, all);
+      const delegations = below.find((each) => delegationIn(each, role) !== undefined);
+      const stated = this.#stated(role);
+      if (delegations !== undefined) await this.#one(role, delegations, undefined);
+      else if (stated !== undefined) {
+        this.#see(stated.version);
+        this.#retire(role, stated);
+      }
+    }
+    return delegationTreeOf(targets.signed, chosen);
+  }
+
+  /** One role under who delegates to it: what it delegates as published, and from now on. */
+  async #one(role: string, by: Delegations, ours: Delegations | undefined): Promise<{ readonly published: Delegations | undefined; readonly chosen: Delegations | undefined }> {
+    this.#hold.require();
+    const keep = { published: ours, chosen: ours };
+    const stated = this.#stated(role);
+    const delegation = delegationIn(by, role);
+    if (stated === undefined || delegation === undefined) return keep;
+    this.#see(stated.version);
+    let document: ParsedEnvelope<"targets"> | undefined;
+    const reason = await this.#refusal(`${String(stated.version)}.${role}.json`, (bytes) => {
+      requireStated(role, stated, bytes);
+      const parsed = parseEnvelope(bytes, "targets");
+      requireThreshold(role, delegation.keys, delegation.role, parsed);
+      if (parsed.signed.version !== stated.version) throw new TufError("targets-version", `it says version ${String(parsed.signed.version)}`);
+      document = parsed;
+    });
+    const row = this.#rows.get(role);
+    if (reason !== undefined || document === undefined) {
+      this.#keepOurs(role, stated, reason ?? "");
+      return keep;
+    }
+    const published = document.signed.delegations;
+    if (this.#isNewer(role, document)) {
+      await this.#stage(role, document);
+      return { published, chosen: published };
+    }
+    if (row !== undefined && row.version > stated.version) this.#keepOurs(role, stated, NEWER_HERE);
+    return { published, chosen: ours };
   }
 
   #stated(role: string): FileMeta | undefined {
@@ -298,15 +347,21 @@ class AdoptionOf {
     return document.signed.version === row.version && sha256Hex(document.bytes) !== row.sha256;
   }
 
-  async #take(role: string, document: ParsedEnvelope<"targets">, tree: DelegationTree, pending: readonly OpenChange[]): Promise<void> {
+  /** What the document lists becomes this role's; what it says of pending changes is remembered until all roles are known. */
+  async #stage(role: string, document: ParsedEnvelope<"targets">): Promise<void> {
     const { signed, bytes } = document;
     const fragments = new Map(Object.entries(signed.targets).map(([path, target]) => [path, canonicalString(target as unknown as Json)]));
     await this.#deps.database.stageAdopted(this.#hold.lease, this.#id, role, [...fragments].map(([path, fragment]) => ({ path, fragment })));
     this.#newer.push(role);
-    this.#adopted.push({
-      ...this.#rowOf(role, tree), version: signed.version, length: bytes.length, sha256: sha256Hex(bytes), expiresMs: parseExpires(signed.expires), retired: false, takesTargets: true,
-    });
-    this.#decide(role, fragments, pending.filter((change) => (change.kind === "add" || change.kind === "remove") && (ownerOf(tree, change.path) ?? change.role) === role));
+    const says = new Map([...fragments].filter(([path]) => this.#pendingPaths.has(path)));
+    this.#taken.push({ role, says, row: { version: signed.version, length: bytes.length, sha256: sha256Hex(bytes), expiresMs: parseExpires(signed.expires) } });
+  }
+
+  #takeAll(pending: readonly OpenChange[], tree: DelegationTree): void {
+    for (const { role, says, row } of this.#taken) {
+      this.#adopted.push({ ...this.#rowOf(role, tree), ...row, retired: false, takesTargets: true });
+      this.#decide(role, says, pending.filter((change) => (change.kind === "add" || change.kind === "remove") && (ownerOf(tree, change.path) ?? change.role) === role));
+    }
   }
 
   /** Ours stays and is pressed again. Its row says what is published, so that the next snapshot starts from there. */
@@ -328,7 +383,9 @@ class AdoptionOf {
     const row = this.#rows.get(role);
     if (row !== undefined) return { role, kind: row.kind, parent: row.parent };
     if (role === "targets") return { role, kind: "targets", parent: "" };
-    return { role, kind: tree !== undefined && !tree.custom.some(({ name }) => name === role) ? "bins" : "delegated", parent: "targets" };
+    const custom = tree?.custom.find(({ name }) => name === role);
+    const bins = tree?.bins.find(({ prefix, bitLength }) => isBinName(prefix, bitLength, role));
+    return { role, kind: custom === undefined && bins !== undefined ? "bins" : "delegated", parent: custom?.parent ?? bins?.delegator ?? "targets" };
   }
 
   /** The pending changes of a role that is newer in storage, the last word on each path first. */
@@ -346,7 +403,7 @@ class AdoptionOf {
 
   /** What this database knows and the stored snapshot does not list is shown by the next publish. */
   #pressMissing(tree: DelegationTree): void {
-    const live = new Set(["targets", ...binsOf(tree), ...tree.custom.map(({ name }) => name)]);
+    const live = new Set(["targets", ...rolesOf(tree)]);
     for (const [role, row] of this.#rows) {
       if (!row.retired && live.has(role) && this.#stated(role) === undefined && !this.#press.has(role)) this.#press.set(role, "the stored snapshot does not list it");
     }
@@ -376,8 +433,7 @@ interface TargetsChoice {
   /** Whose delegations count from now on. */
   readonly signed: Targets;
   /** Whose delegations the stored roles were published under. */
-  readonly delegator: Targets;
-  readonly tree: DelegationTree;
+  readonly published: Targets;
   /** Stored, newer than ours. */
   readonly envelope: ParsedEnvelope<"targets"> | undefined;
 }

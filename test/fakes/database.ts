@@ -651,6 +651,7 @@ class Memory implements MemoryDatabase {
       }
       putRow(state, { ...resultOf(snapshot), kind: "snapshot", parent: "", retired: false }, notBeforeMs);
       putRow(state, { ...resultOf(timestamp), kind: "timestamp", parent: "", retired: false }, notBeforeMs);
+      setAll(state, adoption.settings);
       for (const { role, version, bytes } of adoption.envelopes) {
         const versions = role === "root" ? state.envelopes.get(role) : undefined;
         state.envelopes.set(role, new Map([...(versions ?? []), [version, Buffer.from(bytes)]]));

@@ -37,6 +37,7 @@ export const adoptCases: readonly Case[] = [
       const { held, head } = await started(database);
       await database.halt(held, { code: "diverged", reason: "x" });
       const { seq } = await database.adopt(held, adoptionOf(head, {
+        settings: { nested_delegations: { stamp: "x", roles: {} } },
         envelopes: [{ role: "root", version: 2, bytes: Buffer.from("root 2") }, { role: "targets", version: 99, bytes: Buffer.from("targets 99") }],
       }));
       assert.equal(seq, 2);
@@ -50,6 +51,7 @@ export const adoptCases: readonly Case[] = [
         assert.equal((await db.envelope("root"))?.bytes.toString(), "root 2");
         assert.equal((await db.envelope("targets"))?.version, 99);
         assert.equal((await db.role("snapshot"))?.version, 101);
+        assert.deepEqual(await db.setting("nested_delegations"), { stamp: "x", roles: {} });
       }
     },
   },

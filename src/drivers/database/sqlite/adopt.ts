@@ -4,7 +4,7 @@
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type { Lease, Target } from "../../../ports/database.ts";
-import { acceptOne } from "./accept.ts";
+import { acceptOne, setSettings } from "./accept.ts";
 import { bind, putEnvelopes, putResults, takeOutOfEnded } from "./batch.ts";
 import type { Connection, Row } from "./connection.ts";
 import { addGarbage, foldRows, putRole } from "./fold.ts";
@@ -57,6 +57,7 @@ export function adopt(db: Connection, lease: Lease, adoption: AdoptMessage, nowM
     putRole(db, snapshot, { kind: "snapshot", parent: "" }, adoption.garbageNotBeforeMs);
     putRole(db, timestamp, { kind: "timestamp", parent: "" }, adoption.garbageNotBeforeMs);
     putEnvelopes(db, adoption.envelopes);
+    setSettings(db, adoption.settings);
     db.run("DELETE FROM garbage WHERE EXISTS (SELECT 1 FROM role WHERE role.name = garbage.role AND role.version = garbage.version)");
     db.run("UPDATE garbage SET not_before_ms = max(not_before_ms, ?)", adoption.garbageNotBeforeMs);
     db.run("INSERT INTO committed VALUES (?, ?, ?, ?, ?, ?)", seq, timestamp.sha256, timestamp.version, snapshot.version, timestamp.bytes, timestamp.expiresMs);

@@ -232,8 +232,8 @@ export class SqliteClient implements Database {
   }
 
   async adopt(lease: Lease, adoption: Adoption): Promise<{ seq: number; readBack: number; dropped: number }> {
-    const { press, results, ...rest } = adoption;
-    return this.#call("adopt", lease, { ...rest, results: endings(results), press: press && pressing(press) });
+    const { press, results, settings, ...rest } = adoption;
+    return this.#call("adopt", lease, { ...rest, settings: settingsOf(settings), results: endings(results), press: press && pressing(press) });
   }
 
   // ---- roles

@@ -46,7 +46,8 @@ export interface EndEventMessage {
   readonly results: readonly TaskEnding[];
 }
 
-export interface AdoptMessage extends Omit<Adoption, "results" | "press"> {
+export interface AdoptMessage extends Omit<Adoption, "results" | "press" | "settings"> {
+  readonly settings: readonly Setting[];
   readonly results: readonly TaskEnding[];
   readonly press: AcceptMessage | undefined;
 }
