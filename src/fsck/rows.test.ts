@@ -22,7 +22,7 @@ function build(): { repository: RepositoryBuilder; rows: PublishedRows } {
 const look = ({ repository, rows }: ReturnType<typeof build>) =>
   fsck({ files: { read: async (name) => repository.files.get(name) }, root: repository.files.get("1.root.json")!, database: databaseViewOf(rows), now: NOW });
 
-const task = (id: string, state?: "SUCCESS"): TaskRow => ({ id, kind: "add_artifacts", createdMs: NOW, request: {}, held: false, ...(state && { result: { state, message: "", lastUpdateMs: NOW } }) });
+const task = (id: string, state?: "SUCCESS"): TaskRow => ({ id, kind: "add_artifacts", createdMs: NOW, request: {}, held: false, waitingFor: [], ...(state && { result: { state, message: "", lastUpdateMs: NOW } }) });
 
 describe("fsck with a database", () => {
   test("finds nothing wrong when rows and documents agree", async () => {

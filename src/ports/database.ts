@@ -110,6 +110,8 @@ export interface TaskRow {
   readonly result?: TaskResult;
   /** True while all of its changes that are still open are held. False when it has none. */
   readonly held: boolean;
+  /** Roles that people have to sign first, sorted: what its waiting changes wait for. */
+  readonly waitingFor: readonly string[];
 }
 
 export type SettingValue = string | number | boolean | null | readonly SettingValue[] | { readonly [key: string]: SettingValue };
@@ -142,6 +144,11 @@ export interface NewSigningEvent {
   readonly startedMs: number;
   /** What whoever started it wants to find again. */
   readonly note?: SettingValue;
+  /**
+   * Changes it carries from its start to its end (rule 24): open ones that no other event carries. They wait, and only
+   * a batch that names the event cuts them. At most some ten thousand: they are bound in the transaction that starts it.
+   */
+  readonly changes?: readonly { readonly id: number; readonly task: string }[];
 }
 
 /**
@@ -150,7 +157,7 @@ export interface NewSigningEvent {
  */
 export type SigningState = "open" | "frozen" | "cancelled";
 
-export interface SigningEvent extends Omit<NewSigningEvent, "document" | "signatures"> {
+export interface SigningEvent extends Omit<NewSigningEvent, "document" | "signatures" | "changes"> {
   readonly state: SigningState;
   readonly document: Buffer;
   /** In order of arrival. */
@@ -164,12 +171,15 @@ export interface SigningEvent extends Omit<NewSigningEvent, "document" | "signat
   readonly answered: boolean;
   /** The file, once frozen. */
   readonly frozen?: Buffer;
+  /** Why the publisher gave it up; absent for one that was stopped by a request. */
+  readonly reason?: string;
 }
 
-/** One of: a new event; one more signature of an open one; the end of an open one. */
+/** One of: a new event; one more signature of an open one; the end of an open one; the publisher gives an open or frozen one up. */
 export type EventEffect =
   /** `besideFrozen`: also while the role's event before is frozen and not published yet. */
   | { readonly start: NewSigningEvent; readonly besideFrozen?: true }
+  | { readonly giveUp: { readonly event: string; readonly reason: string } }
   | { readonly sign: { readonly event: string; readonly signature: EventSignature } }
   | { readonly cancel: { readonly event: string } };
 
@@ -240,6 +250,8 @@ export interface NewBatch {
   readonly changes: readonly CutChange[];
   /** Roles to press, sorted; each gets the next version in this order, then snapshot, then timestamp. */
   readonly roles: readonly string[];
+  /** Signing events whose changes may be among them. */
+  readonly events?: readonly string[];
 }
 
 export interface RoleResult {
@@ -285,8 +297,10 @@ export interface Commit {
   /** Roles nobody delegates to from this head on; their rows keep their last version. */
   readonly retiredRoles?: readonly string[];
   readonly settings?: Readonly<Record<string, SettingValue>>;
-  /** The frozen signing event that is published with this head; it is gone then. */
-  readonly endsEvent?: string;
+  /** The frozen signing events that are published with this head; they are gone then. */
+  readonly endsEvents?: readonly string[];
+  /** What else it does to signing events, in order. */
+  readonly events?: readonly EventEffect[];
   /** From when the files this head leaves behind may be deleted, milliseconds (rule 26). */
   readonly garbageNotBeforeMs: number;
 }
@@ -351,7 +365,7 @@ export interface Database {
   backlog(): Promise<{ readonly changes: number; readonly bytes: number }>;
   setting(name: string): Promise<SettingValue | undefined>;
   settings(): Promise<Readonly<Record<string, SettingValue>>>;
-  /** The envelope of `role`: root of that version, or the current one of root, targets. */
+  /** The envelope of `role`: root of that version, or the current one of root, targets, or a role that people sign. */
   envelope(role: string, version?: number): Promise<{ readonly version: number; readonly bytes: Buffer } | undefined>;
   /** Of `paths`, those that `role` lists in the folded state (all roles when undefined). */
   listed(role: string | undefined, paths: readonly string[]): Promise<ReadonlySet<string>>;
@@ -372,7 +386,7 @@ export interface Database {
   // ---- a batch, in order
 
   /**
-   * Publishable changes in order of acceptance, oldest first, at most so many and so many bytes (at
+   * Publishable changes that do not wait, in order of acceptance, oldest first, at most so many and so many bytes (at
    * least one). Among them, in their place and marked `held`, the held changes of the same path that
    * were accepted before one of them; they do not count towards the limit.
    */
@@ -380,7 +394,7 @@ export interface Database {
   /**
    * Binds the changes to a new batch and allocates its versions: answers the first one;
    * role i gets first + i, snapshot first + n, timestamp first + n + 1.
-   * @throws DatabaseError `stale-base` when the head moved or a change is no longer open
+   * @throws DatabaseError `stale-base` when the head moved, a change is no longer open, or an event carries it that is not named
    */
   cut(lease: Lease, batch: NewBatch): Promise<{ readonly firstVersion: number }>;
   /** More versions for an open batch, all above `above`: after a name was taken (rule 11). Answers the first. */
@@ -421,7 +435,24 @@ export interface Database {
    */
   taskChanges(task: string): Promise<readonly (OpenChange & { readonly outcome?: ChangeOutcome })[]>;
   /** Ends tasks without a batch, and takes those of their changes that are still open out of the queue. Counts at once. */
-  endTasks(lease: Lease, results: readonly { readonly task: string; readonly result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>, event?: EventEffect): Promise<void>;
+  endTasks(lease: Lease, results: readonly { readonly task: string; readonly result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>, events?: readonly EventEffect[]): Promise<void>;
+
+  // ---- changes that wait for people
+
+  /**
+   * Sets changes apart that can be published only once people have signed `for`, whether publishable or held: `openChanges`
+   * leaves them out until they are resumed. Set apart again for another role, they wait for that one.
+   * @throws DatabaseError `stale-base` when one is no longer open, or an event carries it
+   */
+  setWaiting(lease: Lease, changes: readonly { readonly id: number; readonly task: string; readonly for: string }[]): Promise<void>;
+  /** The roles that changes wait for which no event carries, sorted. */
+  waitingRoles(): Promise<readonly string[]>;
+  /** The changes that wait for `role` and that no event carries, in order of acceptance, at most so many and so many bytes (at least one). */
+  waitingChanges(role: string, limit: { readonly changes: number; readonly bytes: number }): Promise<readonly OpenChange[]>;
+  /** What waits for `role` (undefined: for any), and no event carries, is open again as it was. */
+  resumeWaiting(lease: Lease, role?: string): Promise<void>;
+  /** The changes an event carries that are in no batch, in order of acceptance. */
+  eventChanges(event: string): Promise<readonly OpenChange[]>;
 
   // ---- signing events
 
@@ -435,14 +466,14 @@ export interface Database {
   freezeEvent(lease: Lease, event: string, frozen: { readonly bytes: Uint8Array; readonly signatures: number }): Promise<void>;
   /**
    * A frozen root became true without a new head: keeps its envelope, settings and results (they count
-   * at once), and forgets the event. Repeating it changes nothing.
+   * at once), and forgets the event, which carries no changes. Repeating it changes nothing.
    */
   endEvent(lease: Lease, event: string, ending: {
     readonly envelopes: Commit["envelopes"];
     readonly settings?: Readonly<Record<string, SettingValue>>;
     readonly results: readonly { readonly task: string; readonly result: TaskResult }[];
   }): Promise<void>;
-  /** Forgets a cancelled event, whose tasks have their results. */
+  /** Forgets a cancelled event, whose tasks have their results. What it still carries is open again. */
   forgetEvent(lease: Lease, event: string): Promise<void>;
 
   // ---- adoption

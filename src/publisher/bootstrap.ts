@@ -143,7 +143,7 @@ async function awaitSignatures(deps: PublisherDeps, hold: LeaseHold, task: strin
     signatures.push({ keyid, sig, identity: judgeSignature(demands, root.canonical, { keyid, sig }, signatures.map(({ identity }) => identity)) });
   }
   const start = { id: deps.random.hex(16), role: "root", kind: "bootstrap" as const, version: 1, document: Buffer.from(JSON.stringify(document)), signatures, task, startedMs: now };
-  await deps.database.endTasks(hold.lease, [{ task, result }], { bootstrap: `signing-${task}` }, { start });
+  await deps.database.endTasks(hold.lease, [{ task, result }], { bootstrap: `signing-${task}` }, [{ start }]);
 }
 
 /** A repository starts only where there is none: clients of the other one would be locked out. @throws StorageError when that can't be found out now */
@@ -213,7 +213,7 @@ async function firstHead(
     nowMs: now,
     tasks: signed === undefined ? [{ task, result }] : finishedAnswers(signed, now),
     also: {
-      ...(signed === undefined ? {} : { endsEvent: signed.id }),
+      ...(signed === undefined ? {} : { endsEvents: [signed.id] }),
       envelopes: [{ role: "root", version: 1, bytes: root.root.bytes }],
       newRoles: [
         { name: "targets", kind: "targets", parent: "" },

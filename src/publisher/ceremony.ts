@@ -140,7 +140,7 @@ export class Ceremony {
     if (refusal.worthWaiting) return head;
     const waiting = pendingAnswers(event, count, clock.now()).filter(({ task }) => task !== event.task);
     const others = refusedAnswers(event, refusal.reason, clock.now()).filter(({ task }) => !waiting.some((answer) => answer.task === task));
-    const cancel = event.answered ? undefined : { cancel: { event: event.id } };
+    const cancel = event.answered ? [] : [{ cancel: { event: event.id } }];
     if (waiting.length + others.length > 0) await database.endTasks(hold.lease, [...waiting, ...others], undefined, cancel);
     return head;
   }
@@ -283,7 +283,7 @@ export class Ceremony {
     const order = this.#order({ ...handed.head, root: next }, ["targets", ...handed.changed, ...roles], settings);
     return await publish({
       ...order,
-      also: { ...order.also, envelopes: [{ role: "root", version: event.version, bytes: frozenRoot(event).bytes }], endsEvent: event.id },
+      also: { ...order.also, envelopes: [{ role: "root", version: event.version, bytes: frozenRoot(event).bytes }], endsEvents: [event.id] },
       tasks: finishedAnswers(event, order.nowMs),
     });
   }

@@ -36,7 +36,7 @@ export interface PublishOrder {
   readonly plan: Plan;
   readonly nowMs: number;
   /** What else becomes true with the head. */
-  readonly also?: Pick<Commit, "envelopes" | "newRoles" | "retiredRoles" | "settings" | "endsEvent">;
+  readonly also?: Pick<Commit, "envelopes" | "newRoles" | "retiredRoles" | "settings" | "endsEvents" | "events">;
   /** Artifacts that change their role with it; their edits are in the plan. */
   readonly moves?: readonly Move[];
   /** Tasks that end with this batch, beside those of its changes. */

@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from "node:util";
 
 import { DatabaseError } from "../../src/ports/database.ts";
 import type {
-  Accepted, AcceptRequest, Adoption, ChangeKind, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, EventSignature, Garbage, Lease, Move, NewBatch,
+  Accepted, AcceptRequest, Adoption, ChangeKind, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, EventSignature, Garbage, Lease, Move, NewBatch, NewSigningEvent,
   OpenBatch, OpenChange, PublisherState, RoleResult, RoleRow, SettingValue, SigningEvent, SigningState, Target, TaskKind, TaskRequest, TaskResult,
   TaskRow, Topic,
 } from "../../src/ports/database.ts";
@@ -39,6 +39,10 @@ interface Change {
   /** Set when it is bound, or taken out of the queue. */
   outcome: ChangeOutcome | undefined;
   cutRole: string;
+  /** The role it waits for. */
+  waits: string | undefined;
+  /** The event that carries it. */
+  event: string | undefined;
 }
 
 interface Task {
@@ -69,10 +73,11 @@ interface Batch {
 }
 
 interface Event {
-  readonly given: Extract<EventEffect, { start: unknown }>["start"];
+  readonly given: NewSigningEvent;
   readonly signatures: { readonly signature: EventSignature; readonly task: string | undefined }[];
   state: SigningState;
   frozen: Buffer | undefined;
+  reason: string | undefined;
 }
 
 interface GarbageRow extends Garbage {
@@ -140,6 +145,8 @@ class State {
 /** Still waiting for a batch. */
 const isOnPath = ({ kind }: Change): boolean => kind === "add" || kind === "remove";
 const isOpen = (change: Change): boolean => change.batch === undefined && change.outcome === undefined;
+/** Waits for people, and no event carries it. */
+const isWaiting = (change: Change): boolean => isOpen(change) && change.waits !== undefined && change.event === undefined;
 /** Counts for the backlog: waiting, or in a batch that is not committed. */
 const isPending = (change: Change): boolean => isOpen(change) || change.batch?.state === "open";
 
@@ -208,7 +215,7 @@ class Memory implements MemoryDatabase {
       };
       row.changes = request.changes.map(({ kind, role, path, fragment }, i) => ({
         id: state.nextChange++, task: row, kind, role, path, fragment, bytes: bytes[i] ?? 0,
-        attempts: 0, attemptsAlone: 0, batch: undefined, outcome: undefined, cutRole: role,
+        attempts: 0, attemptsAlone: 0, batch: undefined, outcome: undefined, cutRole: role, waits: undefined, event: undefined,
       }));
       state.tasks.set(row.id, row);
       setAll(state, request.settings);
@@ -229,6 +236,7 @@ class Memory implements MemoryDatabase {
         id: task.id, kind: task.kind, createdMs: task.createdMs, request: structuredClone(task.request),
         ...(task.result && counts(state, task) ? { result: structuredClone(task.result) } : {}),
         held: task.held && task.changes.some(isOpen),
+        waitingFor: task.result && counts(state, task) ? [] : [...new Set(task.changes.filter(isOpen).flatMap(({ waits }) => (waits === undefined ? [] : [waits])))].sort(),
       };
     });
   }
@@ -320,7 +328,7 @@ class Memory implements MemoryDatabase {
   openChanges(limit: { changes: number; bytes: number }): Promise<readonly OpenChange[]> {
     return this.#run((state) => {
       // Tasks, and the changes of each, stand in order of acceptance.
-      const open = [...state.tasks.values()].flatMap((task) => task.changes).filter(isOpen);
+      const open = [...state.tasks.values()].flatMap((task) => task.changes).filter((change) => isOpen(change) && change.waits === undefined);
       const taken = new Set<Change>();
       const lastOf = new Map<string, Change>();
       let bytes = 0;
@@ -345,7 +353,7 @@ class Memory implements MemoryDatabase {
       const all = new Map([...state.tasks.values()].flatMap((task) => task.changes).map((change) => [change.id, change]));
       const cuts = batch.changes.map((cut) => {
         const change = all.get(cut.id);
-        if (change?.task.id !== cut.task || !isOpen(change)) throw new DatabaseError("stale-base", `change ${String(cut.id)} is no longer open`);
+        if (change?.task.id !== cut.task || !isOpen(change) || (change.event !== undefined && batch.events?.includes(change.event) !== true)) throw new DatabaseError("stale-base", `change ${String(cut.id)} is no longer open`);
         all.delete(cut.id);
         return { cut, change };
       });
@@ -425,7 +433,17 @@ class Memory implements MemoryDatabase {
       if (publisher.head !== commit.base || batch.base !== commit.base) throw new DatabaseError("stale-base", "the head moved");
       const kinds = new Map(commit.newRoles?.map((role) => [role.name, role]));
       for (const role of kinds.keys()) assert(batch.results.has(role), `no result is staged for the new role ${role}`);
-      if (commit.endsEvent !== undefined && !forgetEvent(state, commit.endsEvent, "frozen")) throw new DatabaseError("event-closed", "the signing event is not frozen");
+      for (const id of commit.endsEvents ?? []) {
+        if (!state.events.some(({ given, state: is }) => given.id === id && is === "frozen")) throw new DatabaseError("event-closed", "the signing event is not frozen");
+      }
+      const all = state.events;
+      state.events = all.filter(({ given }) => commit.endsEvents?.includes(given.id) !== true);
+      try {
+        applyEffects(state, commit.events ?? [], "");
+      } catch (error) {
+        state.events = all;
+        throw error;
+      }
 
       const seq = publisher.seq + 1;
       batch.state = "committed";
@@ -529,26 +547,62 @@ class Memory implements MemoryDatabase {
   }
 
   endTasks(
-    lease: Lease, results: readonly { task: string; result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>, event?: EventEffect,
+    lease: Lease, results: readonly { task: string; result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>, events: readonly EventEffect[] = [],
   ): Promise<void> {
     return this.#run((state) => {
       state.fence(lease);
-      if (event) applyEffect(state, event, results[0]?.task ?? "");
+      applyEffects(state, events, results[0]?.task ?? "");
       setAll(state, settings);
       endAll(state, results);
       state.hint("visible");
     });
   }
 
+  // ---- changes that wait for people
+
+  setWaiting(lease: Lease, changes: readonly { id: number; task: string; for: string }[]): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const found = changes.map(({ id, task, for: role }) => ({ change: openOf(state, id, task), role }));
+      for (const { change, role } of found) change.waits = role;
+    });
+  }
+
+  waitingRoles(): Promise<readonly string[]> {
+    return this.#run((state) => [...new Set(inOrder(state).filter(isWaiting).map(({ waits }) => waits ?? ""))].sort());
+  }
+
+  waitingChanges(role: string, limit: { changes: number; bytes: number }): Promise<readonly OpenChange[]> {
+    return this.#run((state) => {
+      const waiting = inOrder(state).filter((change) => isWaiting(change) && change.waits === role);
+      let bytes = 0;
+      const over = waiting.findIndex((change, at) => (bytes += change.bytes, at > 0 && (at >= limit.changes || bytes > limit.bytes)));
+      return (over < 0 ? waiting : waiting.slice(0, over)).map(openChange);
+    });
+  }
+
+  resumeWaiting(lease: Lease, role?: string): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      for (const change of inOrder(state)) if (isWaiting(change) && (role === undefined || change.waits === role)) change.waits = undefined;
+      state.hint("work");
+    });
+  }
+
+  eventChanges(event: string): Promise<readonly OpenChange[]> {
+    return this.#run((state) => inOrder(state).filter((change) => isOpen(change) && change.event === event).map(openChange));
+  }
+
   // ---- signing events
 
   signingEvents(): Promise<readonly SigningEvent[]> {
-    return this.#run((state) => state.events.map(({ given, signatures, state: at, frozen }) => ({
+    return this.#run((state) => state.events.map(({ given: { changes: _, ...given }, signatures, state: at, frozen, reason }) => ({
       ...structuredClone(given), document: Buffer.from(given.document), state: at, answered: isAnswered(state, given.task),
       signatures: signatures.map(({ signature: { keyid, sig, identity }, task }) => ({
         keyid, sig, identity, ...(task === undefined ? { answered: true } : { task, answered: isAnswered(state, task) }),
       })),
       ...(frozen ? { frozen: Buffer.from(frozen) } : {}),
+      ...(reason === undefined ? {} : { reason }),
     })));
   }
 
@@ -581,7 +635,13 @@ class Memory implements MemoryDatabase {
   forgetEvent(lease: Lease, id: string): Promise<void> {
     return this.#run((state) => {
       state.fence(lease);
-      forgetEvent(state, id, "cancelled");
+      if (!forgetEvent(state, id, "cancelled")) return;
+      for (const change of inOrder(state)) {
+        if (change.event !== id || change.batch !== undefined) continue;
+        change.event = undefined;
+        change.waits = undefined;
+      }
+      state.hint("work");
     });
   }
 
@@ -670,7 +730,7 @@ class Memory implements MemoryDatabase {
         const { task, roles } = adoption.press;
         const row: Task = { id: task.id, kind: task.kind, createdMs: task.createdMs, request: structuredClone(task.request), held: false, changes: [], result: undefined, resultBatch: undefined };
         row.changes = roles.map((role) => ({
-          id: state.nextChange++, task: row, kind: "refresh", role, path: "", fragment: "", bytes: 0, attempts: 0, attemptsAlone: 0, batch: undefined, outcome: undefined, cutRole: role,
+          id: state.nextChange++, task: row, kind: "refresh", role, path: "", fragment: "", bytes: 0, attempts: 0, attemptsAlone: 0, batch: undefined, outcome: undefined, cutRole: role, waits: undefined, event: undefined,
         }));
         state.tasks.set(row.id, row);
       }
@@ -772,18 +832,55 @@ function endAll(state: State, results: readonly { task: string; result: TaskResu
   }
 }
 
+/** Every change, in order of acceptance. */
+const inOrder = (state: State): Change[] => [...state.tasks.values()].flatMap((task) => task.changes);
+
+/** An open change that no event carries. */
+function openOf(state: State, id: number, task: string): Change {
+  const change = state.tasks.get(task)?.changes.find((each) => each.id === id);
+  if (!change || !isOpen(change) || change.event !== undefined) throw new DatabaseError("stale-base", `change ${String(id)} is no longer open`);
+  return change;
+}
+
+/** All of them, or none and the first fault. */
+function applyEffects(state: State, effects: readonly EventEffect[], task: string): void {
+  const before = state.events.map((event) => ({ event, state: event.state, reason: event.reason }));
+  try {
+    for (const effect of effects) applyEffect(state, effect, task);
+  } catch (error) {
+    state.events = before.map(({ event, ...was }) => Object.assign(event, was));
+    for (const change of inOrder(state)) if (change.event !== undefined && !state.events.some(({ given }) => given.id === change.event)) change.event = undefined;
+    throw error;
+  }
+}
+
+function requireStart(state: State, given: NewSigningEvent, besideFrozen: boolean): void {
+  const inTheWay = (at: SigningState): boolean => at === "open" || (at === "frozen" && !besideFrozen);
+  if (state.events.some((event) => event.given.role === given.role && inTheWay(event.state))) throw new DatabaseError("event-exists", `${given.role} waits for signatures already`);
+  for (const [i, signature] of given.signatures.entries()) requireNew(given.signatures.slice(0, i), signature);
+  for (const { id, task } of given.changes ?? []) openOf(state, id, task);
+}
+
 /** Throws before it changes anything. */
 function applyEffect(state: State, effect: EventEffect, task: string): void {
   if ("start" in effect) {
     const given = structuredClone(effect.start);
-    const inTheWay = (at: SigningState): boolean => at === "open" || (at === "frozen" && effect.besideFrozen !== true);
-    if (state.events.some((event) => event.given.role === given.role && inTheWay(event.state))) throw new DatabaseError("event-exists", `${given.role} waits for signatures already`);
-    for (const [i, signature] of given.signatures.entries()) requireNew(given.signatures.slice(0, i), signature);
-    state.events.push({ given, signatures: given.signatures.map((signature) => ({ signature, task: undefined })), state: "open", frozen: undefined });
+    requireStart(state, given, effect.besideFrozen === true);
+    state.events.push({ given, signatures: given.signatures.map((signature) => ({ signature, task: undefined })), state: "open", frozen: undefined, reason: undefined });
+    for (const { id, task: owner } of given.changes ?? []) {
+      const change = openOf(state, id, owner);
+      change.event = given.id;
+      change.waits ??= given.role;
+    }
   } else if ("sign" in effect) {
     const event = openEvent(state, effect.sign.event);
     requireNew(event.signatures.map(({ signature }) => signature), effect.sign.signature);
     event.signatures.push({ signature: { ...effect.sign.signature }, task });
+  } else if ("giveUp" in effect) {
+    const event = state.events.find(({ given, state: is }) => given.id === effect.giveUp.event && is !== "cancelled");
+    if (!event) throw new DatabaseError("event-closed", "this signing event is cancelled, or none");
+    event.state = "cancelled";
+    event.reason = effect.giveUp.reason;
   } else {
     openEvent(state, effect.cancel.event).state = "cancelled";
   }
@@ -822,6 +919,8 @@ function reopen(state: State, batch: Batch, notBeforeMs: number): void {
   state.unfolded = state.unfolded.filter((row) => row.batch !== batch);
   for (const change of batch.changes) {
     change.batch = undefined;
+    change.waits = undefined;
+    change.event = undefined;
     change.outcome = change.task.result && change.task.resultBatch === undefined ? "set-aside" : undefined;
     change.cutRole = change.role;
   }

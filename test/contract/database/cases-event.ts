@@ -175,11 +175,11 @@ export const eventCases: readonly Case[] = [
       const held = await lease(database);
       await start(database, 1);
       const cut = await cutAndStage(database, held, { batch: id(70), roles: [] });
-      await refuses("event-closed", database.commit(held, commitOf(id(70), cut, { endsEvent: id(1) })));
+      await refuses("event-closed", database.commit(held, commitOf(id(70), cut, { endsEvents: [id(1)] })));
       await database.freezeEvent(held, id(1), { bytes: Buffer.from("x"), signatures: 0 });
       await database.stageTaskResults(held, id(70), [{ task: id(1), result: success() }]);
       assert.equal((await database.signingEvents())[0]?.answered, true);
-      await database.commit(held, commitOf(id(70), cut, { endsEvent: id(1) }));
+      await database.commit(held, commitOf(id(70), cut, { endsEvents: [id(1)] }));
       assert.deepEqual(await database.signingEvents(), []);
     },
   },
@@ -200,7 +200,7 @@ export const eventCases: readonly Case[] = [
       const held = await lease(database);
       await accept(database, 1, []);
       await accept(database, 2, []);
-      const ending = (n: number) => database.endTasks(held, [{ task: id(n), result: success() }], { color: `${n}` }, { start: event(n) });
+      const ending = (n: number) => database.endTasks(held, [{ task: id(n), result: success() }], { color: `${n}` }, [{ start: event(n) }]);
       await ending(1);
       await refuses("event-exists", ending(2));
       assert.equal(await database.setting("color"), "1");

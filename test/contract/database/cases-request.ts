@@ -12,7 +12,7 @@ export const requestCases: readonly Case[] = [
       const other = await connect();
       const task = { id: id(1), kind: "add_artifacts", createdMs: 5, request: { paths: ["b", "a"], roles: ["r"], invalidPaths: ["x"], parent: id(9) } } as const;
       assert.deepEqual(await accept(database, 1, [add("b"), add("a")], { task }), { outcome: "accepted" });
-      assert.deepEqual({ ...await other.getTask(id(1)) }, { ...task, held: false });
+      assert.deepEqual({ ...await other.getTask(id(1)) }, { ...task, held: false, waitingFor: [] });
       assert.deepEqual(paths(await open(other)), ["b", "a"]);
       assert.deepEqual({ ...await other.backlog() }, { changes: 2, bytes: 2 + 2 * 12 });
     },

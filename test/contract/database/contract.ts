@@ -14,13 +14,14 @@ import { leaseCases } from "./cases-lease.ts";
 import { queueCases } from "./cases-queue.ts";
 import { requestCases } from "./cases-request.ts";
 import { retentionCases } from "./cases-retention.ts";
+import { waitingCases } from "./cases-waiting.ts";
 import type { Case, Subject } from "./subject.ts";
 
 export { START } from "./subject.ts";
 export type { Case, Subject } from "./subject.ts";
 
 export const cases: readonly Case[] = [
-  ...requestCases, ...queueCases, ...leaseCases, ...batchCases, ...foldCases, ...retentionCases, ...adoptCases, ...eventCases, ...delegationCases,
+  ...requestCases, ...queueCases, ...leaseCases, ...batchCases, ...foldCases, ...retentionCases, ...adoptCases, ...eventCases, ...delegationCases, ...waitingCases,
 ];
 
 export function databaseContract(name: string, open: () => Promise<Subject>): void {

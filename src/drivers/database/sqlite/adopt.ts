@@ -11,6 +11,7 @@ import { addGarbage, foldRows, putRole } from "./fold.ts";
 import { fence, publisherRow } from "./lease.ts";
 import { SLICE } from "./messages.ts";
 import type { AdoptMessage } from "./messages.ts";
+import { wake } from "./waiting.ts";
 
 export function* stageAdopted(db: Connection, lease: Lease, adoption: string, role: string, targets: readonly Target[], now: () => number): Generator<void, undefined> {
   for (let from = 0; from < targets.length; from += SLICE) {
@@ -44,7 +45,7 @@ export function adopt(db: Connection, lease: Lease, adoption: AdoptMessage, nowM
        VALUES (?, ?, 'committed', ?, ?, 0, ?, '[]', ?, '[]', ?, 0, '') RETURNING no`,
       adoption.id, adoption.base, seq, adoption.changes.length, snapshot.version, snapshot.version, adoption.garbageNotBeforeMs,
     )?.["no"]);
-    const bytes = bind(db, no, adoption.changes);
+    const bytes = bind(db, no, adoption.changes, "any");
     db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", adoption.changes.length, bytes);
     putResults(db, no, adoption.results);
 
@@ -74,7 +75,8 @@ export function adopt(db: Connection, lease: Lease, adoption: AdoptMessage, nowM
 /** A batch that was committed and that no client saw: its changes are open again, its tasks have no result, its names may go. */
 function reopen(db: Connection, batch: Row, garbageNotBeforeMs: number): void {
   const no = batch["no"] ?? null;
-  const changes = db.all("UPDATE change SET batch = NULL, outcome = NULL, cut_role = NULL WHERE batch = ? RETURNING no, bytes", no);
+  const changes = db.all("UPDATE change SET batch = NULL, outcome = NULL, cut_role = NULL, waits = NULL, event = NULL WHERE batch = ? RETURNING no, bytes", no);
+  wake(db, changes);
   db.run("UPDATE backlog SET changes = changes + ?, bytes = bytes + ?", changes.length, changes.reduce((sum, { bytes }) => sum + Number(bytes), 0));
   takeOutOfEnded(db, changes);
   db.run("DELETE FROM result WHERE batch = ? AND EXISTS (SELECT 1 FROM task WHERE task.no = result.task AND task.open > 0)", no);

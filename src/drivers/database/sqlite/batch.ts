@@ -9,12 +9,12 @@ import { DatabaseError } from "../../../ports/database.ts";
 import type { CutChange, Lease, Move, NewBatch, RoleResult } from "../../../ports/database.ts";
 import { setSettings } from "./accept.ts";
 import type { Connection, Row } from "./connection.ts";
-import { forget } from "./event.ts";
+import { applyEffect, forget } from "./event.ts";
 import { addGarbage, putRole } from "./fold.ts";
 import { allocateVersions, fence, publisherRow } from "./lease.ts";
 import { SLICE } from "./messages.ts";
 import type { CommitMessage, TaskEnding } from "./messages.ts";
-import { TaskFinder } from "./task.ts";
+import { TaskFinder } from "./owner.ts";
 
 type Now = () => number;
 
@@ -34,7 +34,7 @@ export function* cut(db: Connection, lease: Lease, batch: NewBatch, now: Now): G
             batch.id, batch.base, batch.changes.length, JSON.stringify(batch.roles),
           )?.["no"]);
         }
-        const bytes = bind(db, row, slice);
+        const bytes = bind(db, row, slice, batch.events);
         db.run("UPDATE batch SET bytes = bytes + ? WHERE no = ?", bytes, row);
         const first = last ? allocateVersions(db, batch.roles.length + 2, 0) : 0;
         if (last) db.run("UPDATE batch SET state = 'open', first_version = ? WHERE no = ?", first, row);
@@ -63,17 +63,18 @@ export function* undoCut(db: Connection, no: number): Generator<void, undefined>
   return undefined;
 }
 
-/** Inside a transaction. Answers the bytes bound. */
-export function bind(db: Connection, batch: number, changes: readonly CutChange[]): number {
+/** Inside a transaction. Answers the bytes bound. `events`: whose changes may be among them; all when undefined. */
+export function bind(db: Connection, batch: number, changes: readonly CutChange[], events: readonly string[] | "any" = []): number {
   const tasks = new TaskFinder(db);
+  const carriers = events === "any" ? "any" : new Set(events.map((id) => db.get("SELECT no FROM signing_event WHERE id = ?", id)?.["no"]));
   let bytes = 0;
   for (const change of changes) {
     const task = tasks.of(change.id);
     const bound = task?.id !== change.task || task.held === 2 ? undefined : db.get(
-      "UPDATE change SET batch = ?, outcome = ?, cut_role = nullif(?, role) WHERE no = ? AND batch IS NULL RETURNING bytes",
+      "UPDATE change SET batch = ?, outcome = ?, cut_role = nullif(?, role) WHERE no = ? AND batch IS NULL RETURNING bytes, event",
       batch, change.outcome, change.role, change.id,
     );
-    if (!bound) throw new DatabaseError("stale-base", `change ${change.id} is no longer open`);
+    if (!bound || (bound["event"] !== null && carriers !== "any" && !carriers.has(bound["event"] ?? null))) throw new DatabaseError("stale-base", `change ${change.id} is no longer open`);
     bytes += Number(bound["bytes"]);
   }
   return bytes;
@@ -168,7 +169,8 @@ export function commit(db: Connection, lease: Lease, commit: CommitMessage, nowM
     db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", batch["changes"] ?? 0, batch["bytes"] ?? 0);
     setSettings(db, commit.settings);
     putEnvelopes(db, commit.envelopes);
-    if (commit.endsEvent !== undefined && !forget(db, commit.endsEvent, "frozen")) throw new DatabaseError("event-closed", "the signing event is not frozen");
+    for (const id of commit.endsEvents ?? []) if (!forget(db, id, "frozen")) throw new DatabaseError("event-closed", "the signing event is not frozen");
+    for (const effect of commit.events ?? []) applyEffect(db, effect, "");
     putRole(db, snapshot, { kind: "snapshot", parent: "" }, commit.garbageNotBeforeMs);
     putRole(db, timestamp, { kind: "timestamp", parent: "" }, commit.garbageNotBeforeMs);
     return { seq };

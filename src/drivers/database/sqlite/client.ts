@@ -9,7 +9,7 @@ import type {
 } from "../../../ports/database.ts";
 import { faultOf } from "./faults.ts";
 import { FLAT_WIDTH, SLICE } from "./messages.ts";
-import type { AcceptMessage, Call, Ending, ForgetLimits, Halted, Reply, Setting, TaskEnding, WriteCalls } from "./messages.ts";
+import type { AcceptMessage, Call, Ending, ForgetLimits, Halted, Reply, Setting, TaskEnding, Wait, WriteCalls } from "./messages.ts";
 import { Reader } from "./reader.ts";
 
 export interface ClientOptions {
@@ -199,8 +199,30 @@ export class SqliteClient implements Database {
     return this.#read((db) => db.taskChanges(task));
   }
 
-  async endTasks(lease: Lease, results: Results, settings?: Readonly<Record<string, SettingValue>>, event?: EventEffect): Promise<void> {
-    return this.#call("endTasks", lease, endings(results), settingsOf(settings), event);
+  async endTasks(lease: Lease, results: Results, settings?: Readonly<Record<string, SettingValue>>, events: readonly EventEffect[] = []): Promise<void> {
+    return this.#call("endTasks", lease, endings(results), settingsOf(settings), events);
+  }
+
+  // ---- changes that wait for people
+
+  setWaiting(lease: Lease, changes: readonly Wait[]): Promise<void> {
+    return this.#call("setWaiting", lease, changes);
+  }
+
+  waitingRoles(): Promise<readonly string[]> {
+    return this.#read((db) => db.waitingRoles());
+  }
+
+  waitingChanges(role: string, limit: { changes: number; bytes: number }): Promise<readonly OpenChange[]> {
+    return this.#read((db) => db.waitingChanges(role, limit));
+  }
+
+  resumeWaiting(lease: Lease, role?: string): Promise<void> {
+    return this.#call("resumeWaiting", lease, role);
+  }
+
+  eventChanges(event: string): Promise<readonly OpenChange[]> {
+    return this.#read((db) => db.eventChanges(event));
   }
 
   // ---- signing events

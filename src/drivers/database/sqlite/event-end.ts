@@ -9,6 +9,7 @@ import { forget, openEvent } from "./event.ts";
 import { fence } from "./lease.ts";
 import type { EndEventMessage } from "./messages.ts";
 import { endInside } from "./task.ts";
+import { putDown } from "./waiting.ts";
 
 export function freezeEvent(db: Connection, lease: Lease, id: string, frozen: { readonly bytes: Uint8Array; readonly signatures: number }, nowMs: number): undefined {
   db.transaction(() => {
@@ -33,9 +34,18 @@ export function endEvent(db: Connection, lease: Lease, id: string, { envelopes, 
   });
 }
 
-export function forgetEvent(db: Connection, lease: Lease, id: string, nowMs: number): undefined {
-  db.transaction(() => {
-    fence(db, lease, nowMs);
-    forget(db, id, "cancelled");
-  });
+/** Slices; the event's row goes last, so that one that was cut off is forgotten again. */
+export function* forgetEvent(db: Connection, lease: Lease, id: string, now: () => number): Generator<void, undefined> {
+  for (let remaining = true; remaining;) {
+    remaining = db.transaction(() => {
+      fence(db, lease, now());
+      const no = db.get("SELECT no FROM signing_event WHERE id = ? AND state = 'cancelled'", id)?.["no"];
+      if (no === undefined || no === null) return false;
+      if (putDown(db, Number(no))) return true;
+      forget(db, id, "cancelled");
+      return false;
+    });
+    if (remaining) yield;
+  }
+  return undefined;
 }

@@ -1,8 +1,9 @@
 // Signing events: started, signed, cancelled; what a request and a publisher both do to them.
 
 import { DatabaseError } from "../../../ports/database.ts";
-import type { EventEffect, EventSignature } from "../../../ports/database.ts";
+import type { EventEffect, EventSignature, NewSigningEvent } from "../../../ports/database.ts";
 import type { Connection, Row } from "./connection.ts";
+import { carry } from "./waiting.ts";
 
 /** Inside a transaction. `task` brings the signature. */
 export function applyEffect(db: Connection, effect: EventEffect, task: string): void {
@@ -11,13 +12,17 @@ export function applyEffect(db: Connection, effect: EventEffect, task: string): 
   } else if ("sign" in effect) {
     const { no } = openEvent(db, effect.sign.event);
     addSignature(db, no, effect.sign.signature, task);
+  } else if ("giveUp" in effect) {
+    const given = db.run("UPDATE signing_event SET state = 'cancelled', reason = ? WHERE id = ? AND state <> 'cancelled'", effect.giveUp.reason, effect.giveUp.event);
+    if (given === 0) throw new DatabaseError("event-closed", "this signing event is cancelled, or none");
   } else {
     const { no } = openEvent(db, effect.cancel.event);
     db.run("UPDATE signing_event SET state = 'cancelled' WHERE no = ?", no);
   }
 }
 
-function start(db: Connection, event: Extract<EventEffect, { start: unknown }>["start"], inTheWay: "state = 'open'" | "state <> 'cancelled'"): void {
+/** Inside a transaction. @throws DatabaseError `event-exists` | `already-signed` | `stale-base` */
+function start(db: Connection, event: NewSigningEvent, inTheWay: "state = 'open'" | "state <> 'cancelled'"): void {
   if (db.get(`SELECT 1 FROM signing_event WHERE role = ? AND ${inTheWay}`, event.role)) {
     throw new DatabaseError("event-exists", `${event.role} waits for signatures already`);
   }
@@ -25,7 +30,9 @@ function start(db: Connection, event: Extract<EventEffect, { start: unknown }>["
     "INSERT INTO signing_event (id, role, kind, version, state, document, task, started_ms, note) VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?) RETURNING no",
     event.id, event.role, event.kind, event.version, event.document, event.task, event.startedMs, event.note === undefined ? null : JSON.stringify(event.note),
   );
-  for (const signature of event.signatures) addSignature(db, Number(row?.["no"]), signature, null);
+  const no = Number(row?.["no"]);
+  for (const signature of event.signatures) addSignature(db, no, signature, null);
+  carry(db, no, event.role, event.changes ?? []);
 }
 
 function addSignature(db: Connection, event: number, { keyid, identity, sig }: EventSignature, task: string | null): void {

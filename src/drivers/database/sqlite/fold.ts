@@ -7,7 +7,7 @@ import type { Lease, RoleResult, RoleRow } from "../../../ports/database.ts";
 import type { Connection, Row } from "./connection.ts";
 import { fence } from "./lease.ts";
 import { SLICE } from "./messages.ts";
-import { TaskFinder } from "./task.ts";
+import { TaskFinder } from "./owner.ts";
 
 interface Slice {
   /** Rows touched. */

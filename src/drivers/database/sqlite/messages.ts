@@ -8,6 +8,13 @@ import type {
 export type FlatChanges = readonly (string | number)[];
 export const FLAT_WIDTH = 5;
 
+/** A change that waits for people to sign a role. */
+export interface Wait {
+  readonly id: number;
+  readonly task: string;
+  readonly for: string;
+}
+
 export interface Ending {
   readonly endedMs: number;
   /** The TaskResult, JSON. */
@@ -82,7 +89,9 @@ export interface WriteCalls {
   markVisible: (lease: Lease, seq: number) => undefined;
   fold: (lease: Lease, limit: number) => { readonly remaining: boolean };
   dropBatch: (lease: Lease, batch: string, died: boolean) => undefined;
-  endTasks: (lease: Lease, results: readonly TaskEnding[], settings: readonly Setting[], event: EventEffect | undefined) => undefined;
+  endTasks: (lease: Lease, results: readonly TaskEnding[], settings: readonly Setting[], events: readonly EventEffect[]) => undefined;
+  setWaiting: (lease: Lease, changes: readonly Wait[]) => undefined;
+  resumeWaiting: (lease: Lease, role: string | undefined) => undefined;
   freezeEvent: (lease: Lease, event: string, frozen: { readonly bytes: Uint8Array; readonly signatures: number }) => undefined;
   endEvent: (lease: Lease, event: string, ending: EndEventMessage) => undefined;
   forgetEvent: (lease: Lease, event: string) => undefined;

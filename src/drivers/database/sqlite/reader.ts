@@ -34,15 +34,20 @@ export class Reader {
   getTask(id: string): TaskRow | undefined {
     const row = this.#get(
       `SELECT t.id, t.kind, t.created_ms, t.request, iif(r.batch IS NULL OR b.seq <= (SELECT visible FROM publisher), r.body, NULL),
-         t.held = 1 AND t.open > 0 AND EXISTS (SELECT 1 FROM change WHERE no BETWEEN t.first_change AND t.last_change AND batch IS NULL)
+         t.held = 1 AND t.open > 0 AND EXISTS (SELECT 1 FROM change WHERE no BETWEEN t.first_change AND t.last_change AND batch IS NULL),
+         t.first_change, t.last_change
        FROM task t LEFT JOIN result r ON r.task = t.no LEFT JOIN batch b ON b.no = r.batch WHERE t.id = ?`, id,
     );
     if (!row) return undefined;
-    const [, kind, createdMs, request, body, held] = row;
+    const [, kind, createdMs, request, body, held, first, last] = row;
+    const ended = typeof body === "string";
     return {
       id, kind: kind as TaskKind, createdMs: Number(createdMs), request: JSON.parse(String(request)) as TaskRequest,
-      ...(typeof body === "string" ? { result: JSON.parse(body) as TaskResult } : {}),
+      ...(ended ? { result: JSON.parse(body) as TaskResult } : {}),
       held: held === 1,
+      waitingFor: ended || first === null ? [] : this.#all(
+        "SELECT DISTINCT waits FROM change WHERE no BETWEEN ? AND ? AND batch IS NULL AND waits IS NOT NULL ORDER BY waits", first ?? null, last ?? null,
+      ).map(([role]) => String(role)),
     };
   }
 
@@ -104,7 +109,7 @@ export class Reader {
       let bytes = 0;
       const rows = this.#prepare(
         `SELECT ${CHANGE}, t.no, t.id FROM task t CROSS JOIN change c ON c.no BETWEEN t.first_change AND t.last_change
-         WHERE t.held = 0 AND t.open > 0 AND c.batch IS NULL ORDER BY t.no, c.no LIMIT ?`,
+         WHERE t.held = 0 AND t.open > 0 AND t.asleep = 0 AND c.batch IS NULL AND c.waits IS NULL ORDER BY t.no, c.no LIMIT ?`,
       ).iterate(Math.max(limit.changes, 1)) as IterableIterator<unknown> as IterableIterator<Tuple>;
       for (const row of rows) {
         bytes += Number(row[5]);
@@ -123,7 +128,7 @@ export class Reader {
     const last = new Map(found.filter(({ change }) => change.kind === "add" || change.kind === "remove").map(({ task, change }) => [change.path, task]));
     const held: Placed[] = [];
     for (const [path, before] of last) {
-      const rows = this.#all(`SELECT ${CHANGE} FROM change c WHERE path = ? AND held = 1 AND batch IS NULL AND kind IN ('add', 'remove')`, path);
+      const rows = this.#all(`SELECT ${CHANGE} FROM change c WHERE path = ? AND held = 1 AND batch IS NULL AND waits IS NULL AND kind IN ('add', 'remove')`, path);
       for (const row of rows) {
         const owner = this.#get("SELECT no, id, held, last_change FROM task WHERE first_change <= ? ORDER BY first_change DESC LIMIT 1", row[0] ?? null);
         if (!owner || owner[2] !== 1 || Number(owner[3]) < Number(row[0]) || Number(owner[0]) > before) continue;
@@ -131,6 +136,43 @@ export class Reader {
       }
     }
     return held;
+  }
+
+  waitingRoles(): readonly string[] {
+    return this.#all(
+      `WITH RECURSIVE r (name) AS (SELECT min(waits) FROM change WHERE waits IS NOT NULL AND event IS NULL
+         UNION ALL SELECT (SELECT min(waits) FROM change WHERE waits > name AND event IS NULL) FROM r WHERE name IS NOT NULL)
+       SELECT name FROM r WHERE name IS NOT NULL AND EXISTS (SELECT 1 FROM change WHERE waits = name AND event IS NULL AND batch IS NULL)`,
+    ).map(([name]) => String(name));
+  }
+
+  waitingChanges(role: string, limit: { changes: number; bytes: number }): readonly OpenChange[] {
+    return this.#moment(() => {
+      const waiting = this.#placed(this.#all(`SELECT ${CHANGE} FROM change c WHERE waits = ? AND event IS NULL AND batch IS NULL`, role));
+      let bytes = 0;
+      const over = waiting.findIndex(({ path, fragment }, at) => {
+        bytes += Buffer.byteLength(path) + Buffer.byteLength(fragment);
+        return at > 0 && (at >= limit.changes || bytes > limit.bytes);
+      });
+      return over < 0 ? waiting : waiting.slice(0, over);
+    });
+  }
+
+  eventChanges(event: string): readonly OpenChange[] {
+    return this.#moment(() => this.#placed(this.#all(
+      `SELECT ${CHANGE} FROM change c WHERE event = (SELECT no FROM signing_event WHERE id = ?) AND batch IS NULL`, event,
+    )));
+  }
+
+  /** Changes of tasks that have not ended, in order of acceptance. */
+  #placed(rows: readonly Tuple[]): readonly OpenChange[] {
+    const placed: Placed[] = [];
+    for (const row of rows) {
+      const owner = this.#get("SELECT no, id, held, last_change FROM task WHERE first_change <= ? ORDER BY first_change DESC LIMIT 1", row[0] ?? null);
+      if (!owner || owner[2] === 2 || Number(owner[3]) < Number(row[0])) continue;
+      placed.push({ task: Number(owner[0]), change: openChange(row, String(owner[1]), owner[2] === 1) });
+    }
+    return placed.sort((a, b) => a.task - b.task || a.change.id - b.change.id).map(({ change }) => change);
   }
 
   readTargets(base: string, roles: readonly string[]): ReadonlyMap<string, readonly Target[]> {
@@ -158,8 +200,8 @@ export class Reader {
   }
 
   signingEvents(): readonly SigningEvent[] {
-    return this.#moment(() => this.#all("SELECT no, id, role, kind, version, state, document, task, started_ms, note, frozen FROM signing_event ORDER BY no").map((row) => {
-      const [no, id, role, kind, version, state, document, task, startedMs, note, frozen] = row;
+    return this.#moment(() => this.#all("SELECT no, id, role, kind, version, state, document, task, started_ms, note, frozen, reason FROM signing_event ORDER BY no").map((row) => {
+      const [no, id, role, kind, version, state, document, task, startedMs, note, frozen, reason] = row;
       return {
         id: String(id), role: String(role), kind: kind as SigningEvent["kind"], version: Number(version), state: state as SigningEvent["state"],
         document: bufferOf(document), task: String(task), startedMs: Number(startedMs), answered: this.#isAnswered(task),
@@ -170,6 +212,7 @@ export class Reader {
           })),
         ...(typeof note === "string" ? { note: JSON.parse(note) as SettingValue } : {}),
         ...(frozen === null ? {} : { frozen: bufferOf(frozen) }),
+        ...(typeof reason === "string" ? { reason } : {}),
       };
     }));
   }

@@ -126,4 +126,14 @@ export const MIGRATIONS: readonly string[] = [
   DROP INDEX signing_event_role;
   CREATE UNIQUE INDEX signing_event_role ON signing_event (role) WHERE state = 'open';
   `,
+  `
+  -- waits: the role that people have to sign first; such a change is not in the queue. event: the one that carries it.
+  ALTER TABLE change ADD COLUMN waits TEXT;
+  ALTER TABLE change ADD COLUMN event INTEGER;
+  CREATE INDEX change_waits ON change (waits, no) WHERE waits IS NOT NULL AND event IS NULL;
+  CREATE INDEX change_event ON change (event, no) WHERE event IS NOT NULL;
+  -- asleep: all of its open changes wait, so that the queue need not look at them.
+  ALTER TABLE task ADD COLUMN asleep INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE signing_event ADD COLUMN reason TEXT;
+  `,
 ];

@@ -1,4 +1,4 @@
-// Tasks: which one a change belongs to, ending them, forgetting what is old.
+// Tasks: ending them, forgetting what is old.
 
 import type { EventEffect, Lease } from "../../../ports/database.ts";
 import { setSettings } from "./accept.ts";
@@ -7,43 +7,14 @@ import { applyEffect } from "./event.ts";
 import { fence, publisherRow } from "./lease.ts";
 import type { ForgetLimits, Setting, TaskEnding } from "./messages.ts";
 
-export interface OwnerRow {
-  readonly no: number;
-  readonly id: string;
-  readonly first: number;
-  readonly last: number;
-  /** 0 publishable, 1 held, 2 ended. */
-  readonly held: number;
-}
-
-/** The task of a change, remembering the last one found: neighbours share it. */
-export class TaskFinder {
-  readonly #db: Connection;
-  #last: OwnerRow | undefined;
-
-  constructor(db: Connection) {
-    this.#db = db;
-  }
-
-  of(change: number): OwnerRow | undefined {
-    if (this.#last && change >= this.#last.first && change <= this.#last.last) return this.#last;
-    const row = this.#db.get(
-      "SELECT no, id, first_change, last_change, held FROM task WHERE first_change <= ? ORDER BY first_change DESC LIMIT 1", change,
-    );
-    if (!row || Number(row["last_change"]) < change) return undefined;
-    this.#last = { no: Number(row["no"]), id: String(row["id"]), first: Number(row["first_change"]), last: Number(row["last_change"]), held: Number(row["held"]) };
-    return this.#last;
-  }
-}
-
 /** Ends tasks at once; `held = 2` takes their unbound changes out of the queue, fold deletes them. */
 export function endTasks(
-  db: Connection, lease: Lease, results: readonly TaskEnding[], settings: readonly Setting[], event: EventEffect | undefined, nowMs: number,
+  db: Connection, lease: Lease, results: readonly TaskEnding[], settings: readonly Setting[], events: readonly EventEffect[], nowMs: number,
 ): undefined {
   db.transaction(() => {
     fence(db, lease, nowMs);
     setSettings(db, settings);
-    if (event) applyEffect(db, event, results[0]?.task ?? "");
+    for (const event of events) applyEffect(db, event, results[0]?.task ?? "");
     endInside(db, results);
   });
 }

@@ -16,6 +16,7 @@ import { allocateVersions, fence, halt, markVisible, releaseLease, renewLease, t
 import { SLICE } from "./messages.ts";
 import type { AcceptMessage, Call, Fault, WriteCalls } from "./messages.ts";
 import { endTasks, forgetBefore, forgetGarbage } from "./task.ts";
+import { resumeWaiting, setWaiting } from "./waiting.ts";
 
 type Steps<T> = Generator<void, T>;
 type Methods = { readonly [K in Exclude<keyof WriteCalls, "accept">]: (...args: Parameters<WriteCalls[K]>) => ReturnType<WriteCalls[K]> | Steps<ReturnType<WriteCalls[K]>> };
@@ -25,7 +26,7 @@ export type Hint = (topic: "work" | "visible") => void;
 
 /** Calls that do not wait for the one in progress. */
 const AT_ONCE: ReadonlySet<keyof WriteCalls> = new Set(["takeLease", "renewLease", "releaseLease", "stage"] as const);
-const HINTS: Partial<Record<keyof WriteCalls, "work" | "visible">> = { dropBatch: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible" };
+const HINTS: Partial<Record<keyof WriteCalls, "work" | "visible">> = { dropBatch: "work", resumeWaiting: "work", forgetEvent: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible" };
 
 interface Waiting {
   readonly call: Call;
@@ -192,10 +193,12 @@ function methodsOn(db: Connection, now: () => number): Methods {
     markVisible: (lease, seq) => markVisible(db, lease, seq, now()),
     fold: (lease, limit) => fold(db, lease, limit, now),
     dropBatch: (lease, batch, died) => dropBatch(db, lease, batch, died, now),
-    endTasks: (lease, results, settings, event) => endTasks(db, lease, results, settings, event, now()),
+    endTasks: (lease, results, settings, events) => endTasks(db, lease, results, settings, events, now()),
+    setWaiting: (lease, changes) => setWaiting(db, lease, changes, now),
+    resumeWaiting: (lease, role) => resumeWaiting(db, lease, role, now),
     freezeEvent: (lease, event, frozen) => freezeEvent(db, lease, event, frozen, now()),
     endEvent: (lease, event, ending) => endEvent(db, lease, event, ending, now()),
-    forgetEvent: (lease, event) => forgetEvent(db, lease, event, now()),
+    forgetEvent: (lease, event) => forgetEvent(db, lease, event, now),
     stageAdopted: (lease, adoption, role, targets) => stageAdopted(db, lease, adoption, role, targets, now),
     adopt: (lease, message) => adopt(db, lease, message, now()),
     forgetGarbage: (lease, names) => forgetGarbage(db, lease, names, now()),
