@@ -69,8 +69,8 @@ async function walk(input: FsckInput, top: TopLevel, findings: Findings, rows: T
     now: input.now,
     ours: rows !== undefined,
     findings,
-    visit: async (role, document) => {
-      placement.visit(role, document);
+    visit: async (role, document, above) => {
+      placement.visit(role, document, above);
       await rows?.compare(role, document);
     },
     progress: (done, known) => input.onProgress?.(done, known),

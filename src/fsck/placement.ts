@@ -1,8 +1,9 @@
 // Rule 48: each path sits in exactly one live role, and that role is the first that a
 // client's search reaches. Rule 51: within the number of roles a client visits.
 //
-// Nearly every path lies in the first role that targets names for it; that is seen while
-// its role is read. Only the others are kept until the whole tree is known.
+// Nearly every path lies where the first delegation that takes it leads, and so on downwards, by way of
+// roles that list nothing themselves; that is seen while its role is read, after those above it. Only
+// the others are kept until the whole tree is known.
 
 import { knownHashes } from "../tuf/parse.ts";
 import { targetPathFaults } from "../tuf/paths.ts";
@@ -10,7 +11,7 @@ import { delegationsFor } from "../tuf/search.ts";
 import type { Targets } from "../tuf/documents.ts";
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import type { Findings } from "./report.ts";
-import type { LiveRole } from "./tree.ts";
+import type { LiveRole, Tree } from "./tree.ts";
 
 export class Placement {
   readonly #findings: Findings;
@@ -23,14 +24,13 @@ export class Placement {
   }
 
   /** Looks at every path of one role. */
-  visit(role: LiveRole, document: Targets): void {
+  visit(role: LiveRole, document: Targets, above: Tree): void {
     for (const [path, target] of Object.entries(document.targets)) {
       const faults = targetPathFaults(path);
       if (faults.length > 0) this.#findings.add(48, "target", shown(path), `in ${role.file} ${faults.join(", ")}`);
       if (knownHashes(target.hashes).length === 0) this.#findings.add(48, "target", shown(path), `in ${role.file} has no hash of an algorithm that clients know`);
       if (role.name === "targets") continue;
-      const [first] = delegationsFor(this.#top, path);
-      if (first?.name !== role.name || Object.hasOwn(this.#top.targets, path)) this.#undecided.push({ path, role: role.name });
+      if (!leadsTo(role.name, path, above) || Object.hasOwn(this.#top.targets, path)) this.#undecided.push({ path, role: role.name });
     }
   }
 
@@ -62,6 +62,18 @@ export class Placement {
       }
     }
   }
+}
+
+/** Whether first matches, from targets on, lead to `role` through roles without artifacts. */
+function leadsTo(role: string, path: string, { delegations, roles }: Tree): boolean {
+  let at = delegations.get("targets");
+  for (let steps = 0; at !== undefined && steps < CLIENT_LIMITS.delegations; steps++) {
+    const [first] = delegationsFor(at, path);
+    if (first === undefined || first.name === role) return first !== undefined;
+    if (roles.get(first.name)?.paths !== 0) return false;
+    at = delegations.get(first.name);
+  }
+  return false;
 }
 
 /** The roles a client visits for `path`, in order, when it finds it in none (TUF 5.6.7). */

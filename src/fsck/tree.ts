@@ -39,8 +39,8 @@ export interface TreeInput {
   /** Published by this service, which allocates every version once. */
   readonly ours: boolean;
   readonly findings: Findings;
-  /** Called with each document once, right after it was checked. */
-  readonly visit: (role: LiveRole, document: Targets, parents: readonly string[]) => Promise<void>;
+  /** Called with each document once, right after it was checked, and after all that delegate to it. */
+  readonly visit: (role: LiveRole, document: Targets, above: Tree) => Promise<void>;
   readonly progress: (done: number, known: number) => void;
 }
 
@@ -55,7 +55,7 @@ export async function checkTree(input: TreeInput): Promise<Tree> {
   const top = liveRole("targets", targets, metaOf(snapshot.signed, "targets")?.version);
   roles.set("targets", top);
   if (targets.signed.delegations !== undefined) delegations.set("targets", withoutTargets(targets.signed));
-  await input.visit(top, targets.signed, []);
+  await input.visit(top, targets.signed, { roles, delegations });
 
   // By levels, so that a role is checked under all who delegate to it from above.
   let level = delegatedFrom(["targets"], delegations, new Set(["targets"]), input.findings);
@@ -73,7 +73,7 @@ export async function checkTree(input: TreeInput): Promise<Tree> {
           delegations.set(name, withoutTargets(document.signed));
           found.push(name);
         }
-        await input.visit(live, document.signed, parents);
+        await input.visit(live, document.signed, { roles, delegations });
       }
       input.progress(roles.size, looked.size);
     });

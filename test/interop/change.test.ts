@@ -12,65 +12,11 @@ import { generateKeyPair, writePrivatePem, type KeyPairType } from "../../src/dr
 import type { Key, Root } from "../../src/tuf/documents.ts";
 import { keyFileName } from "../../src/tuf/keys.ts";
 import { createHolder, rootOf, signedBy, type Holder, type SignedRoot } from "../fakes/root-holders.ts";
-import { GO_TUF, PYTHON_TUF, TUF_JS, visit, type Client, type ClientReport, type Fate } from "./clients.ts";
-import { startUnbootstrapped, type Service } from "./service.ts";
-import { startWebServer, type WebServer } from "./web-server.ts";
+import type { Client } from "./clients.ts";
+import type { Service } from "./service.ts";
+import { CLIENTS, Watched } from "./watched.ts";
 
-const CLIENTS = [PYTHON_TUF, GO_TUF, TUF_JS];
 const YEAR_MS = 365 * 86_400_000;
-
-/** A service with clients that watch it. */
-class Watched {
-  readonly service: Awaited<ReturnType<typeof startUnbootstrapped>>;
-  readonly expected = new Map<string, Fate>();
-  readonly #web: WebServer;
-  #fresh = 0;
-
-  private constructor(service: Watched["service"], web: WebServer) {
-    this.service = service;
-    this.#web = web;
-  }
-
-  static async start(ends: AsyncDisposableStack): Promise<Watched> {
-    const service = ends.use(await startUnbootstrapped({ online: "ed25519", root: ["ed25519"], bins: 16, settleSeconds: 3 }));
-    return new Watched(service, ends.use(await startWebServer(service.metadataFolder)));
-  }
-
-  async add(...paths: readonly string[]): Promise<void> {
-    const artifacts = paths.map((path) => this.#web.put(path, `content of ${path}`));
-    await this.service.add(artifacts);
-    for (const { path, info } of artifacts) this.expected.set(path, { state: "downloaded", sha256: info.hashes.sha256 });
-  }
-
-  look(client: Client, cache: string, paths: readonly string[]): Promise<ClientReport> {
-    const { metadata, root, folder } = this.service;
-    return visit(client, { metadata, artifacts: this.#web.artifacts, root, cache: join(folder, cache) }, paths);
-  }
-
-  /** A refresh and one artifact: refused by nobody. */
-  async glance(client: Client, who: "fresh" | "returning"): Promise<void> {
-    const [path = ""] = this.expected.keys();
-    const { error, targets } = await this.look(client, who === "fresh" ? this.#freshCache(client) : client.name, [path]);
-    assert.deepEqual([error, targets[path]], [undefined, this.expected.get(path)], `${client.name}, ${who}`);
-  }
-
-  /** Everybody sees exactly what there is. */
-  everybody(stage: string, first = false): void {
-    for (const client of CLIENTS) {
-      for (const who of ["fresh", "returning"] as const) {
-        test(`${stage}: ${client.name}, ${who}`, async () => {
-          const { error, returning, targets } = await this.look(client, who === "fresh" ? this.#freshCache(client) : client.name, [...this.expected.keys()]);
-          assert.deepEqual({ error, returning, targets }, { error: undefined, returning: who === "returning" && !first, targets: Object.fromEntries(this.expected) });
-        });
-      }
-    }
-  }
-
-  #freshCache(client: Client): string {
-    this.#fresh += 1;
-    return `${client.name}-fresh-${String(this.#fresh)}`;
-  }
-}
 
 /** Makes an online key and puts its private half where the service looks for it. */
 async function onlineKey({ keyDir }: Service, type: KeyPairType): Promise<Key> {

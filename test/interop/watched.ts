@@ -1,0 +1,64 @@
+// A service with clients that watch it: fresh ones, and one of each kind that has been there at every
+// stage before.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { GO_TUF, PYTHON_TUF, TUF_JS, visit, type Client, type ClientReport, type Fate } from "./clients.ts";
+import { startUnbootstrapped, type ServiceOptions } from "./service.ts";
+import { startWebServer, type WebServer } from "./web-server.ts";
+
+export const CLIENTS = [PYTHON_TUF, GO_TUF, TUF_JS];
+
+/** A service with clients that watch it. */
+export class Watched {
+  readonly service: Awaited<ReturnType<typeof startUnbootstrapped>>;
+  readonly expected = new Map<string, Fate>();
+  readonly #web: WebServer;
+  #fresh = 0;
+
+  private constructor(service: Watched["service"], web: WebServer) {
+    this.service = service;
+    this.#web = web;
+  }
+
+  static async start(ends: AsyncDisposableStack, options: Partial<ServiceOptions> = {}): Promise<Watched> {
+    const service = ends.use(await startUnbootstrapped({ online: "ed25519", root: ["ed25519"], bins: 16, settleSeconds: 3, ...options }));
+    return new Watched(service, ends.use(await startWebServer(service.metadataFolder)));
+  }
+
+  async add(...paths: readonly string[]): Promise<void> {
+    const artifacts = paths.map((path) => this.#web.put(path, `content of ${path}`));
+    await this.service.add(artifacts);
+    for (const { path, info } of artifacts) this.expected.set(path, { state: "downloaded", sha256: info.hashes.sha256 });
+  }
+
+  look(client: Client, cache: string, paths: readonly string[]): Promise<ClientReport> {
+    const { metadata, root, folder } = this.service;
+    return visit(client, { metadata, artifacts: this.#web.artifacts, root, cache: join(folder, cache) }, paths);
+  }
+
+  /** A refresh and one artifact: refused by nobody. */
+  async glance(client: Client, who: "fresh" | "returning"): Promise<void> {
+    const [path = ""] = this.expected.keys();
+    const { error, targets } = await this.look(client, who === "fresh" ? this.#freshCache(client) : client.name, [path]);
+    assert.deepEqual([error, targets[path]], [undefined, this.expected.get(path)], `${client.name}, ${who}`);
+  }
+
+  /** Everybody sees exactly what there is. */
+  everybody(stage: string, first = false): void {
+    for (const client of CLIENTS) {
+      for (const who of ["fresh", "returning"] as const) {
+        test(`${stage}: ${client.name}, ${who}`, async () => {
+          const { error, returning, targets } = await this.look(client, who === "fresh" ? this.#freshCache(client) : client.name, [...this.expected.keys()]);
+          assert.deepEqual({ error, returning, targets }, { error: undefined, returning: who === "returning" && !first, targets: Object.fromEntries(this.expected) });
+        });
+      }
+    }
+  }
+
+  #freshCache(client: Client): string {
+    this.#fresh += 1;
+    return `${client.name}-fresh-${String(this.#fresh)}`;
+  }
+}
