@@ -47,6 +47,14 @@ const DeletePayload = Type.Object(
   { $id: "MetadataDelegationDeletePayload" },
 );
 
+const ResizePayload = Type.Object(
+  {
+    number_of_delegated_bins: Type.Integer({ description: "2 to 16,384, rounded down to a power of two" }),
+    role: Type.Optional(Type.Union([Type.String(), Type.Null()], { description: "The custom role whose bins they are; the repository's own when absent" })),
+  },
+  { $id: "ResizeBinsPayload" },
+);
+
 const words = { bootstrapRequired: { message: "Task not accepted.", error: "Requires bootstrap finished." } };
 
 const EXAMPLE = {
@@ -111,6 +119,30 @@ export function delegationRoutes(resource: Resource): void {
     words,
     async handle({ body, idempotency }) {
       return submittedAnswer(await changeDelegations(resource.operations, { action: "delete", roles: body.delegations.roles }, idempotency), "Metadata delegation delete accepted.");
+    },
+  });
+
+  resource.route({
+    method: "PUT",
+    path: "/api/v1/delegations/bins",
+    docs: {
+      tag: "Delegations",
+      summary: "Put a task to change the number of hash bins.",
+      description: "In one publish, with every artifact in its new bin. No client notices; names of bins that are gone stay in snapshot.",
+      operationId: "resize_bins_api_v1_delegations_bins_put",
+      examples: {
+        eight: { summary: "Eight bins", given: "bootstrapped", body: { number_of_delegated_bins: 8 }, status: 202, answer: { data: ACCEPTED, message: "Resizing bins accepted." } },
+        tooEarly: { summary: "Before bootstrap", given: "fresh", body: { number_of_delegated_bins: 8 }, status: 404, answer: TOO_EARLY },
+      },
+    },
+    body: ResizePayload,
+    query: WaitQuery,
+    answers: { 202: { description: "Accepted", schema: submittedSchema("ResizeBinsPutResponse") } },
+    words,
+    async handle({ body, idempotency }) {
+      const of = body.role ?? undefined;
+      const edit: DelegationEdit = { action: "resize", roles: [], bins: body.number_of_delegated_bins, ...(of === undefined ? {} : { of }) };
+      return submittedAnswer(await changeDelegations(resource.operations, edit, idempotency), "Resizing bins accepted.");
     },
   });
 }

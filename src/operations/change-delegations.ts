@@ -2,7 +2,7 @@
 // whether a role exists, and whether all is well together, is found when the change is published.
 
 import type { NewChange } from "../ports/database.ts";
-import { delegationFaults, type DelegationEdit, type WantedDelegations } from "../roles/custom-delegations.ts";
+import { BIN_COUNT, delegationFaults, isBinCount, type DelegationEdit, type WantedDelegations } from "../roles/custom-delegations.ts";
 import { knownElsewhere } from "../roles/delegation-edit.ts";
 import type { Json } from "../tuf/documents.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
@@ -18,7 +18,7 @@ export type { DelegationEdit, WantedDelegations } from "../roles/custom-delegati
  */
 export async function changeDelegations(deps: OperationDeps, edit: DelegationEdit, idempotency?: Idempotency): Promise<Submitted> {
   await requireBootstrap(deps.database);
-  const wanted: DelegationEdit = edit.action === "delete" ? checkedNames(edit) : await checked(deps, edit);
+  const wanted: DelegationEdit = edit.action === "resize" ? checkedBins(edit) : edit.action === "delete" ? checkedNames(edit) : await checked(deps, edit);
   const now = deps.clock.now();
   const task = { id: newTaskId(deps.random), kind: "metadata_delegation", createdMs: now, request: { roles: wanted.roles.map(({ name }) => name) } } as const;
   // Not canonical JSON: that leaves the line feeds of a PEM bare, and nobody could read it back.
@@ -42,6 +42,14 @@ export function addDelegationFaults(wanted: WantedDelegations, at: readonly (str
   }
   if (!faults.empty) return;
   for (const fault of delegationFaults(wanted, known)) faults.add({ ...fault, at: [...at, ...fault.at] });
+}
+
+function checkedBins(edit: DelegationEdit & { readonly action: "resize" }): DelegationEdit {
+  const faults = new FaultList();
+  if (!isBinCount(edit.bins)) faults.add({ at: ["number_of_delegated_bins"], rule: BIN_COUNT, code: "bins" });
+  if (edit.of !== undefined && !/^[A-Za-z0-9_-]{1,200}$/.test(edit.of)) faults.add({ at: ["role"], rule: "is no role name", code: "role-name" });
+  faults.raise();
+  return edit;
 }
 
 /** More names than any repository can have roles are a mistake. */

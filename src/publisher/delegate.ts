@@ -22,8 +22,9 @@ import { PublisherError } from "./errors.ts";
 import { authorityOf, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import type { Plan } from "./plan.ts";
-import { Unpressable } from "./press.ts";
+import { Unpressable, type Source } from "./press.ts";
 import { publish } from "./publish.ts";
+import { resized } from "./resize.ts";
 import type { Sealer } from "./seal.ts";
 
 const DAY_MS = 86_400_000;
@@ -63,15 +64,17 @@ export async function changeDelegations(deps: PublisherDeps, hold: LeaseHold, se
   };
   const { fresh, gone } = comings(head.tree, outcome.tree);
   for (const role of [...live, ...firstBins(fresh, outcome.tree)]) await prove(sealer, next, role);
-  const rehoming = await rehome(deps, head, next);
+  const source = edit.action === "resize" ? sourceOf(deps, head, outcome.tree) : undefined;
+  const rehoming = source === undefined ? await rehome(deps, head, next) : NO_REHOMING;
   const edits = new Map<string, ReadonlyMap<string, string | undefined>>(rehoming.edits);
-  for (const role of ["targets", ...outcome.changed, ...live, ...fresh.map(({ name }) => name)]) if (!edits.has(role)) edits.set(role, new Map());
+  for (const role of ["targets", ...outcome.changed, ...live, ...fresh.map(({ name }) => name), ...(source === undefined ? [] : source.roles)]) if (!edits.has(role)) edits.set(role, new Map());
   const plan: Plan = { changes: [{ ...change, outcome: "apply" }], edits, publishes: true };
   return await publish(deps, hold, sealer, {
     head: next,
     plan,
     nowMs,
     moves: rehoming.moves,
+    ...(source === undefined ? {} : { source: source.read }),
     tasks: [{ task: change.task, result: resultOf(outcome, rehoming, nowMs) }],
     also: {
       envelopes: [],
@@ -159,6 +162,13 @@ async function rehome(deps: PublisherDeps, head: Head, next: Head): Promise<Reho
   return { moves, edits };
 }
 
+/** Every bin of the set whose number changed, and where what it lists comes from. */
+function sourceOf(deps: PublisherDeps, head: Head, after: DelegationTree): { readonly roles: readonly string[]; readonly read: Source } | undefined {
+  const to = after.bins.find(({ delegator, bitLength }) => head.tree.bins.some((bins) => bins.delegator === delegator && bins.bitLength !== bitLength));
+  const from = head.tree.bins.find(({ delegator }) => delegator === to?.delegator);
+  return to === undefined || from === undefined ? undefined : { roles: namesIn(to), read: resized(deps, head, from, to) };
+}
+
 /** Roles read at a time: bins are many and small. */
 const READ_ROLES = 64;
 
@@ -202,11 +212,18 @@ function settingsOf({ days, deleted, tree, changed }: EditOutcome, edit: Delegat
   };
 }
 
-function resultOf({ added, updated, deleted, failed }: EditOutcome, { moves }: Rehoming, nowMs: number): TaskResult {
+/** Of bins that came, or changed their number, by themselves. */
+function binCounts({ bins }: DelegationTree, changed: readonly string[]): object {
+  const [set] = bins.filter(({ delegator }) => changed.includes(delegator));
+  return set === undefined ? {} : { number_of_delegated_bins: 2 ** set.bitLength };
+}
+
+function resultOf({ added, updated, deleted, failed, tree, changed }: EditOutcome, { moves }: Rehoming, nowMs: number): TaskResult {
   const dropped = moves.filter(({ to }) => to === undefined).map(({ path }) => path);
   const details = {
     delegated_roles: [...added, ...updated, ...deleted],
     failed_roles: failed,
+    ...(added.length + updated.length + deleted.length + failed.length > 0 ? {} : binCounts(tree, changed)),
     ...(moves.length > dropped.length ? { moved_artifacts: moves.length - dropped.length } : {}),
     ...(dropped.length > 0 ? { dropped_artifacts: dropped.slice(0, NAMED), dropped_artifacts_count: dropped.length } : {}),
   };

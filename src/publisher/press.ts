@@ -4,7 +4,7 @@
 // signed. Memory holds two slices, whatever the batch. When this returns, every role's file
 // is durable under a name never used before.
 
-import type { Lease, RoleResult } from "../ports/database.ts";
+import type { Lease, Move, RoleResult } from "../ports/database.ts";
 import type { Created, NewFile } from "../ports/storage.ts";
 import { RoleError } from "../roles/errors.ts";
 import { expiresAfter, lifetimeMs } from "../roles/policy.ts";
@@ -28,7 +28,12 @@ export interface PressOrder {
   readonly edits: ReadonlyMap<string, ReadonlyMap<string, string | undefined>>;
   readonly firstVersion: number;
   readonly nowMs: number;
+  /** Where what roles list comes from, when not from themselves. */
+  readonly source?: Source;
 }
+
+/** What roles list before the edits of the batch, and who moved for that. */
+export type Source = (roles: readonly string[]) => Promise<{ readonly targets: ReadonlyMap<string, readonly TargetEntry[]>; readonly moves: readonly Move[] }>;
 
 /** A role, or paths of it, that cannot be pressed: the batch is planned again without those changes. */
 export class Unpressable extends PublisherError {
@@ -75,7 +80,8 @@ export async function pressRoles(deps: PublisherDeps, hold: LeaseHold, sealer: S
     for (let at = 0; at < order.roles.length; ) {
       const slice = order.roles.slice(at, at + size);
       const first = order.firstVersion + at;
-      const current = await deps.database.readTargets(order.head.id, slice.filter((role) => role !== "targets"));
+      const { targets: current, moves } = await currentOf(deps, order, slice);
+      if (moves.length > 0) await deps.database.stageMoves(hold.lease, order.batch, moves);
       const files = await Promise.all(slice.map((role, offset) => pressRole(sealer, order, role, first + offset, current.get(role) ?? [])));
       await storing;
       storing = store(files);
@@ -89,6 +95,11 @@ export async function pressRoles(deps: PublisherDeps, hold: LeaseHold, sealer: S
   await storing.catch((error: unknown) => { failure ??= error; });
   if (failure !== undefined) throw failure as Error;
   return { results, targets };
+}
+
+async function currentOf(deps: PublisherDeps, order: PressOrder, roles: readonly string[]): ReturnType<Source> {
+  const listing = roles.filter((role) => role !== "targets");
+  return order.source === undefined ? { targets: await deps.database.readTargets(order.head.id, listing), moves: [] } : await order.source(listing);
 }
 
 function nextSize(size: number, files: readonly PressedFile[]): number {
@@ -150,7 +161,7 @@ async function pressAnew(deps: PublisherDeps, hold: LeaseHold, burnt: readonly P
   const first = await deps.database.allocate(hold.lease, burnt.length, highest + 2 ** Math.min(burns, 20));
   deps.telemetry.log.warn({ names: burnt.map((file) => file.name).slice(0, 10), count: burnt.length }, "names were taken by other bytes");
   const roles = burnt.map((file) => file.result.role);
-  const current = await deps.database.readTargets(order.head.id, roles.filter((role) => role !== "targets"));
+  const { targets: current } = await currentOf(deps, order, roles);
   const files: PressedFile[] = [];
   for (const [at, role] of roles.entries()) files.push(await pressRole(sealer, order, role, first + at, current.get(role) ?? []));
   return files;

@@ -20,7 +20,7 @@ import { PublisherError } from "./errors.ts";
 import { authoritiesOf, kindOf, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import { cutOf, type Plan, type PlannedChange } from "./plan.ts";
-import { fileOf, pressRoles, putOne, Unpressable, type PressedFile } from "./press.ts";
+import { fileOf, pressRoles, putOne, Unpressable, type PressedFile, type Source } from "./press.ts";
 import { ensureRoots, project } from "./project.ts";
 import { taskResult } from "./results.ts";
 import type { Sealer } from "./seal.ts";
@@ -39,6 +39,8 @@ export interface PublishOrder {
   readonly also?: Pick<Commit, "envelopes" | "newRoles" | "retiredRoles" | "settings" | "endsEvents" | "events">;
   /** Artifacts that change their role with it; their edits are in the plan. */
   readonly moves?: readonly Move[];
+  /** As of `PressOrder`. */
+  readonly source?: Source;
   /** Tasks that end with this batch, beside those of its changes. */
   readonly tasks?: readonly { readonly task: string; readonly result: TaskResult }[];
 }
@@ -56,7 +58,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const { firstVersion } = await database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles });
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length, firstVersion }, "cut batch");
 
-  const { results, targets } = await pressRoles(deps, hold, sealer, { batch, head, roles, edits: plan.edits, firstVersion, nowMs: pressedAtMs });
+  const { results, targets } = await pressRoles(deps, hold, sealer, { batch, head, roles, edits: plan.edits, firstVersion, nowMs: pressedAtMs, ...(order.source === undefined ? {} : { source: order.source }) });
   if (order.moves !== undefined && order.moves.length > 0) await database.stageMoves(hold.lease, batch, order.moves);
   await stageTasks(deps, hold, batch, order, roles);
   telemetry.log.debug({ batch, roles: results.length }, "pressed roles");

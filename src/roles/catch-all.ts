@@ -4,7 +4,7 @@
 // last this one, which carries the bins. What it takes must be said in patterns that python-tuf, go-tuf
 // and tuf-js read alike: none crosses `/`, and a wildcard at the beginning of a segment takes no leading
 // dot in tuf-js. Hence one pattern for each number of segments, and for each choice of those that begin
-// with a dot, within bounds (ADR 0011). A path beyond them has no owner and is refused at the door.
+// with a dot, within bounds (ADR 0012). A path beyond them has no owner and is refused at the door.
 
 import type { DelegatedRole, Delegations, RoleKeys } from "../tuf/documents.ts";
 

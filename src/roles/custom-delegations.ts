@@ -54,7 +54,9 @@ export interface WantedDelegations {
 
 export type DelegationEdit =
   | ({ readonly action: "add" | "update" } & WantedDelegations)
-  | { readonly action: "delete"; readonly roles: readonly { readonly name: string }[] };
+  | { readonly action: "delete"; readonly roles: readonly { readonly name: string }[] }
+  /** `of`: the custom role whose bins they are; the repository's own when absent. */
+  | { readonly action: "resize"; readonly roles: readonly []; readonly bins: number; readonly of?: string };
 
 export interface DelegationFault {
   readonly at: readonly (string | number)[];
@@ -94,8 +96,8 @@ export function delegationFaults(wanted: WantedDelegations, known: ReadonlySet<s
   return faults;
 }
 
-const BIN_COUNT = `a number of bins is from 2 to ${String(MAX_BINS)}`;
-const isBinCount = (count: number): boolean => Number.isInteger(count) && count >= 2 && count <= MAX_BINS;
+export const BIN_COUNT = `a number of bins is from 2 to ${String(MAX_BINS)}`;
+export const isBinCount = (count: number): boolean => Number.isInteger(count) && count >= 2 && count <= MAX_BINS;
 
 export const patternsOf = (roles: readonly { readonly paths?: readonly string[] }[]): number => roles.reduce((sum, { paths }) => sum + (paths?.length ?? 0), 0);
 

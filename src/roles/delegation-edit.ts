@@ -6,7 +6,7 @@
 
 import { own } from "../lib/own.ts";
 import { reasonOf } from "../lib/app-error.ts";
-import { floorToPowerOfTwo } from "../tuf/bins.ts";
+import { bitLengthOf, floorToPowerOfTwo } from "../tuf/bins.ts";
 import { canonicalString } from "../tuf/canonical.ts";
 import type { DelegatedRole, Delegations, Json, Key, Targets } from "../tuf/documents.ts";
 import { parseKey, publicKeyIdentity, samePublicKey } from "../tuf/keys.ts";
@@ -58,13 +58,15 @@ const NONE: Delegations = { keys: {}, roles: [] };
 export function applyEdit(edit: DelegationEdit, context: EditContext): EditOutcome {
   let draft: Draft = new Map([...context.tree.delegators].map(([name, { delegations }]) => [name, delegations]));
   if (edit.action === "add" && edit.bins) draft = withBins(draft, edit.bins, context);
+  if (edit.action === "resize") draft = withOtherBins(draft, edit.of, floorToPowerOfTwo(edit.bins));
   const days = new Map<string, number>();
   const failed: { role: string; reason: string }[] = [];
   const done: string[] = [];
-  for (const wanted of edit.action === "delete" ? childrenFirst(edit.roles, context.tree) : edit.roles) {
-    const next = edit.action === "delete"
-      ? withoutRole(draft, wanted.name, new Set(edit.roles.map(({ name }) => name)))
-      : withRole(draft, edit.action, wanted as WantedRole, edit.keys, context);
+  const going = edit.action === "delete" ? childrenFirst(edit.roles, context.tree) : [];
+  for (const wanted of edit.action === "delete" ? going : edit.roles) {
+    const next = edit.action === "add" || edit.action === "update"
+      ? withRole(draft, edit.action, wanted as WantedRole, edit.keys, context)
+      : withoutRole(draft, wanted.name, new Set(going.map(({ name }) => name)));
     const reason = typeof next === "string" ? next : edit.action === "delete" ? undefined : tooMuch(treeOf(next));
     if (typeof next === "string" || reason !== undefined) {
       failed.push({ role: wanted.name, reason: reason ?? "" });
@@ -152,6 +154,23 @@ function withBins(draft: Draft, { number_of_delegated_bins: wanted }: WantedBins
   if (bins.succinct_roles === undefined) return new Map(draft).set("targets", { keys, roles: [...(top.roles ?? []), ...(bins.roles ?? [])] });
   return new Map(draft).set("targets", { keys, roles: [...(top.roles ?? []), catchAll(bins.succinct_roles)] }).set(CATCH_ALL, bins);
 }
+
+/** As many bins as are wanted, under the names, keys and style they have. */
+function withOtherBins(draft: Draft, of: string | undefined, count: number): Draft {
+  const tree = treeOf(draft);
+  const bins = tree.bins.find(({ prefix, delegator }) => (of === undefined ? prefix === BINS_PREFIX : delegator === of));
+  if (bins === undefined) throw new RoleError("delegations-refused", of === undefined ? "the repository has no bins of its own" : `role ${of} has no bins`);
+  const around = draft.get(bins.delegator) ?? NONE;
+  if (around.succinct_roles !== undefined) return new Map(draft).set(bins.delegator, { ...around, succinct_roles: { ...around.succinct_roles, bit_length: bitLengthOf(count) } });
+  const [first] = (around.roles ?? []).filter(({ path_hash_prefixes: prefixes }) => prefixes !== undefined);
+  if (first === undefined) throw new Error(`${bins.delegator} has classic bins, and none of them`);
+  const made = binDelegations(count, "classic", { keyid: "", key: NO_KEY }, bins.prefix);
+  const classic = (made.roles ?? []).map((role): DelegatedRole => ({ ...role, keyids: first.keyids, threshold: first.threshold }));
+  return new Map(draft).set(bins.delegator, { ...around, roles: [...(around.roles ?? []).filter(({ paths }) => paths !== undefined), ...classic] });
+}
+
+/** Stands where the bins' own keys are put. */
+const NO_KEY: Key = { keytype: "", scheme: "", keyval: { public: "" } };
 
 /** Bins list what `name` takes. */
 function withRoleBins(draft: Draft, before: DelegationTree, name: string, wanted: number, { online, binsStyle }: EditContext): Draft | string {
