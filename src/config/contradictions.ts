@@ -13,11 +13,25 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(?:\.[0-9]{1,3}){3}$/.test(host);
 }
 
+/** What only one kind of bucket reads. */
+const OF_ONE_KIND: Readonly<Record<string, Config["storage"]["kind"]>> = {
+  "storage.region": "s3",
+  "storage.addressing": "s3",
+  "storage.acl": "s3",
+  "storage.accessKeyId": "s3",
+  "storage.secretAccessKey": "s3",
+  "storage.secretAccessKeyFile": "s3",
+  "storage.account": "azure",
+  "storage.accountKey": "azure",
+  "storage.accountKeyFile": "azure",
+};
+
 /** @param given the keys that were set, as opposed to left at their default. */
 export function contradictions(config: Config, given: ReadonlySet<string>): readonly Contradiction[] {
   const { server, api, tls, metadata, publisher, storage } = config;
   const bucket = storage.kind !== "folder";
   const givenOfStorage = [...given].filter((key) => key.startsWith("storage.") && key !== "storage.kind");
+  const others = givenOfStorage.filter((key) => (OF_ONE_KIND[key] ?? storage.kind) !== storage.kind);
   const rules: readonly (Contradiction & { readonly holds: boolean })[] = [
     {
       keys: ["server.host", "api.tokensFile"],
@@ -39,6 +53,9 @@ export function contradictions(config: Config, given: ReadonlySet<string>): read
     { keys: ["dataDir", "metadata.directory"], holds: !isInside(config.dataDir, metadata.directory), message: "the database must not lie in the folder that everybody may read" },
     { keys: ["storage.kind", "storage.bucket"], holds: !bucket || storage.bucket !== undefined, message: "a bucket has a name: set storage.bucket" },
     { keys: ["storage.kind", ...givenOfStorage], holds: bucket || givenOfStorage.length === 0, message: "these are for buckets, and storage.kind is folder: set storage.kind, or leave them out" },
+    { keys: ["storage.kind", ...others], holds: !bucket || others.length === 0, message: `these are for another kind of storage than ${storage.kind}; leave them out` },
+    { keys: ["storage.kind", "storage.account"], holds: storage.kind !== "azure" || storage.account !== undefined, message: "Azure's containers lie in an account: set storage.account" },
+    { keys: ["storage.accountKey", "storage.accountKeyFile"], holds: !(given.has("storage.accountKey") && given.has("storage.accountKeyFile")), message: "the key is given twice; choose one" },
     { keys: ["storage.kind", "metadata.directory"], holds: !bucket || !given.has("metadata.directory"), message: "metadata goes to the bucket or to the folder, not to both; leave one out" },
     { keys: ["storage.accessKeyId", "storage.secretAccessKey"], holds: (storage.accessKeyId === undefined) === (storage.secretAccessKey === undefined), message: "an access key's id and its secret go together; one is missing" },
     { keys: ["storage.secretAccessKey", "storage.secretAccessKeyFile"], holds: !(given.has("storage.secretAccessKey") && given.has("storage.secretAccessKeyFile")), message: "the secret is given twice; choose one" },

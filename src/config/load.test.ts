@@ -236,6 +236,11 @@ describe("a bucket", () => {
     assert.deepEqual(keysOf({ RSTUF_STORAGE_KIND: "s3", RSTUF_STORAGE_BUCKET: "b1c", RSTUF_METADATA_DIRECTORY: "m" }), ["storage.kind, metadata.directory"]);
   });
 
+  test("of one kind is not given what only another reads", () => {
+    assert.deepEqual(keysOf({ RSTUF_STORAGE_KIND: "gcs", RSTUF_STORAGE_BUCKET: "b1c", RSTUF_STORAGE_REGION: "eu" }), ["storage.kind, storage.region"]);
+    assert.deepEqual(keysOf({ RSTUF_STORAGE_KIND: "azure", RSTUF_STORAGE_BUCKET: "b1c" }), ["storage.kind, storage.account"]);
+  });
+
   test("has no credentials in its address, and takes its secret from a file", () => {
     assert.deepEqual(keysOf({ RSTUF_STORAGE_KIND: "s3", RSTUF_STORAGE_BUCKET: "b1c", RSTUF_STORAGE_ENDPOINT: "https://id:secret@s3.example.org" }), ["storage.endpoint"]);
     const file = join(folder, "secret-access-key");

@@ -99,8 +99,8 @@ export const SCHEMA = {
     }),
   },
   storage: {
-    kind: choice({ value: "folder", of: ["folder", "s3"], meaning: "Where published metadata lies: the folder `metadata.directory`, or a bucket of Amazon S3 or another store that speaks its protocol." }),
-    bucket: word({ form: "the name of a bucket", pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{1,221}$/, meaning: "The bucket. It must exist. Nothing but this repository may write under the prefix.", wrong: "Its store must honour conditional writes; that is tried at start, on a name of its own, and refused otherwise." }),
+    kind: choice({ value: "folder", of: ["folder", "s3", "gcs", "azure"], meaning: "Where published metadata lies: the folder `metadata.directory`, or a bucket of Amazon S3 or another store that speaks its protocol, of Google Cloud Storage, or a container of Azure Blob Storage." }),
+    bucket: word({ form: "the name of a bucket", pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{1,221}$/, meaning: "The bucket, or Azure's container. It must exist. Nothing but this repository may write under the prefix.", wrong: "Its store must honour conditional writes; that is tried at start, on a name of its own, and refused otherwise." }),
     prefix: word({
       form: "folders with slashes between, such as `metadata` or `a/b`",
       pattern: /^[A-Za-z0-9!_.*'()-]+(?:\/[A-Za-z0-9!_.*'()-]+)*\/?$/,
@@ -114,6 +114,9 @@ export const SCHEMA = {
     accessKeyId: word({ form: "an access key's id", pattern: /^[\x21-\x7e]{1,128}$/, meaning: "S3: the access key. Without it the AWS SDK's whole chain is asked: environment, profiles, SSO, web identity, container, instance." }),
     secretAccessKey: secret({ meaning: "S3: the secret of `storage.accessKeyId`." }),
     secretAccessKeyFile: file({ meaning: "A file whose first line is that secret." }),
+    account: word({ form: "the name of a storage account", pattern: /^[a-z0-9]{3,24}$/, meaning: "Azure: the storage account." }),
+    accountKey: secret({ meaning: "Azure: a key of that account. Without it `DefaultAzureCredential` is asked: environment, workload identity, managed identity, Azure CLI." }),
+    accountKeyFile: file({ meaning: "A file whose first line is that key." }),
     concurrency: integer({ value: 32, min: 1, max: 256, unit: "requests", meaning: "Bucket: the most requests in flight at once.", wrong: "Too many, and the store answers that it is too much; a bootstrap with many bins takes longer with few." }),
     requestTimeoutMs: integer({ value: 10_000, min: 100, max: 60_000, unit: "milliseconds", meaning: "Bucket: how long one request may take. What comes to nothing is tried again for half a minute." }),
   },

@@ -4,24 +4,33 @@
 // chosen, by literal imports: most installations need none of the libraries of the others.
 
 import type { Config } from "../config/schema.ts";
+import type { AzureStorageOptions } from "../drivers/storage/azure/storage.ts";
+import type { GcsStorageOptions } from "../drivers/storage/gcs/storage.ts";
 import type { S3StorageOptions } from "../drivers/storage/s3/storage.ts";
 import type { Storage } from "../ports/storage.ts";
 
 export type StorageOrder =
   | { readonly kind: "folder"; readonly directory: string }
-  | ({ readonly kind: "s3" } & S3StorageOptions);
+  | ({ readonly kind: "s3" } & S3StorageOptions)
+  | ({ readonly kind: "gcs" } & GcsStorageOptions)
+  | ({ readonly kind: "azure" } & AzureStorageOptions);
 
 /** What the configuration says, secrets revealed: never log it. */
 export function storageOrderOf({ metadata, storage }: Config): StorageOrder {
-  const { kind, bucket = "", endpoint, accessKeyId, secretAccessKey } = storage;
+  const { kind, bucket = "", account = "", endpoint, accessKeyId, secretAccessKey } = storage;
   if (kind === "folder") return { kind, directory: metadata.directory };
-  return {
-    kind,
+  const common = {
     bucket,
     prefix: storage.prefix === undefined ? "" : `${storage.prefix.replace(/\/$/, "")}/`,
+    endpoint,
     concurrency: storage.concurrency,
     requestMs: storage.requestTimeoutMs,
-    endpoint,
+  };
+  if (kind === "gcs") return { kind, ...common };
+  if (kind === "azure") return { kind, ...common, account, accountKey: storage.accountKey?.reveal() };
+  return {
+    kind,
+    ...common,
     region: storage.region,
     addressing: storage.addressing === "auto" ? undefined : storage.addressing,
     acl: storage.acl === "none" ? undefined : storage.acl,
@@ -39,6 +48,14 @@ export async function openStorage(order: StorageOrder): Promise<Storage> {
     case "s3": {
       const { openS3Storage } = await import("../drivers/storage/s3/storage.ts");
       return openS3Storage(order);
+    }
+    case "gcs": {
+      const { openGcsStorage } = await import("../drivers/storage/gcs/storage.ts");
+      return openGcsStorage(order);
+    }
+    case "azure": {
+      const { openAzureStorage } = await import("../drivers/storage/azure/storage.ts");
+      return openAzureStorage(order);
     }
   }
 }

@@ -1,8 +1,12 @@
 // The bucket drivers on our servers that speak their protocols.
 
+import { openAzureStorage } from "../../../src/drivers/storage/azure/storage.ts";
+import { openGcsStorage } from "../../../src/drivers/storage/gcs/storage.ts";
 import { openS3Storage } from "../../../src/drivers/storage/s3/storage.ts";
 import type { BucketStorageOptions } from "../../../src/drivers/storage/common/bucket-storage.ts";
 import type { Storage } from "../../../src/ports/storage.ts";
+import { AZURE_ACCOUNT, AZURE_CONTAINER, AZURE_KEY, openAzureServer } from "../../fakes/buckets/azure.ts";
+import { GCS_BUCKET, openGcsServer } from "../../fakes/buckets/gcs.ts";
 import type { ObjectServer } from "../../fakes/buckets/objects.ts";
 import { openS3Server, S3_BUCKET } from "../../fakes/buckets/s3.ts";
 import type { StorageHarness } from "./suite.ts";
@@ -27,6 +31,18 @@ export const BUCKET_STORES: readonly BucketStore[] = [
     prefix: PREFIX,
     serve: openS3Server,
     open: (server, options = {}) => openS3Storage({ ...QUICK, endpoint: server.url, bucket: S3_BUCKET, credentials: { accessKeyId: "test", secretAccessKey: "test" }, ...options }),
+  },
+  {
+    name: "gcs",
+    prefix: PREFIX,
+    serve: openGcsServer,
+    open: (server, options = {}) => openGcsStorage({ ...QUICK, endpoint: server.url, bucket: GCS_BUCKET, ...options }),
+  },
+  {
+    name: "azure",
+    prefix: PREFIX,
+    serve: openAzureServer,
+    open: (server, options = {}) => openAzureStorage({ ...QUICK, endpoint: server.url, bucket: AZURE_CONTAINER, account: AZURE_ACCOUNT, accountKey: AZURE_KEY, ...options }),
   },
 ];
 

@@ -35,6 +35,8 @@ export interface BucketStorageOptions {
   /** The least time between two writes of one name, milliseconds. Default 0. */
   readonly minReplaceMs?: number;
   readonly pause?: (ms: number) => Promise<unknown>;
+  /** Milliseconds that only go forward. */
+  readonly now?: () => number;
 }
 
 const ALL_FILES = 10_000;
@@ -42,6 +44,8 @@ const ALL_BYTES = 64 * 1024 * 1024;
 const PROBE_BYTES = 1_024;
 /** Writers that race in the proof. */
 const RACERS = 4;
+/** No request gets less time than this, milliseconds, and no try is begun with less. */
+const FAIR_MS = 1_000;
 const BACKOFF_MS = { first: 50, longest: 2_000 } as const;
 
 const IMMUTABLE: ObjectHeaders = { contentType: "application/json", cacheControl: "public, max-age=31536000, immutable" };
@@ -57,6 +61,7 @@ export class BucketStorage implements Storage {
   readonly #requestMs: number;
   readonly #patienceMs: number;
   readonly #pause: (ms: number) => Promise<unknown>;
+  readonly #now: () => number;
   readonly #inFlight = new Set<Promise<unknown>>();
   #closed = false;
 
@@ -68,6 +73,7 @@ export class BucketStorage implements Storage {
     this.#requestMs = options.requestMs ?? 10_000;
     this.#patienceMs = options.patienceMs ?? 30_000;
     this.#pause = options.pause ?? ((ms) => sleep(ms));
+    this.#now = options.now ?? ((): number => performance.now());
   }
 
   async prove(): Promise<void> {
@@ -279,7 +285,7 @@ export class BucketStorage implements Storage {
   }
 
   #patience(): Patience {
-    return new Patience(this.#patienceMs, this.#requestMs, this.#pause);
+    return new Patience(this.#patienceMs, this.#requestMs, this.#pause, this.#now);
   }
 
   /** Every public call passes here: a closed storage refuses, and faults become the port's. */
@@ -311,23 +317,25 @@ class Patience {
   readonly #endMs: number;
   readonly #requestMs: number;
   readonly #sleep: (ms: number) => Promise<unknown>;
+  readonly #now: () => number;
   #waitMs: number = BACKOFF_MS.first;
 
-  constructor(patienceMs: number, requestMs: number, pause: (ms: number) => Promise<unknown>) {
-    this.#endMs = performance.now() + patienceMs;
+  constructor(patienceMs: number, requestMs: number, pause: (ms: number) => Promise<unknown>, now: () => number) {
+    this.#now = now;
+    this.#endMs = now() + patienceMs;
     this.#requestMs = requestMs;
     this.#sleep = pause;
   }
 
   signal(): AbortSignal {
-    return AbortSignal.timeout(Math.max(1, Math.ceil(Math.min(this.#requestMs, this.#endMs - performance.now()))));
+    return AbortSignal.timeout(Math.ceil(Math.max(Math.min(FAIR_MS, this.#requestMs), Math.min(this.#requestMs, this.#endMs - this.#now()))));
   }
 
   /** Waits before another try. @throws `fault` when the time is over */
   async pause(fault: BucketFault): Promise<void> {
     // Many that were refused together should not come back together.
     const waitMs = this.#waitMs * (0.5 + Math.random() / 2);
-    if (performance.now() + waitMs >= this.#endMs) throw fault;
+    if (this.#now() + waitMs + Math.min(FAIR_MS, this.#requestMs) >= this.#endMs) throw fault;
     this.#waitMs = Math.min(this.#waitMs * 2, BACKOFF_MS.longest);
     await this.#sleep(waitMs);
   }
