@@ -62,6 +62,7 @@ export function contradictions(config: Config, given: ReadonlySet<string>): read
     { keys: ["api.headersTimeoutMs", "api.requestTimeoutMs"], holds: api.headersTimeoutMs <= api.requestTimeoutMs, message: "the headers are part of the request; their time cannot be longer" },
     { keys: ["api.maxArtifactsPerRequest", "publisher.maxBacklogChanges"], holds: api.maxArtifactsPerRequest <= publisher.maxBacklogChanges, message: "a request of the largest size would never fit the backlog" },
     { keys: ["api.maxBodyBytes", "publisher.maxBacklogBytes"], holds: api.maxBodyBytes <= publisher.maxBacklogBytes, message: "a request of the largest size would never fit the backlog" },
+    { keys: ["retention.eventMs", "retention.taskMs"], holds: config.retention.eventMs <= config.retention.taskMs, message: "an event would tell of a task that is forgotten; events cannot be kept longer than tasks" },
     { keys: ["signers.password", "signers.passwordFile"], holds: !(given.has("signers.password") && given.has("signers.passwordFile")), message: "the password is given twice; choose one" },
   ];
   return rules.filter(({ holds }) => !holds).map(({ keys, message }) => ({ keys, message }));

@@ -143,8 +143,10 @@ export const SCHEMA = {
   },
   retention: {
     edgeStaleMs: integer({ value: DAY_MS, min: 0, max: YEAR_MS, unit: "milliseconds", meaning: "How long a cache between us and clients may show an old `timestamp.json`; files it reaches are kept so much longer.", wrong: "Too short, and slow clients find files missing." }),
-    taskMs: integer({ value: 30 * DAY_MS, min: HOUR_MS, max: 10 * YEAR_MS, unit: "milliseconds", meaning: "How long a task that ended can be asked for." }),
+    taskMs: integer({ value: 30 * DAY_MS, min: HOUR_MS, max: 10 * YEAR_MS, unit: "milliseconds", meaning: "How long a task that ended can be asked for, by its id and in lists.", wrong: "Shorter than `retention.eventMs`, and ends of tasks that events tell of are forgotten before the events." }),
     committedMs: integer({ value: 30 * DAY_MS, min: DAY_MS, max: 10 * YEAR_MS, unit: "milliseconds", meaning: "How long past its expiry a published head is remembered.", wrong: "A storage restored to an older one counts as foreign, and publishing halts." }),
+    eventMs: integer({ value: 7 * DAY_MS, min: HOUR_MS, max: YEAR_MS, unit: "milliseconds", meaning: "How long an event can be asked for again: by a stream that resumes, by a webhook that was down.", wrong: "Too short, and who was away for longer is told that it missed some." }),
+    maxEvents: integer({ value: 1_000_000, min: 1000, max: 100_000_000, unit: "events", meaning: "The most events that are kept; the oldest go first." }),
     idempotencyMs: integer({ value: DAY_MS, min: MINUTE_MS, max: YEAR_MS, unit: "milliseconds", meaning: "How long an `Idempotency-Key` is remembered." }),
   },
   signers: {

@@ -15,7 +15,7 @@ export function publisherPolicyOf(config: Config): PublisherPolicy {
     leaseMs: publisher.leaseMs,
     refresh: { atRemainingFraction: refresh.atRemainingFraction, jitterFraction: refresh.jitterFraction, marginMs: refresh.marginMs, tickMs: publisher.tickMs },
     edgeStaleMs: retention.edgeStaleMs,
-    keep: { tasksMs: retention.taskMs, committedMs: retention.committedMs, idempotencyMs: retention.idempotencyMs },
+    keep: { tasksMs: retention.taskMs, committedMs: retention.committedMs, idempotencyMs: retention.idempotencyMs, noticesMs: retention.eventMs, mostNotices: retention.maxEvents },
     snapshotHashes: config.snapshot.hashes,
     binsStyle: config.bins.style,
     settleMs: config.rotation.settleSeconds * 1000,

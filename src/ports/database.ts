@@ -116,6 +116,88 @@ export interface TaskRow {
 
 export type SettingValue = string | number | boolean | null | readonly SettingValue[] | { readonly [key: string]: SettingValue };
 
+// ---------------------------------------------------------------- reading
+
+/** Whose artifacts to list, and which: those with `from` <= path < `before`, by UTF-8 bytes. */
+export interface ArtifactRange {
+  readonly role?: string;
+  readonly from?: string;
+  readonly before?: string;
+}
+
+/** A place in the list of artifacts: by path, then by role. */
+export interface ArtifactPlace {
+  readonly path: string;
+  readonly role: string;
+}
+
+export interface ArtifactRow extends ArtifactPlace {
+  readonly fragment: string;
+  /** When what it says was committed, by the database's clock; absent when this database does not know. */
+  readonly publishedMs?: number;
+}
+
+export interface RoleFilter {
+  readonly kind?: RoleRow["kind"];
+  readonly retired?: boolean;
+  readonly expiresBeforeMs?: number;
+}
+
+export interface TaskFilter {
+  readonly kind?: TaskKind;
+  /** `open`: without a result that counts. */
+  readonly state?: TaskResult["state"] | "open";
+  readonly createdFromMs?: number;
+  readonly createdBeforeMs?: number;
+}
+
+/** A task as a list shows it: nothing of it grows with its request. */
+export interface TaskSummary {
+  readonly id: string;
+  readonly kind: TaskKind;
+  readonly createdMs: number;
+  readonly held: boolean;
+  /** Present once it counts; texts are cut at `SUMMARY_CHARACTERS`. */
+  readonly result?: Pick<TaskResult, "state" | "message" | "error" | "lastUpdateMs">;
+}
+
+export const SUMMARY_CHARACTERS = 300;
+
+/** A place in the list of tasks, newest first: by `createdMs`, then by acceptance. */
+export interface TaskPlace {
+  readonly createdMs: number;
+  readonly order: number;
+}
+
+// ---------------------------------------------------------------- notices
+
+/**
+ * What subscribers are told:
+ *   `published`         the visible head moved: `seq`, `timestamp_version`, `snapshot_version`, `changes` (of its batch)
+ *   `task-finished`     a task's result counts: `task_id`, `task` (its kind), `state`
+ *   `signing-required`  a document waits for signatures of people: `role`, `version`, `signing_event`
+ *   `role-expiring`     `role`, `version`, `expires`, `state` (`late` or `expired`)
+ *   `failed`            publishing halted, or for another reason than before: `code`, `reason`
+ *   `resumed`           publishing goes on after that: `code`
+ */
+export type NoticeKind = "published" | "task-finished" | "signing-required" | "role-expiring" | "failed" | "resumed";
+
+export interface Notice {
+  /** Its place in the log: `[0-9.]+`, opaque else. */
+  readonly id: string;
+  readonly kind: NoticeKind;
+  /** By the database's clock. */
+  readonly atMs: number;
+  readonly about: Readonly<Record<string, SettingValue>>;
+}
+
+export interface NewNotice {
+  readonly kind: "signing-required" | "role-expiring";
+  readonly about: Notice["about"];
+  /** Posted once: another notice with this text, while the first is kept, is nothing. */
+  readonly once: string;
+}
+
 // ---------------------------------------------------------------- signing events
 
 export interface EventSignature {
@@ -346,7 +428,15 @@ export interface Garbage {
   readonly version: number;
 }
 
-/** `work`: something was accepted or released; `visible`: the visible head moved, or a task ended. Hints: they may be late, doubled or lost. */
+export interface ForgetLimits {
+  readonly tasksMs: number;
+  readonly committedMs: number;
+  readonly idempotencyMs: number;
+  readonly noticesMs: number;
+  readonly mostNotices: number;
+}
+
+/** `work`: something was accepted or released; `visible`: the visible head moved, a task ended, or a notice was posted. Hints: they may be late, doubled or lost. */
 export type Topic = "work" | "visible";
 
 export interface Database {
@@ -490,6 +580,44 @@ export interface Database {
    */
   adopt(lease: Lease, adoption: Adoption): Promise<{ readonly seq: number; readonly readBack: number; readonly dropped: number }>;
 
+  // ---- lists: of what is folded, never more work than their limit asks for, whatever there is
+
+  /**
+   * Artifacts in order of path, by UTF-8 bytes, then of role; only what comes after `after`. What was listed
+   * before and after some change and lies outside of it is listed once, whatever was changed in between.
+   */
+  artifacts(range: ArtifactRange, after: ArtifactPlace | undefined, limit: number): Promise<readonly ArtifactRow[]>;
+  /** How many artifacts the role lists; counting ends at `atMost`. */
+  countArtifacts(role: string, atMost: number): Promise<number>;
+  /** Roles in order of name, by UTF-8 bytes, after `after`: those of `roles`, snapshot and timestamp. */
+  rolesAfter(after: string | undefined, filter: RoleFilter, limit: number): Promise<readonly RoleRow[]>;
+  /**
+   * Tasks, newest first, after `after`. It looks at `limit` x 10 tasks at most, so that a page may be short, or
+   * empty, though more follow: `next` is where to go on, absent at the end.
+   */
+  tasks(filter: TaskFilter, after: TaskPlace | undefined, limit: number): Promise<{ readonly rows: readonly TaskSummary[]; readonly next?: TaskPlace }>;
+
+  // ---- notices: written by the transactions that make them true
+
+  /**
+   * Notices after `after`, oldest first; "" is before the first one. Once a notice was answered, none appears
+   * before it. `missed`: some after `after` were forgotten, or `after` is of a history this database lost; then
+   * what follows are those that are left, or the ones after the last.
+   */
+  notices(after: string, limit: number): Promise<{ readonly rows: readonly Notice[]; readonly missed: boolean }>;
+  /** The id of the last notice; "" when there was none. */
+  lastNotice(): Promise<string>;
+  /** Posts what no other transaction makes true. */
+  post(lease: Lease, notices: readonly NewNotice[]): Promise<void>;
+  /**
+   * Takes the sending of notices to `receiver` if nobody else has it, or for longer than `ttlMs` gave no sign;
+   * answers the last notice that needs no sending any more (of a new receiver: the last there is). Undefined
+   * while another has it. Calling it again is the sign.
+   */
+  takeDelivery(receiver: string, holder: string, ttlMs: number): Promise<string | undefined>;
+  /** That one, and all before it, need no sending any more. Answers whether `holder` still has it; else nothing is kept. */
+  keepDelivery(receiver: string, holder: string, sent: string): Promise<boolean>;
+
   // ---- roles
 
   /** Every role in snapshot (not root, snapshot, timestamp), with its version; retired ones too. In no order. */
@@ -505,8 +633,11 @@ export interface Database {
   /** Names that may go: not before passed, and below the head's version of that role. */
   dueGarbage(nowMs: number, limit: number): Promise<readonly Garbage[]>;
   forgetGarbage(lease: Lease, names: readonly string[]): Promise<void>;
-  /** Forgets tasks that ended before, committed heads that expired before (never the visible one, nor later), idempotency keys older than. */
-  forgetBefore(lease: Lease, limits: { readonly tasksMs: number; readonly committedMs: number; readonly idempotencyMs: number }, limit: number): Promise<void>;
+  /**
+   * Forgets tasks that ended before, committed heads that expired before (never the visible one, nor later),
+   * idempotency keys older than; notices older than, and the oldest of more than so many.
+   */
+  forgetBefore(lease: Lease, limits: ForgetLimits, limit: number): Promise<void>;
 
   /** Milliseconds by the database's own clock. */
   now(): Promise<number>;

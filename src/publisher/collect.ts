@@ -25,6 +25,8 @@ export async function collect(deps: PublisherDeps, hold: LeaseHold): Promise<num
     tasksMs: now - policy.keep.tasksMs,
     committedMs: now - policy.keep.committedMs,
     idempotencyMs: now - policy.keep.idempotencyMs,
+    noticesMs: now - policy.keep.noticesMs,
+    mostNotices: policy.keep.mostNotices,
   }, PER_TICK);
   if (due.length > 0) deps.telemetry.log.info({ files: due.length }, "collected old metadata");
   return due.length;

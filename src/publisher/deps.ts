@@ -29,7 +29,7 @@ export interface PublisherPolicy {
   readonly refresh: RefreshPolicy;
   /** How long an edge may serve a stale timestamp, milliseconds; old files stay that much longer. */
   readonly edgeStaleMs: number;
-  readonly keep: { readonly tasksMs: number; readonly committedMs: number; readonly idempotencyMs: number };
+  readonly keep: { readonly tasksMs: number; readonly committedMs: number; readonly idempotencyMs: number; readonly noticesMs: number; readonly mostNotices: number };
   /** How long old and new online keys sign together before and after a new root is shown, milliseconds (rule 20). */
   readonly settleMs: number;
   readonly snapshotHashes: SnapshotHashes;

@@ -21,7 +21,7 @@ import { Model } from "./model.ts";
 const WRITES = new Set([
   "accept", "takeLease", "renewLease", "releaseLease", "halt", "cut", "allocate", "stageAdopted", "adopt", "stageResults", "stageTaskResults",
   "commit", "markVisible", "fold", "dropBatch", "endTasks", "forgetGarbage", "forgetBefore", "stageMoves",
-  "setWaiting", "resumeWaiting", "freezeEvent", "endEvent", "forgetEvent",
+  "setWaiting", "resumeWaiting", "post", "freezeEvent", "endEvent", "forgetEvent",
 ]);
 const LIMITS = { changes: 1_000_000, bytes: 1_000_000_000 };
 

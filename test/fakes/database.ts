@@ -7,11 +7,11 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 
-import { DatabaseError } from "../../src/ports/database.ts";
+import { DatabaseError, SUMMARY_CHARACTERS } from "../../src/ports/database.ts";
 import type {
-  Accepted, AcceptRequest, Adoption, ChangeKind, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, EventSignature, Garbage, Lease, Move, NewBatch, NewSigningEvent,
-  OpenBatch, OpenChange, PublisherState, RoleResult, RoleRow, SettingValue, SigningEvent, SigningState, Target, TaskKind, TaskRequest, TaskResult,
-  TaskRow, Topic,
+  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, EventSignature,
+  ForgetLimits, Garbage, Lease, Move, NewBatch, NewNotice, NewSigningEvent, Notice, NoticeKind, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue,
+  SigningEvent, SigningState, Target, TaskFilter, TaskKind, TaskPlace, TaskRequest, TaskResult, TaskRow, TaskSummary, Topic,
 } from "../../src/ports/database.ts";
 
 export interface MemoryDatabase extends Database {
@@ -47,6 +47,8 @@ interface Change {
 
 interface Task {
   readonly id: string;
+  /** Of acceptance. */
+  readonly order: number;
   readonly kind: TaskKind;
   readonly createdMs: number;
   readonly request: TaskRequest;
@@ -70,6 +72,13 @@ interface Batch {
   /** Folding it has begun. */
   folding: boolean;
   snapshotVersion: number;
+  committedMs: number;
+}
+
+interface Delivery {
+  readonly holder: string;
+  readonly untilMs: number;
+  readonly sent: string;
 }
 
 interface Event {
@@ -103,6 +112,13 @@ class State {
   /** Tasks whose changes fold may forget. */
   ended: Task[] = [];
   events: Event[] = [];
+  /** When what a role lists at a path was committed; by role and path, JSON. */
+  readonly publishedMs = new Map<string, number>();
+  notices: (Notice & { readonly once: string | undefined })[] = [];
+  nextNotice = 1;
+  forgottenNotice = 0;
+  readonly deliveries = new Map<string, Delivery>();
+  nextTask = 1;
   nextChange = 1;
   ttlMs = 0;
   publisher: PublisherState = {
@@ -133,6 +149,28 @@ class State {
     if (role === "root" || role === "timestamp") return;
     const name = `${String(version)}.${role}.json`;
     this.garbage.set(name, { name, role, version, notBeforeMs });
+  }
+
+  tell(kind: NoticeKind, about: Notice["about"], once?: string): void {
+    if (once !== undefined && this.notices.some((notice) => notice.once === once)) return;
+    this.notices.push({ id: String(this.nextNotice++), kind, atMs: this.now(), about: structuredClone(about), once });
+  }
+
+  tellEnd({ id, kind, result }: Task): void {
+    this.tell("task-finished", { task_id: id, task: kind, state: result?.state ?? "" });
+  }
+
+  /** After the visible head moved from `before`. */
+  tellShown(before: number): void {
+    for (const { seq, timestampVersion, snapshotVersion } of this.committed.filter((head) => head.seq > before && head.seq <= this.publisher.visible)) {
+      const batch = [...this.batches.values()].find((each) => each.state === "committed" && each.seq === seq);
+      this.tell("published", { seq, timestamp_version: timestampVersion, snapshot_version: snapshotVersion, changes: batch?.changes.length ?? 0 });
+      for (const task of this.tasks.values()) if (batch !== undefined && task.resultBatch === batch) this.tellEnd(task);
+    }
+  }
+
+  lastNotice(): string {
+    return this.nextNotice === 1 ? "" : String(this.nextNotice - 1);
   }
 
   hint(topic: Topic): void {
@@ -210,7 +248,7 @@ class Memory implements MemoryDatabase {
       if (request.event) applyEffect(state, request.event, task.id);
       if (request.releaseHeld) for (const earlierTask of state.tasks.values()) earlierTask.held = false;
       const row: Task = {
-        id: task.id, kind: task.kind, createdMs: task.createdMs, request: structuredClone(task.request),
+        id: task.id, order: state.nextTask++, kind: task.kind, createdMs: task.createdMs, request: structuredClone(task.request),
         held: request.held, changes: [], result: structuredClone(request.result), resultBatch: undefined,
       };
       row.changes = request.changes.map(({ kind, role, path, fragment }, i) => ({
@@ -223,7 +261,10 @@ class Memory implements MemoryDatabase {
         state.idempotency.set(key, { bodySha256: idempotency.bodySha256, taskId: row.id, createdMs: state.now() });
       }
       if (request.changes.length > 0 || request.releaseHeld || !request.result) state.hint("work");
-      if (request.result) state.hint("visible");
+      if (request.result) {
+        state.tellEnd(row);
+        state.hint("visible");
+      }
       return { outcome: "accepted" };
     });
   }
@@ -318,8 +359,11 @@ class Memory implements MemoryDatabase {
   halt(lease: Lease, halted: { code: string; reason: string } | undefined): Promise<void> {
     return this.#run((state) => {
       state.fence(lease);
-      const { halted: _, ...rest } = state.publisher;
+      const { halted: was, ...rest } = state.publisher;
       state.publisher = halted ? { ...rest, halted } : rest;
+      if (halted && halted.code !== was?.code) state.tell("failed", { code: halted.code, reason: halted.reason });
+      if (!halted && was) state.tell("resumed", { code: was.code });
+      state.hint("visible");
     });
   }
 
@@ -361,7 +405,7 @@ class Memory implements MemoryDatabase {
       const plan = [...batch.roles, "snapshot", "timestamp"].map((role, i) => ({ role, version: firstVersion + i }));
       state.publisher = { ...state.publisher, counter: state.publisher.counter + plan.length };
       const row: Batch = {
-        id: batch.id, base: batch.base, changes: cuts.map(({ change }) => change), plan, results: new Map(), moves: [], state: "open", seq: 0, folding: false, snapshotVersion: 0,
+        id: batch.id, base: batch.base, changes: cuts.map(({ change }) => change), plan, results: new Map(), moves: [], state: "open", seq: 0, folding: false, snapshotVersion: 0, committedMs: 0,
       };
       state.batches.set(row.id, row);
       for (const { cut, change } of cuts) {
@@ -449,6 +493,7 @@ class Memory implements MemoryDatabase {
       batch.state = "committed";
       batch.seq = seq;
       batch.snapshotVersion = commit.snapshot.version;
+      batch.committedMs = state.now();
       const later = (row: () => void): void => { state.unfolded.push({ batch, row }); };
       state.publisher = {
         ...publisher, seq, head: commit.timestamp.sha256, pressedAtMs: Math.max(publisher.pressedAtMs, commit.pressedAtMs),
@@ -499,8 +544,10 @@ class Memory implements MemoryDatabase {
     return this.#run((state) => {
       state.fence(lease);
       assert(seq <= state.publisher.seq, "what is not committed cannot be visible");
-      if (seq <= state.publisher.visible) return;
+      const { visible } = state.publisher;
+      if (seq <= visible) return;
       state.publisher = { ...state.publisher, visible: seq };
+      state.tellShown(visible);
       state.hint("visible");
     });
   }
@@ -682,6 +729,7 @@ class Memory implements MemoryDatabase {
       const seq = state.publisher.seq + 1;
       const batch: Batch = {
         id: adoption.id, base: adoption.base, changes: cuts.map(({ change }) => change), plan: [], results: new Map(), moves: [], state: "committed", seq, folding: false, snapshotVersion: snapshot.version,
+        committedMs: state.now(),
       };
       state.batches.set(batch.id, batch);
       for (const { cut, change } of cuts) {
@@ -705,6 +753,7 @@ class Memory implements MemoryDatabase {
           const after = state.adopted.get(adoption.id)?.get(row.role) ?? new Map<string, string>();
           readBack += [...after].filter(([path, fragment]) => before.get(path) !== fragment).length;
           dropped += [...before.keys()].filter((path) => !after.has(path)).length;
+          for (const [path, fragment] of after) if (before.get(path) !== fragment) state.publishedMs.set(JSON.stringify([row.role, path]), state.now());
           state.artifacts.set(row.role, after);
         }
         putRow(state, row, notBeforeMs);
@@ -724,11 +773,13 @@ class Memory implements MemoryDatabase {
         seq, sha256: timestamp.sha256, timestampVersion: timestamp.version, snapshotVersion: snapshot.version,
         timestamp: Buffer.from(timestamp.bytes), expiresMs: timestamp.expiresMs,
       });
-      const { halted: _, ...publisher } = state.publisher;
+      const { halted, ...publisher } = state.publisher;
       state.publisher = { ...publisher, seq, visible: seq, head: timestamp.sha256, counter: Math.max(publisher.counter, adoption.counter) };
+      state.tellShown(publisher.visible);
+      if (halted) state.tell("resumed", { code: halted.code });
       if (adoption.press) {
         const { task, roles } = adoption.press;
-        const row: Task = { id: task.id, kind: task.kind, createdMs: task.createdMs, request: structuredClone(task.request), held: false, changes: [], result: undefined, resultBatch: undefined };
+        const row: Task = { id: task.id, order: state.nextTask++, kind: task.kind, createdMs: task.createdMs, request: structuredClone(task.request), held: false, changes: [], result: undefined, resultBatch: undefined };
         row.changes = roles.map((role) => ({
           id: state.nextChange++, task: row, kind: "refresh", role, path: "", fragment: "", bytes: 0, attempts: 0, attemptsAlone: 0, batch: undefined, outcome: undefined, cutRole: role, waits: undefined, event: undefined,
         }));
@@ -737,6 +788,89 @@ class Memory implements MemoryDatabase {
       state.adopted.clear();
       state.hint("visible");
       return { seq, readBack, dropped };
+    });
+  }
+
+  // ---- lists
+
+  artifacts({ role, from, before }: ArtifactRange, after: ArtifactPlace | undefined, limit: number): Promise<readonly ArtifactRow[]> {
+    return this.#run((state) => [...state.artifacts]
+      .flatMap(([owner, targets]) => [...targets].map(([path, fragment]) => ({ path, role: owner, fragment })))
+      .filter((row) => (role === undefined || row.role === role) && (from === undefined || order(row.path, from) >= 0) && (before === undefined || order(row.path, before) < 0))
+      .filter((row) => after === undefined || (order(row.path, after.path) || order(row.role, after.role)) > 0)
+      .sort((a, b) => order(a.path, b.path) || order(a.role, b.role))
+      .slice(0, limit)
+      .map((row) => {
+        const publishedMs = state.publishedMs.get(JSON.stringify([row.role, row.path]));
+        return { ...row, ...(publishedMs === undefined ? {} : { publishedMs }) };
+      }));
+  }
+
+  countArtifacts(role: string, atMost: number): Promise<number> {
+    return this.#run((state) => Math.min(state.artifacts.get(role)?.size ?? 0, atMost));
+  }
+
+  rolesAfter(after: string | undefined, { kind, retired, expiresBeforeMs }: RoleFilter, limit: number): Promise<readonly RoleRow[]> {
+    return this.#run((state) => [...state.roles.values()]
+      .filter((row) => (after === undefined || order(row.role, after) > 0) && (kind === undefined || row.kind === kind)
+        && (retired === undefined || row.retired === retired) && (expiresBeforeMs === undefined || row.expiresMs < expiresBeforeMs))
+      .sort((a, b) => order(a.role, b.role))
+      .slice(0, limit));
+  }
+
+  tasks(filter: TaskFilter, after: TaskPlace | undefined, limit: number): Promise<{ rows: readonly TaskSummary[]; next?: TaskPlace }> {
+    return this.#run((state) => {
+      const { kind, state: wanted, createdFromMs = -Infinity, createdBeforeMs = Infinity } = filter;
+      const all = [...state.tasks.values()]
+        .filter((task) => task.createdMs >= createdFromMs && task.createdMs < createdBeforeMs)
+        .sort((a, b) => b.createdMs - a.createdMs || b.order - a.order)
+        .filter((task) => after === undefined || task.createdMs < after.createdMs || (task.createdMs === after.createdMs && task.order < after.order))
+        .map((task) => ({ place: { createdMs: task.createdMs, order: task.order }, row: summaryOf(state, task) }))
+        .filter(({ row }) => (kind === undefined || row.kind === kind) && (wanted === undefined || (row.result?.state ?? "open") === wanted));
+      const page = all.slice(0, limit);
+      const last = page.at(-1);
+      return { rows: page.map(({ row }) => row), ...(last === undefined || all.length <= limit ? {} : { next: last.place }) };
+    });
+  }
+
+  // ---- notices
+
+  notices(after: string, limit: number): Promise<{ rows: readonly Notice[]; missed: boolean }> {
+    return this.#run((state) => {
+      const from = Number(after);
+      if (from >= state.nextNotice) return { rows: [], missed: true };
+      const rows = state.notices.filter(({ id }) => Number(id) > from).slice(0, limit);
+      return { rows: rows.map(({ once: _, ...notice }) => structuredClone(notice)), missed: from < state.forgottenNotice };
+    });
+  }
+
+  lastNotice(): Promise<string> {
+    return this.#run((state) => state.lastNotice());
+  }
+
+  post(lease: Lease, notices: readonly NewNotice[]): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      for (const { kind, about, once } of notices) state.tell(kind, about, once);
+      state.hint("visible");
+    });
+  }
+
+  takeDelivery(receiver: string, holder: string, ttlMs: number): Promise<string | undefined> {
+    return this.#run((state) => {
+      const delivery = state.deliveries.get(receiver) ?? { holder, untilMs: 0, sent: state.lastNotice() };
+      if (delivery.holder !== holder && delivery.untilMs >= state.now()) return undefined;
+      state.deliveries.set(receiver, { ...delivery, holder, untilMs: state.now() + ttlMs });
+      return delivery.sent;
+    });
+  }
+
+  keepDelivery(receiver: string, holder: string, sent: string): Promise<boolean> {
+    return this.#run((state) => {
+      const delivery = state.deliveries.get(receiver);
+      if (delivery?.holder !== holder) return false;
+      state.deliveries.set(receiver, { ...delivery, sent });
+      return true;
     });
   }
 
@@ -783,7 +917,7 @@ class Memory implements MemoryDatabase {
     });
   }
 
-  forgetBefore(lease: Lease, limits: { tasksMs: number; committedMs: number; idempotencyMs: number }, limit: number): Promise<void> {
+  forgetBefore(lease: Lease, limits: ForgetLimits, limit: number): Promise<void> {
     return this.#run((state) => {
       state.fence(lease);
       const tasks = [...state.tasks.values()].filter((task) =>
@@ -793,6 +927,12 @@ class Memory implements MemoryDatabase {
       for (const head of heads.slice(0, limit)) state.committed.splice(state.committed.indexOf(head), 1);
       const keys = [...state.idempotency].filter(([, row]) => row.createdMs < limits.idempotencyMs);
       for (const [key] of keys.slice(0, limit)) state.idempotency.delete(key);
+      for (let left = limit; left > 0; left--) {
+        const [oldest] = state.notices;
+        if (oldest === undefined || (oldest.atMs >= limits.noticesMs && Number(oldest.id) >= state.nextNotice - limits.mostNotices)) break;
+        state.notices.shift();
+        state.forgottenNotice = Number(oldest.id);
+      }
     });
   }
 
@@ -827,6 +967,7 @@ function endAll(state: State, results: readonly { task: string; result: TaskResu
     if (!task || (task.result && (task.resultBatch === undefined || task.resultBatch.state === "committed"))) continue;
     task.result = structuredClone(result);
     task.resultBatch = undefined;
+    state.tellEnd(task);
     for (const change of task.changes) if (isOpen(change)) change.outcome = "set-aside";
     state.ended.push(task);
   }
@@ -927,6 +1068,7 @@ function reopen(state: State, batch: Batch, notBeforeMs: number): void {
   for (const task of state.tasks.values()) {
     if (task.resultBatch !== batch) continue;
     if (task.changes.length > 0) task.result = undefined;
+    else state.tellEnd(task);
     task.resultBatch = undefined;
   }
   for (const { role, version } of batch.results.values()) state.addGarbage(role, version, notBeforeMs);
@@ -947,6 +1089,17 @@ function putRow(state: State, row: RoleRow, notBeforeMs: number): void {
   const old = state.roles.get(row.role);
   if (old && old.version !== row.version) state.addGarbage(row.role, old.version, notBeforeMs);
   state.roles.set(row.role, { ...resultOf(row), kind: row.kind, parent: row.parent, retired: row.retired });
+}
+
+const order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+
+function summaryOf(state: State, task: Task): TaskSummary {
+  const { id, kind, createdMs, result } = task;
+  const cut = (text: string): string => Array.from(text).slice(0, SUMMARY_CHARACTERS).join("");
+  const held = task.held && task.changes.some(isOpen) && result === undefined;
+  if (result === undefined || !counts(state, task)) return { id, kind, createdMs, held };
+  const { state: ended, message, error, lastUpdateMs } = result;
+  return { id, kind, createdMs, held, result: { state: ended, message: cut(message), ...(error === undefined ? {} : { error: cut(error) }), lastUpdateMs } };
 }
 
 /** Rule 16. */
@@ -971,12 +1124,17 @@ function moveArtifact(state: State, { path, from, to }: Move): void {
   if (to === undefined || fragment === undefined) return;
   const there = state.artifacts.get(to) ?? new Map<string, string>();
   state.artifacts.set(to, there.set(path, fragment));
+  const publishedMs = state.publishedMs.get(JSON.stringify([from, path]));
+  if (publishedMs !== undefined) state.publishedMs.set(JSON.stringify([to, path]), publishedMs);
 }
 
 function apply(state: State, change: Change): void {
   if (!isOnPath(change)) return;
   const artifacts = state.artifacts.get(change.cutRole) ?? new Map<string, string>();
-  if (change.kind === "add") artifacts.set(change.path, change.fragment);
+  if (change.kind === "add") {
+    artifacts.set(change.path, change.fragment);
+    state.publishedMs.set(JSON.stringify([change.cutRole, change.path]), change.batch?.committedMs ?? 0);
+  }
   if (change.kind === "remove") artifacts.delete(change.path);
   state.artifacts.set(change.cutRole, artifacts);
 }

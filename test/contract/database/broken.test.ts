@@ -155,6 +155,39 @@ function offersLiveNames(database: MemoryDatabase): Database {
   });
 }
 
+/** Counts how many were listed, instead of remembering where. */
+function pagesByNumber(database: MemoryDatabase): Database {
+  let listed = 0;
+  return withMethods(database, {
+    artifacts: async (range, after, limit) => {
+      if (after === undefined) listed = 0;
+      const page = (await database.artifacts(range, undefined, 1e9)).slice(listed, listed + limit);
+      listed += page.length;
+      return page;
+    },
+  });
+}
+
+/** Tells of heads when they are committed, though no client sees them yet, and not of their tasks. */
+function tellsEarly(database: MemoryDatabase): Database {
+  return withMethods(database, {
+    commit: async (lease, commit) => {
+      const { seq } = await database.commit(lease, commit);
+      await database.markVisible(lease, seq);
+      return { seq };
+    },
+  });
+}
+
+function tellsAgain(database: MemoryDatabase): Database {
+  let times = 0;
+  return withMethods(database, { post: (lease, notices) => database.post(lease, notices.map((notice) => ({ ...notice, once: `${notice.once} ${String(times++)}` }))) });
+}
+
+function missesSilently(database: MemoryDatabase): Database {
+  return withMethods(database, { notices: async (after, limit) => ({ ...await database.notices(after, limit), missed: false }) });
+}
+
 /** Keeps nothing: reopening finds an empty database. */
 async function openVolatile(): Promise<Subject> {
   const first = await openMemory();
@@ -187,6 +220,10 @@ const broken: readonly { readonly name: string; readonly open: () => Promise<Sub
   { name: "reports an unfinished fold as finished", open: () => openMemory(reportsFoldedTooEarly), fails: "fold goes in slices, may be cut off between any two, and repeating it changes nothing" },
   { name: "forgets moves", open: () => openMemory(forgetsMoves), fails: "a commit moves artifacts, brings roles and retires others, which keep their last version" },
   { name: "lets live names be deleted", open: () => openMemory(offersLiveNames), fails: "the names a head leaves behind may go from the stated moment on; the current ones, root and timestamp never" },
+  { name: "pages by number", open: () => openMemory(pagesByNumber), fails: "what stays is listed once though artifacts come and go between the pages" },
+  { name: "tells of what no client sees", open: () => openMemory(tellsEarly), fails: "a task's end is told when its result counts: at once, or after the head that shows it, once" },
+  { name: "tells again what was posted", open: () => openMemory(tellsAgain), fails: "what is posted is told once, as it was first" },
+  { name: "forgets notices silently", open: () => openMemory(missesSilently), fails: "the oldest are forgotten by age, and beyond a number; who asks for them hears that some are missed" },
   { name: "keeps nothing", open: openVolatile, fails: "reopening keeps everything" },
 ];
 

@@ -20,8 +20,9 @@ const fenced: readonly { name: string; call: (db: Database, lease: Lease, batch:
   { name: "fold", call: (db, mine) => db.fold(mine, 10) },
   { name: "dropBatch", call: (db, mine, batch) => db.dropBatch(mine, batch, true) },
   { name: "endTasks", call: (db, mine) => db.endTasks(mine, [{ task: id(1), result: success() }], { s: 1 }) },
+  { name: "post", call: (db, mine) => db.post(mine, [{ kind: "role-expiring", about: {}, once: "x" }]) },
   { name: "forgetGarbage", call: (db, mine) => db.forgetGarbage(mine, ["1.r.json"]) },
-  { name: "forgetBefore", call: (db, mine) => db.forgetBefore(mine, { tasksMs: 1e15, committedMs: 1e15, idempotencyMs: 1e15 }, 10) },
+  { name: "forgetBefore", call: (db, mine) => db.forgetBefore(mine, { tasksMs: 1e15, committedMs: 1e15, idempotencyMs: 1e15, noticesMs: 1e15, mostNotices: 0 }, 10) },
 ];
 
 export const leaseCases: readonly Case[] = [

@@ -9,6 +9,8 @@ import type { Case } from "./subject.ts";
 
 const due = async (db: Database, nowMs = START + 1e9): Promise<string[]> => (await db.dueGarbage(nowMs, 1000)).map(({ name }) => name).sort();
 
+const NOTHING = { tasksMs: 0, committedMs: 0, idempotencyMs: 0, noticesMs: 0, mostNotices: 1e9 };
+
 export const retentionCases: readonly Case[] = [
   {
     name: "the names a head leaves behind may go from the stated moment on; the current ones, root and timestamp never",
@@ -71,7 +73,7 @@ export const retentionCases: readonly Case[] = [
       await database.stageTaskResults(mine, id(40), [{ task: id(5), result: success(100) }]);
       await database.commit(mine, commitOf(id(40), cut, { newRoles: bins(cut.roles) }));
       await foldAll(database, mine);
-      const forget = (tasksMs: number, limit: number): Promise<void> => database.forgetBefore(mine, { tasksMs, committedMs: 0, idempotencyMs: 0 }, limit);
+      const forget = (tasksMs: number, limit: number): Promise<void> => database.forgetBefore(mine, { ...NOTHING, tasksMs }, limit);
       const left = async (): Promise<number[]> => (await Promise.all([1, 2, 3, 4, 5].map(async (n) => await database.getTask(id(n)) ? [n] : []))).flat();
       await forget(103, 1);
       assert.equal((await left()).length, 4);
@@ -94,9 +96,9 @@ export const retentionCases: readonly Case[] = [
       await foldAll(database, mine);
       await database.markVisible(mine, 3);
       const known = async (): Promise<number[]> => (await Promise.all([40, 41, 42, 43].map(async (n) => await database.committed(sha256(`timestamp of ${id(n)}`)) ? [n] : []))).flat();
-      await database.forgetBefore(mine, { tasksMs: 0, committedMs: 41, idempotencyMs: 0 }, 9);
+      await database.forgetBefore(mine, { ...NOTHING, committedMs: 41 }, 9);
       assert.deepEqual(await known(), [41, 42, 43]);
-      await database.forgetBefore(mine, { tasksMs: 0, committedMs: 1e15, idempotencyMs: 0 }, 9);
+      await database.forgetBefore(mine, { ...NOTHING, committedMs: 1e15 }, 9);
       assert.deepEqual(await known(), [42, 43]);
       assert.equal((await database.head())?.seq, 4);
     },
@@ -109,7 +111,7 @@ export const retentionCases: readonly Case[] = [
       await accept(database, 1, [], key(1));
       setNow(START + 10);
       await accept(database, 2, [], key(2));
-      await database.forgetBefore(mine, { tasksMs: 0, committedMs: 0, idempotencyMs: START + 10 }, 9);
+      await database.forgetBefore(mine, { ...NOTHING, idempotencyMs: START + 10 }, 9);
       assert.equal((await accept(database, 3, [], key(1))).outcome, "accepted");
       assert.equal((await accept(database, 4, [], key(2))).outcome, "replayed");
     },

@@ -11,6 +11,8 @@ import { delegationCases } from "./cases-delegation.ts";
 import { eventCases } from "./cases-event.ts";
 import { foldCases } from "./cases-fold.ts";
 import { leaseCases } from "./cases-lease.ts";
+import { listCases } from "./cases-list.ts";
+import { noticeCases } from "./cases-notice.ts";
 import { queueCases } from "./cases-queue.ts";
 import { requestCases } from "./cases-request.ts";
 import { retentionCases } from "./cases-retention.ts";
@@ -21,7 +23,7 @@ export { START } from "./subject.ts";
 export type { Case, Subject } from "./subject.ts";
 
 export const cases: readonly Case[] = [
-  ...requestCases, ...queueCases, ...leaseCases, ...batchCases, ...foldCases, ...retentionCases, ...adoptCases, ...eventCases, ...delegationCases, ...waitingCases,
+  ...requestCases, ...queueCases, ...leaseCases, ...batchCases, ...foldCases, ...retentionCases, ...adoptCases, ...eventCases, ...delegationCases, ...waitingCases, ...listCases, ...noticeCases,
 ];
 
 export function databaseContract(name: string, open: () => Promise<Subject>): void {

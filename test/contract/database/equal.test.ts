@@ -70,13 +70,15 @@ async function trace(subject: Subject, plan: readonly Step[]): Promise<unknown[]
       case "visible": await attempt(async () => db.markVisible(mine, (await db.publisher()).seq)); break;
       case "take": mine = (await db.takeLease("one", 1e6))!; break;
       case "fold": await db.fold(mine, step.limit); break;
-      case "forget": await foldUp(); await db.forgetBefore(mine, { tasksMs: n - 5, committedMs: 0, idempotencyMs: n }, 100); break;
+      case "forget": await foldUp(); await db.forgetBefore(mine, { tasksMs: n - 5, committedMs: 0, idempotencyMs: n, noticesMs: 0, mostNotices: 1e9 }, 100); break;
       case "reopen": break;
     }
     seen.push(JSON.parse(JSON.stringify([await open(db), await db.backlog(), await db.openBatches(), await db.publisher()])));
   }
   await foldUp();
   seen.push(await everything(db));
+  seen.push((await db.notices("", 1000)).rows.map(({ kind, about, atMs }) => ({ kind, about, atMs })));
+  seen.push(JSON.parse(JSON.stringify([(await db.tasks({}, undefined, 100)).rows, await db.artifacts({}, undefined, 100)])));
   const { head } = await db.publisher();
   seen.push([...await db.readTargets(head, ["bins-0", "bins-1"])]);
   return seen;

@@ -9,6 +9,8 @@ import { DatabaseError } from "../../../ports/database.ts";
 import type { Accepted } from "../../../ports/database.ts";
 import type { Connection } from "./connection.ts";
 import { applyEffect } from "./event.ts";
+import { tellEnd } from "./notice.ts";
+import { putResult } from "./result.ts";
 import { FLAT_WIDTH, SLICE } from "./messages.ts";
 import type { AcceptMessage, FlatChanges, Setting } from "./messages.ts";
 
@@ -46,7 +48,8 @@ export function acceptOne(db: Connection, request: AcceptMessage, nowMs: number)
   );
   if (request.count > 0) db.run("UPDATE backlog SET changes = changes + ?, bytes = bytes + ?", request.count, request.bytes);
   if (request.result) {
-    db.run("INSERT INTO result (task, batch, ended_ms, body) SELECT no, NULL, ?, ? FROM task WHERE id = ?", request.result.endedMs, request.result.body, task.id);
+    putResult(db, task.id, null, request.result);
+    tellEnd(db, task.id, request.result, nowMs);
   }
   setSettings(db, request.settings);
   if (request.event) applyEffect(db, request.event, task.id);

@@ -11,6 +11,7 @@ import { addGarbage, foldRows, putRole } from "./fold.ts";
 import { fence, publisherRow } from "./lease.ts";
 import { SLICE } from "./messages.ts";
 import type { AdoptMessage } from "./messages.ts";
+import { tellEndOf, tellHalted, tellShown } from "./notice.ts";
 import { wake } from "./waiting.ts";
 
 export function* stageAdopted(db: Connection, lease: Lease, adoption: string, role: string, targets: readonly Target[], now: () => number): Generator<void, undefined> {
@@ -34,16 +35,16 @@ export function adopt(db: Connection, lease: Lease, adoption: AdoptMessage, nowM
     if (db.get("SELECT 1 FROM batch WHERE state <> 'committed' LIMIT 1")) throw new DatabaseError("stale-base", "a batch is open");
 
     const unseen = db.all("SELECT * FROM batch WHERE seq > ? AND fold_phase = 0 AND fold_cursor = ''", publisher["visible"] ?? 0);
-    for (const batch of unseen) reopen(db, batch, adoption.garbageNotBeforeMs);
+    for (const batch of unseen) reopen(db, batch, adoption.garbageNotBeforeMs, nowMs);
     while (foldRows(db, SLICE).remaining);
 
     const { timestamp, snapshot } = adoption;
     const seq = Number(publisher["seq"]) + 1;
     // Its changes are done already; what remains of folding is to count them as ended, and forget them.
     const no = Number(db.get(
-      `INSERT INTO batch (id, base, state, seq, changes, bytes, first_version, roles, snapshot_version, new_roles, garbage_not_before_ms, fold_phase, fold_cursor)
-       VALUES (?, ?, 'committed', ?, ?, 0, ?, '[]', ?, '[]', ?, 0, '') RETURNING no`,
-      adoption.id, adoption.base, seq, adoption.changes.length, snapshot.version, snapshot.version, adoption.garbageNotBeforeMs,
+      `INSERT INTO batch (id, base, state, seq, changes, bytes, first_version, roles, snapshot_version, new_roles, garbage_not_before_ms, committed_ms, fold_phase, fold_cursor)
+       VALUES (?, ?, 'committed', ?, ?, 0, ?, '[]', ?, '[]', ?, ?, 0, '') RETURNING no`,
+      adoption.id, adoption.base, seq, adoption.changes.length, snapshot.version, snapshot.version, adoption.garbageNotBeforeMs, nowMs,
     )?.["no"]);
     const bytes = bind(db, no, adoption.changes, "any");
     db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", adoption.changes.length, bytes);
@@ -51,7 +52,7 @@ export function adopt(db: Connection, lease: Lease, adoption: AdoptMessage, nowM
 
     const targets = { readBack: 0, dropped: 0 };
     for (const role of adoption.roles) {
-      if (role.takesTargets) takeTargets(db, adoption.id, role.role, targets);
+      if (role.takesTargets) takeTargets(db, adoption.id, role.role, targets, nowMs);
       putRole(db, role, role, adoption.garbageNotBeforeMs);
       db.run("UPDATE role SET retired = ? WHERE name = ?", role.retired ? 1 : 0, role.role);
     }
@@ -66,6 +67,8 @@ export function adopt(db: Connection, lease: Lease, adoption: AdoptMessage, nowM
       "UPDATE publisher SET seq = ?1, visible = ?1, head = ?2, counter = max(counter, ?3), halted_code = NULL, halted_reason = NULL",
       seq, timestamp.sha256, adoption.counter,
     );
+    tellShown(db, Number(publisher["visible"]), nowMs);
+    tellHalted(db, publisher["halted_code"] ?? null, undefined, nowMs);
     if (adoption.press) acceptOne(db, adoption.press, nowMs);
     db.run("DELETE FROM adopted");
     return { seq, ...targets };
@@ -73,7 +76,7 @@ export function adopt(db: Connection, lease: Lease, adoption: AdoptMessage, nowM
 }
 
 /** A batch that was committed and that no client saw: its changes are open again, its tasks have no result, its names may go. */
-function reopen(db: Connection, batch: Row, garbageNotBeforeMs: number): void {
+function reopen(db: Connection, batch: Row, garbageNotBeforeMs: number, nowMs: number): void {
   const no = batch["no"] ?? null;
   const changes = db.all("UPDATE change SET batch = NULL, outcome = NULL, cut_role = NULL, waits = NULL, event = NULL WHERE batch = ? RETURNING no, bytes", no);
   wake(db, changes);
@@ -81,7 +84,7 @@ function reopen(db: Connection, batch: Row, garbageNotBeforeMs: number): void {
   takeOutOfEnded(db, changes);
   db.run("DELETE FROM result WHERE batch = ? AND EXISTS (SELECT 1 FROM task WHERE task.no = result.task AND task.open > 0)", no);
   // Of tasks without changes (a bootstrap): it happened.
-  db.run("UPDATE result SET batch = NULL WHERE batch = ?", no);
+  for (const { task } of db.all("UPDATE result SET batch = NULL WHERE batch = ? RETURNING task", no)) tellEndOf(db, Number(task), nowMs);
   for (const { role, version } of db.all("SELECT role, version FROM batch_result WHERE batch = ?", no)) addGarbage(db, String(role), Number(version), garbageNotBeforeMs);
   addGarbage(db, "snapshot", Number(batch["snapshot_version"]), garbageNotBeforeMs);
   db.run("DELETE FROM batch_result WHERE batch = ?", no);
@@ -90,7 +93,7 @@ function reopen(db: Connection, batch: Row, garbageNotBeforeMs: number): void {
 }
 
 /** The role lists what was staged, and nothing else. */
-function takeTargets(db: Connection, adoption: string, role: string, count: { readBack: number; dropped: number }): void {
+function takeTargets(db: Connection, adoption: string, role: string, count: { readBack: number; dropped: number }, nowMs: number): void {
   const number = (row: Row | undefined): number => Number(row?.["n"]);
   count.readBack += number(db.get(
     `SELECT count(*) AS n FROM adopted a LEFT JOIN artifact b ON b.role = a.role AND b.path = a.path
@@ -99,6 +102,10 @@ function takeTargets(db: Connection, adoption: string, role: string, count: { re
   count.dropped += number(db.get(
     "SELECT count(*) AS n FROM artifact b WHERE role = ?2 AND NOT EXISTS (SELECT 1 FROM adopted WHERE adoption = ?1 AND role = ?2 AND path = b.path)", adoption, role,
   ));
-  db.run("DELETE FROM artifact WHERE role = ?", role);
-  db.run("INSERT INTO artifact SELECT role, path, fragment FROM adopted WHERE adoption = ? AND role = ? ORDER BY path", adoption, role);
+  db.run("DELETE FROM artifact WHERE role = ?2 AND NOT EXISTS (SELECT 1 FROM adopted WHERE adoption = ?1 AND role = ?2 AND path = artifact.path)", adoption, role);
+  // What is as it was keeps its time.
+  db.run(
+    `INSERT INTO artifact SELECT role, path, fragment, ?3 FROM adopted WHERE adoption = ?1 AND role = ?2 ORDER BY path
+     ON CONFLICT DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms WHERE fragment <> excluded.fragment`, adoption, role, nowMs,
+  );
 }

@@ -15,6 +15,7 @@ import { allocateVersions, fence, publisherRow } from "./lease.ts";
 import { SLICE } from "./messages.ts";
 import type { CommitMessage, TaskEnding } from "./messages.ts";
 import { TaskFinder } from "./owner.ts";
+import { putResult } from "./result.ts";
 
 type Now = () => number;
 
@@ -133,14 +134,7 @@ export function* stageTaskResults(db: Connection, lease: Lease, batch: string, r
 
 /** Inside a transaction: results that count with that batch, but for tasks that have one which counts, or will. */
 export function putResults(db: Connection, batch: number, results: readonly TaskEnding[]): void {
-  for (const { task, endedMs, body } of results) {
-    db.run(
-      `INSERT INTO result (task, batch, ended_ms, body) SELECT no, ?, ?, ? FROM task WHERE id = ?
-       ON CONFLICT (task) DO UPDATE SET batch = excluded.batch, ended_ms = excluded.ended_ms, body = excluded.body
-       WHERE (SELECT state FROM batch WHERE no = result.batch) <> 'committed'`,
-      batch, endedMs, body, task,
-    );
-  }
+  for (const ending of results) putResult(db, ending.task, batch, ending);
 }
 
 /** Moves the head. Nothing here is proportional to the batch but the check of new roles, which a bootstrap has. */
@@ -163,8 +157,8 @@ export function commit(db: Connection, lease: Lease, commit: CommitMessage, nowM
     );
     db.run("UPDATE publisher SET seq = ?, head = ?, pressed_at_ms = max(pressed_at_ms, ?)", seq, timestamp.sha256, commit.pressedAtMs);
     db.run(
-      "UPDATE batch SET state = 'committed', seq = ?, snapshot_version = ?, new_roles = ?, retired_roles = ?, garbage_not_before_ms = ?, fold_phase = 0, fold_cursor = '' WHERE no = ?",
-      seq, snapshot.version, JSON.stringify(commit.newRoles), JSON.stringify(commit.retiredRoles), commit.garbageNotBeforeMs, batch.no,
+      "UPDATE batch SET state = 'committed', seq = ?, snapshot_version = ?, new_roles = ?, retired_roles = ?, garbage_not_before_ms = ?, committed_ms = ?, fold_phase = 0, fold_cursor = '' WHERE no = ?",
+      seq, snapshot.version, JSON.stringify(commit.newRoles), JSON.stringify(commit.retiredRoles), commit.garbageNotBeforeMs, nowMs, batch.no,
     );
     db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", batch["changes"] ?? 0, batch["bytes"] ?? 0);
     setSettings(db, commit.settings);

@@ -2,14 +2,15 @@
 
 import type { MessagePort } from "node:worker_threads";
 
-import { DatabaseError } from "../../../ports/database.ts";
+import { DatabaseError, SUMMARY_CHARACTERS } from "../../../ports/database.ts";
 import type {
-  Accepted, AcceptRequest, Adoption, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, Garbage, Lease, Move, NewBatch, NewChange, OpenBatch, OpenChange,
-  PublisherState, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskResult, TaskRow, Topic,
+  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, ForgetLimits, Garbage, Lease,
+  Move, NewBatch, NewChange, NewNotice, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter,
+  TaskPlace, TaskResult, TaskRow, TaskSummary, Topic,
 } from "../../../ports/database.ts";
 import { faultOf } from "./faults.ts";
 import { FLAT_WIDTH, SLICE } from "./messages.ts";
-import type { AcceptMessage, Call, Ending, ForgetLimits, Halted, Reply, Setting, TaskEnding, Wait, WriteCalls } from "./messages.ts";
+import type { AcceptMessage, Call, Ending, Halted, Reply, Setting, TaskEnding, Wait, WriteCalls } from "./messages.ts";
 import { Reader } from "./reader.ts";
 
 export interface ClientOptions {
@@ -258,6 +259,46 @@ export class SqliteClient implements Database {
     return this.#call("adopt", lease, { ...rest, settings: settingsOf(settings), results: endings(results), press: press && pressing(press) });
   }
 
+  // ---- lists
+
+  artifacts(range: ArtifactRange, after: ArtifactPlace | undefined, limit: number): Promise<readonly ArtifactRow[]> {
+    return this.#read((db) => db.artifacts(range, after, limit));
+  }
+
+  countArtifacts(role: string, atMost: number): Promise<number> {
+    return this.#read((db) => db.countArtifacts(role, atMost));
+  }
+
+  rolesAfter(after: string | undefined, filter: RoleFilter, limit: number): Promise<readonly RoleRow[]> {
+    return this.#read((db) => db.rolesAfter(after, filter, limit));
+  }
+
+  tasks(filter: TaskFilter, after: TaskPlace | undefined, limit: number): Promise<{ rows: readonly TaskSummary[]; next?: TaskPlace }> {
+    return this.#read((db) => db.tasks(filter, after, limit));
+  }
+
+  // ---- notices
+
+  notices(after: string, limit: number): Promise<{ rows: readonly Notice[]; missed: boolean }> {
+    return this.#read((db) => db.notices(after, limit));
+  }
+
+  lastNotice(): Promise<string> {
+    return this.#read((db) => db.lastNotice());
+  }
+
+  post(lease: Lease, notices: readonly NewNotice[]): Promise<void> {
+    return this.#call("post", lease, notices);
+  }
+
+  takeDelivery(receiver: string, holder: string, ttlMs: number): Promise<string | undefined> {
+    return this.#call("takeDelivery", receiver, holder, ttlMs);
+  }
+
+  keepDelivery(receiver: string, holder: string, sent: string): Promise<boolean> {
+    return this.#call("keepDelivery", receiver, holder, sent);
+  }
+
   // ---- roles
 
   roles(): Promise<readonly RoleRow[]> {
@@ -408,8 +449,12 @@ function pressing({ task, roles }: NonNullable<Adoption["press"]>): AcceptMessag
 }
 
 function ending(result: TaskResult): Ending {
-  return { endedMs: result.lastUpdateMs, body: JSON.stringify(result) };
+  const { lastUpdateMs: endedMs, state, message, error } = result;
+  return { endedMs, state, message: summary(message), error: error === undefined ? null : summary(error), body: JSON.stringify(result) };
 }
+
+/** Cut between characters, not within one. */
+const summary = (text: string): string => Array.from(text.slice(0, 2 * SUMMARY_CHARACTERS).toWellFormed()).slice(0, SUMMARY_CHARACTERS).join("");
 
 function endings(results: Results): TaskEnding[] {
   return results.map(({ task, result }) => ({ task, ...ending(result) }));

@@ -30,7 +30,7 @@ export function endEvent(db: Connection, lease: Lease, id: string, { envelopes, 
     if (!forget(db, id, "frozen")) return;
     putEnvelopes(db, envelopes);
     setSettings(db, settings);
-    endInside(db, results);
+    endInside(db, results, nowMs);
   });
 }
 

@@ -76,7 +76,8 @@ function foldChanges(db: Connection, batch: Row, cursor: string, limit: number):
   for (const { kind, role, path, fragment } of applied) {
     if (kind === "add") {
       db.run(
-        "INSERT INTO artifact VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET fragment = excluded.fragment", role ?? null, path ?? null, fragment ?? null,
+        "INSERT INTO artifact VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms",
+        role ?? null, path ?? null, fragment ?? null, batch["committed_ms"] ?? null,
       );
     } else {
       db.run("DELETE FROM artifact WHERE role = ? AND path = ?", role ?? null, path ?? null);
@@ -134,8 +135,8 @@ function foldMoves(db: Connection, batch: Row, _cursor: string, limit: number): 
   for (const { no, path, from_role: from, to_role: to } of rows) {
     if (to !== null) {
       db.run(
-        `INSERT INTO artifact SELECT ?1, path, fragment FROM artifact WHERE role = ?2 AND path = ?3
-         ON CONFLICT DO UPDATE SET fragment = excluded.fragment`, to ?? null, from ?? null, path ?? null,
+        `INSERT INTO artifact SELECT ?1, path, fragment, published_ms FROM artifact WHERE role = ?2 AND path = ?3
+         ON CONFLICT DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms`, to ?? null, from ?? null, path ?? null,
       );
     }
     db.run("DELETE FROM artifact WHERE role = ? AND path = ?", from ?? null, path ?? null);

@@ -4,6 +4,7 @@ import { DatabaseError } from "../../../ports/database.ts";
 import type { Lease } from "../../../ports/database.ts";
 import type { Connection, Row } from "./connection.ts";
 import type { Halted } from "./messages.ts";
+import { tellHalted, tellShown } from "./notice.ts";
 
 /** Inside a transaction: refuses who does not hold the lease, and renews it for who does. */
 export function fence(db: Connection, lease: Lease, nowMs: number): void {
@@ -45,6 +46,7 @@ export function releaseLease(db: Connection, lease: Lease, nowMs: number): undef
 export function halt(db: Connection, lease: Lease, halted: Halted | undefined, nowMs: number): undefined {
   db.transaction(() => {
     fence(db, lease, nowMs);
+    tellHalted(db, publisherRow(db)["halted_code"] ?? null, halted, nowMs);
     db.run("UPDATE publisher SET halted_code = ?, halted_reason = ?", halted?.code ?? null, halted?.reason ?? null);
   });
 }
@@ -52,8 +54,10 @@ export function halt(db: Connection, lease: Lease, halted: Halted | undefined, n
 export function markVisible(db: Connection, lease: Lease, seq: number, nowMs: number): undefined {
   db.transaction(() => {
     fence(db, lease, nowMs);
-    if (seq > Number(publisherRow(db)["seq"])) throw new Error(`seq ${seq} is not committed and cannot be visible`);
+    const publisher = publisherRow(db);
+    if (seq > Number(publisher["seq"])) throw new Error(`seq ${seq} is not committed and cannot be visible`);
     db.run("UPDATE publisher SET visible = max(visible, ?)", seq);
+    tellShown(db, Number(publisher["visible"]), nowMs);
   });
 }
 

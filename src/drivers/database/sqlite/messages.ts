@@ -1,7 +1,7 @@
 // What a client asks of the database thread.
 
 import type {
-  Accepted, Adoption, Commit, EventEffect, Lease, Move, NewBatch, RoleResult, Target, TaskKind,
+  Accepted, Adoption, Commit, EventEffect, ForgetLimits, Lease, Move, NewBatch, NewNotice, RoleResult, Target, TaskKind, TaskResult,
 } from "../../../ports/database.ts";
 
 /** A change on its way: kind, role, path, fragment, bytes; one array for all, which is cheap to copy. */
@@ -17,6 +17,10 @@ export interface Wait {
 
 export interface Ending {
   readonly endedMs: number;
+  readonly state: TaskResult["state"];
+  /** Cut, for lists. */
+  readonly message: string;
+  readonly error: string | null;
   /** The TaskResult, JSON. */
   readonly body: string;
 }
@@ -64,12 +68,6 @@ export interface Halted {
   readonly reason: string;
 }
 
-export interface ForgetLimits {
-  readonly tasksMs: number;
-  readonly committedMs: number;
-  readonly idempotencyMs: number;
-}
-
 /** Every call that writes. */
 export interface WriteCalls {
   accept: (request: AcceptMessage) => Accepted;
@@ -97,6 +95,9 @@ export interface WriteCalls {
   forgetEvent: (lease: Lease, event: string) => undefined;
   stageAdopted: (lease: Lease, adoption: string, role: string, targets: readonly Target[]) => undefined;
   adopt: (lease: Lease, adoption: AdoptMessage) => { readonly seq: number; readonly readBack: number; readonly dropped: number };
+  post: (lease: Lease, notices: readonly NewNotice[]) => undefined;
+  takeDelivery: (receiver: string, holder: string, ttlMs: number) => string | undefined;
+  keepDelivery: (receiver: string, holder: string, sent: string) => boolean;
   forgetGarbage: (lease: Lease, names: readonly string[]) => undefined;
   forgetBefore: (lease: Lease, limits: ForgetLimits, limit: number) => undefined;
 }

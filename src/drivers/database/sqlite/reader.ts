@@ -6,10 +6,12 @@ import type { SQLInputValue, StatementSync } from "node:sqlite";
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type {
-  ChangeKind, ChangeOutcome, CommittedHead, Garbage, OpenBatch, OpenChange, PublisherState, RoleRow, SettingValue, SigningEvent, Target,
-  TaskKind, TaskRequest, TaskResult, TaskRow,
+  ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, CommittedHead, Garbage, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleRow,
+  SettingValue, SigningEvent, Target, TaskFilter, TaskKind, TaskPlace, TaskRequest, TaskResult, TaskRow, TaskSummary,
 } from "../../../ports/database.ts";
 import type { Cell } from "./connection.ts";
+import { artifacts, rolesAfter, tasks } from "./lists.ts";
+import { lastPlace, noticesAfter, placeText } from "./notice-log.ts";
 
 /** A row as an array: bulk reads spend most of their time on objects. */
 type Tuple = readonly Cell[];
@@ -221,6 +223,31 @@ export class Reader {
     return this.#get("SELECT 1 FROM result JOIN task ON task.no = result.task WHERE task.id = ?", task ?? null) !== undefined;
   }
 
+  artifacts(range: ArtifactRange, after: ArtifactPlace | undefined, limit: number): readonly ArtifactRow[] {
+    return artifacts(this.#rows, range, after, limit);
+  }
+
+  countArtifacts(role: string, atMost: number): number {
+    return Number(this.#get("SELECT count(*) FROM (SELECT 1 FROM artifact WHERE role = ? LIMIT ?)", role, atMost)?.[0]);
+  }
+
+  rolesAfter(after: string | undefined, filter: RoleFilter, limit: number): readonly RoleRow[] {
+    const { sql, values } = rolesAfter(after, filter, limit);
+    return this.#all(`SELECT ${ROLE} FROM role ${sql}`, ...values).map(roleRow);
+  }
+
+  tasks(filter: TaskFilter, after: TaskPlace | undefined, limit: number): { rows: readonly TaskSummary[]; next?: TaskPlace } {
+    return this.#moment(() => tasks(this.#rows, filter, after, limit));
+  }
+
+  notices(after: string, limit: number): { rows: readonly Notice[]; missed: boolean } {
+    return this.#moment(() => noticesAfter(this.#all.bind(this), after, limit));
+  }
+
+  lastNotice(): string {
+    return this.#moment(() => placeText(lastPlace(this.#all.bind(this))));
+  }
+
   pendingChanges(): readonly OpenChange[] {
     return this.#all(
       `SELECT ${CHANGE}, t.id, t.held FROM task t CROSS JOIN change c ON c.no BETWEEN t.first_change AND t.last_change LEFT JOIN batch b ON b.no = c.batch
@@ -283,6 +310,9 @@ export class Reader {
   #all(sql: string, ...values: SQLInputValue[]): readonly Tuple[] {
     return this.#prepare(sql).all(...values) as unknown as Tuple[];
   }
+
+  readonly #rows = (sql: string, ...values: SQLInputValue[]): Iterable<Tuple> =>
+    this.#prepare(sql).iterate(...values) as IterableIterator<unknown> as IterableIterator<Tuple>;
 
   #prepare(sql: string): StatementSync {
     let statement = this.#statements.get(sql);

@@ -136,4 +136,37 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE task ADD COLUMN asleep INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE signing_event ADD COLUMN reason TEXT;
   `,
+  `
+  -- Lists. published_ms: when its batch was committed; NULL: before this was kept.
+  ALTER TABLE artifact ADD COLUMN published_ms INTEGER;
+  CREATE INDEX artifact_path ON artifact (path);
+  ALTER TABLE batch ADD COLUMN committed_ms INTEGER;
+  CREATE INDEX batch_seq ON batch (seq) WHERE seq IS NOT NULL;
+  CREATE INDEX task_created ON task (created_ms);
+  CREATE INDEX task_kind ON task (kind, created_ms);
+  -- What a list shows stands before the body, which may be megabytes long. created_ms: as of its task. message, error: cut.
+  CREATE TABLE listed_result (
+    task INTEGER PRIMARY KEY, batch INTEGER, created_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, state TEXT NOT NULL, message TEXT NOT NULL, error TEXT,
+    body TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO listed_result SELECT r.task, r.batch, t.created_ms, r.ended_ms, r.body ->> '$.state', substr(r.body ->> '$.message', 1, 300), substr(r.body ->> '$.error', 1, 300), r.body
+    FROM result r JOIN task t ON t.no = r.task;
+  DROP TABLE result;
+  ALTER TABLE listed_result RENAME TO result;
+  CREATE INDEX result_batch ON result (batch) WHERE batch IS NOT NULL;
+  CREATE INDEX result_ended ON result (ended_ms);
+  CREATE INDEX result_state ON result (state, created_ms);
+
+  -- What subscribers are told. One with a batch stands for itself and for the end of every task whose result counts with
+  -- that batch, so that showing a head writes one row, however many tasks end. once: nobody else may say it.
+  CREATE TABLE notice (
+    no INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, at_ms INTEGER NOT NULL, about TEXT NOT NULL, batch INTEGER, once TEXT
+  ) STRICT;
+  CREATE UNIQUE INDEX notice_once ON notice (once) WHERE once IS NOT NULL;
+  -- One row: the place of the last one that is forgotten.
+  CREATE TABLE notice_log (id INTEGER PRIMARY KEY CHECK (id = 1), forgotten_no INTEGER NOT NULL, forgotten_task INTEGER NOT NULL) STRICT;
+  INSERT INTO notice_log VALUES (1, 0, 0);
+  -- Who sends notices to whom, and how far that is.
+  CREATE TABLE delivery (receiver TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL, sent TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -189,6 +189,48 @@ describe("migrate", () => {
     raw.close();
   });
 
+  test("a file from before lists were kept lists its tasks and artifacts", async () => {
+    const file = fresh();
+    const raw = openForWriting(file, 100);
+    migrate(raw, file, MIGRATIONS.slice(0, 4));
+    const body = (state: string, error?: string): string => JSON.stringify({ state, message: "m".repeat(500), ...(error === undefined ? {} : { error }), details: { a: ["b"] }, lastUpdateMs: 9 });
+    raw.exec(`
+      INSERT INTO task (id, kind, created_ms, request, held, open) VALUES ('${hex(1)}', 'add_artifacts', 5, '{"paths":["a"]}', 0, 0), ('${hex(2)}', 'bootstrap', 6, '{}', 0, 0), ('${hex(3)}', 'bootstrap', 7, '{}', 0, 0);
+      INSERT INTO result VALUES (1, NULL, 9, '${body("SUCCESS")}'), (2, NULL, 9, '${body("ERRORED", "because")}');
+      INSERT INTO artifact VALUES ('bins-0', 'a', '{}');
+    `);
+    raw.close();
+    const db = await openSqlite({ file });
+    const { rows } = await db.tasks({}, undefined, 10);
+    assert.deepEqual(rows.map(({ id, createdMs, result }) => [id, createdMs, result?.state, result?.message.length, result?.error]), [
+      [hex(3), 7, undefined, undefined, undefined], [hex(2), 6, "ERRORED", 300, "because"], [hex(1), 5, "SUCCESS", 300, undefined],
+    ]);
+    assert.deepEqual((await db.tasks({ state: "SUCCESS" }, undefined, 10)).rows.map(({ id }) => id), [hex(1)]);
+    assert.deepEqual((await db.getTask(hex(1)))?.result?.details, { a: ["b"] });
+    assert.deepEqual(await db.artifacts({}, undefined, 10), [{ path: "a", role: "bins-0", fragment: "{}" }]);
+    assert.deepEqual(await db.notices("", 10), { rows: [], missed: false });
+    await db.close();
+  });
+
+  test("a list of tasks looks at so many at most, and goes on from there", async () => {
+    const db = await openSqlite({ file: fresh() });
+    for (let n = 1; n <= 25; n++) await db.accept(request(n, [`p${n}`], n === 1 ? { held: true } : {}));
+    await db.accept(request(26, [], { result: { state: "SUCCESS", message: "", lastUpdateMs: 1 } }));
+    const pages: string[][] = [];
+    for (let after: Parameters<Database["tasks"]>[1], more = true; more;) {
+      const { rows, next } = await db.tasks({ kind: "add_artifacts", state: "SUCCESS", createdFromMs: 0 }, after, 1);
+      pages.push(rows.map(({ id }) => id));
+      more = next !== undefined;
+      after = next;
+    }
+    assert.deepEqual(pages, [[hex(26)]]);
+    const { rows, next } = await db.tasks({ kind: "bootstrap", state: "open" }, undefined, 1);
+    assert.deepEqual([rows, next], [[], undefined]);
+    const open = await db.tasks({ state: "ERRORED" }, undefined, 1);
+    assert.deepEqual(open, { rows: [] });
+    await db.close();
+  });
+
   test("makes strict tables only", () => {
     const raw = openForWriting(fresh(), 100);
     migrate(raw, "f");

@@ -1,11 +1,13 @@
 // Tasks: ending them, forgetting what is old.
 
-import type { EventEffect, Lease } from "../../../ports/database.ts";
+import type { EventEffect, ForgetLimits, Lease } from "../../../ports/database.ts";
 import { setSettings } from "./accept.ts";
 import type { Connection } from "./connection.ts";
 import { applyEffect } from "./event.ts";
 import { fence, publisherRow } from "./lease.ts";
-import type { ForgetLimits, Setting, TaskEnding } from "./messages.ts";
+import type { Setting, TaskEnding } from "./messages.ts";
+import { forgetNotices, tellEnd } from "./notice.ts";
+import { putResult } from "./result.ts";
 
 /** Ends tasks at once; `held = 2` takes their unbound changes out of the queue, fold deletes them. */
 export function endTasks(
@@ -15,22 +17,19 @@ export function endTasks(
     fence(db, lease, nowMs);
     setSettings(db, settings);
     for (const event of events) applyEffect(db, event, results[0]?.task ?? "");
-    endInside(db, results);
+    endInside(db, results, nowMs);
   });
 }
 
 /** Inside a transaction. */
-export function endInside(db: Connection, results: readonly TaskEnding[]): void {
-  for (const { task: id, endedMs, body } of results) {
+export function endInside(db: Connection, results: readonly TaskEnding[], nowMs: number): void {
+  for (const ending of results) {
+    const id = ending.task;
     const task = db.get("SELECT no, first_change, last_change, open FROM task WHERE id = ?", id);
     if (!task) continue;
     const no = Number(task["no"]);
-    const ended = db.run(
-      `INSERT INTO result (task, batch, ended_ms, body) VALUES (?, NULL, ?, ?)
-       ON CONFLICT (task) DO UPDATE SET batch = NULL, ended_ms = excluded.ended_ms, body = excluded.body
-       WHERE (SELECT state FROM batch WHERE no = result.batch) <> 'committed'`, no, endedMs, body,
-    );
-    if (ended === 0) continue;
+    if (!putResult(db, id, null, ending)) continue;
+    tellEnd(db, id, ending, nowMs);
     const out = db.get(
       "SELECT count(*) AS changes, coalesce(sum(bytes), 0) AS bytes FROM change WHERE no BETWEEN ? AND ? AND batch IS NULL",
       task["first_change"] ?? 0, task["last_change"] ?? -1,
@@ -70,5 +69,6 @@ export function forgetBefore(db: Connection, lease: Lease, limits: ForgetLimits,
       `DELETE FROM batch WHERE no IN (SELECT no FROM batch WHERE state = 'committed' AND fold_phase IS NULL AND seq <= ?
        AND NOT EXISTS (SELECT 1 FROM result WHERE result.batch = batch.no) LIMIT ?)`, visible, limit,
     );
+    forgetNotices(db, limits, limit);
   });
 }

@@ -15,6 +15,7 @@ import { fold } from "./fold.ts";
 import { allocateVersions, fence, halt, markVisible, releaseLease, renewLease, takeLease } from "./lease.ts";
 import { SLICE } from "./messages.ts";
 import type { AcceptMessage, Call, Fault, WriteCalls } from "./messages.ts";
+import { keepDelivery, post, takeDelivery } from "./notice.ts";
 import { endTasks, forgetBefore, forgetGarbage } from "./task.ts";
 import { resumeWaiting, setWaiting } from "./waiting.ts";
 
@@ -26,7 +27,7 @@ export type Hint = (topic: "work" | "visible") => void;
 
 /** Calls that do not wait for the one in progress. */
 const AT_ONCE: ReadonlySet<keyof WriteCalls> = new Set(["takeLease", "renewLease", "releaseLease", "stage"] as const);
-const HINTS: Partial<Record<keyof WriteCalls, "work" | "visible">> = { dropBatch: "work", resumeWaiting: "work", forgetEvent: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible" };
+const HINTS: Partial<Record<keyof WriteCalls, "work" | "visible">> = { dropBatch: "work", resumeWaiting: "work", forgetEvent: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible", halt: "visible", post: "visible" };
 
 interface Waiting {
   readonly call: Call;
@@ -201,6 +202,13 @@ function methodsOn(db: Connection, now: () => number): Methods {
     forgetEvent: (lease, event) => forgetEvent(db, lease, event, now),
     stageAdopted: (lease, adoption, role, targets) => stageAdopted(db, lease, adoption, role, targets, now),
     adopt: (lease, message) => adopt(db, lease, message, now()),
+    post: (lease, notices) => db.transaction(() => {
+      fence(db, lease, now());
+      post(db, notices, now());
+      return undefined;
+    }),
+    takeDelivery: (receiver, holder, ttlMs) => takeDelivery(db, receiver, holder, ttlMs, now()),
+    keepDelivery: (receiver, holder, sent) => keepDelivery(db, receiver, holder, sent),
     forgetGarbage: (lease, names) => forgetGarbage(db, lease, names, now()),
     forgetBefore: (lease, limits, limit) => forgetBefore(db, lease, limits, limit, now()),
   };
