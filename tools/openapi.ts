@@ -1,11 +1,13 @@
-// Writes docs/api/openapi.json from the routes: `npm run openapi`. With `--check` it only
-// says whether the file is as it would be written. A test says the same.
+// Writes docs/api/openapi.json from the routes, and from that the types of the SDK:
+// `npm run openapi`. With `--check` it only says whether the files are as they would be
+// written. Tests say the same.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createApi, tableOf } from "../src/api/app.ts";
 import { DEFAULT_LIMITS, LOOPBACK_HOSTS } from "../src/api/settings.ts";
 import type { Database } from "../src/ports/database.ts";
+import { SDK_TYPES_FILE, sdkTypesText } from "./sdk-types.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
@@ -33,12 +35,15 @@ export async function openApiText(): Promise<string> {
 
 if (import.meta.main) {
   const text = await openApiText();
-  if (!process.argv.includes("--check")) {
-    mkdirSync(dirname(OPENAPI_FILE), { recursive: true });
-    writeFileSync(OPENAPI_FILE, text);
-    console.log("wrote docs/api/openapi.json");
-  } else if (readFileSync(OPENAPI_FILE, "utf8") !== text) {
-    console.error("docs/api/openapi.json is not what the routes say; run `npm run openapi`");
-    process.exitCode = 1;
+  const files = [{ name: "docs/api/openapi.json", path: OPENAPI_FILE, text }, { name: "src/sdk/api-types.ts", path: SDK_TYPES_FILE, text: sdkTypesText(JSON.parse(text)) }];
+  for (const file of files) {
+    if (!process.argv.includes("--check")) {
+      mkdirSync(dirname(file.path), { recursive: true });
+      writeFileSync(file.path, file.text);
+      console.log(`wrote ${file.name}`);
+    } else if (readFileSync(file.path, "utf8") !== file.text) {
+      console.error(`${file.name} is not what the routes say; run \`npm run openapi\``);
+      process.exitCode = 1;
+    }
   }
 }

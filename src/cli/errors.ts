@@ -1,15 +1,43 @@
 import { AppError, reasonOf } from "../lib/app-error.ts";
 
 /**
- * A command could not do what it was asked.
+ * A command could not do what it was asked. The message says what happened, `why` for what
+ * reason, `todo` what the reader may do.
  *
- * - `file-unreadable`  a file named on the command line cannot be read, or is not what it should be
- * - `file-exists`      a file that would be made is there already; nothing was overwritten
- * - `file-unwritable`  a file could not be written
- * - `key-unreadable`   no key that TUF clients can use
- * - `not-here`         this build of the program cannot do it
+ * - `file-unreadable`   a file named on the command line cannot be read, or is not what it should be
+ * - `file-exists`       a file that would be made is there already; nothing was overwritten
+ * - `file-unwritable`   a file could not be written
+ * - `key-unreadable`    no key that TUF clients can use
+ * - `config-unreadable` the configuration file cannot be read or is not what it should be
+ * - `server-missing`    no address of a service was given
+ * - `repository-missing` no repository of that name, or none at all, is configured
+ * - `answer-missing`    something had to be asked, and there is no terminal to ask at (exit 2)
+ * - `misused`           options that do not go together (exit 2)
+ * - `interrupted`       Ctrl-C (exit 130)
+ * - `not-here`          this build of the program cannot do it
  */
-export class CliError extends AppError<"file-unreadable" | "file-exists" | "file-unwritable" | "key-unreadable" | "not-here"> {}
+export class CliError extends AppError<
+  | "file-unreadable"
+  | "file-exists"
+  | "file-unwritable"
+  | "key-unreadable"
+  | "config-unreadable"
+  | "server-missing"
+  | "repository-missing"
+  | "answer-missing"
+  | "misused"
+  | "interrupted"
+  | "not-here"
+> {
+  readonly why: string | undefined;
+  readonly todo: string | undefined;
+
+  constructor(code: CliError["code"], message: string, told: { readonly why?: string; readonly todo?: string; readonly cause?: unknown } = {}) {
+    super(code, message, told.cause === undefined ? undefined : { cause: told.cause });
+    this.why = told.why;
+    this.todo = told.todo;
+  }
+}
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or folder",

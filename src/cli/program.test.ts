@@ -10,11 +10,12 @@ import { openWebServer } from "../../test/fakes/web-server.ts";
 import { RepositoryBuilder } from "../../test/fakes/repository-builder.ts";
 import { AppError } from "../lib/app-error.ts";
 import type { OpenDatabase } from "./commands/fsck.ts";
+import type { ProgramParts } from "./program.ts";
 
 const cwd = mkdtempSync(join(tmpdir(), "rstuf-cli-"));
 after(() => rmSync(cwd, { recursive: true, force: true }));
 
-const failing = (error: unknown) => ({ extraCommands: [new Command("fail").option("--json").action(() => { throw error; })] });
+const failing = (error: unknown): ProgramParts => ({ commands: [{ name: "fail", summary: "fails", load: async () => () => new Command().action(() => { throw error; }) }] });
 
 /** Every command of the program by the words that name it, found in the help texts themselves. */
 async function commands(path: readonly string[] = []): Promise<string[][]> {

@@ -175,11 +175,14 @@ function readFile(input: ConfigInput, faults: ConfigFault[]): ReadonlyMap<string
   return found;
 }
 
+/** Of the command line, not of the service. */
+const NOT_OURS: ReadonlySet<string> = new Set(["RSTUF_CONFIG", "RSTUF_SERVER", "RSTUF_TOKEN"]);
+
 /** A mistyped variable would be ignored in silence; ours all begin alike. `RSTUF_KEY_…` may hold keys. */
 function unknownVariables(environment: Environment): string[] {
   const known = new Set([...SETTINGS.keys()].map(environmentName));
   return Object.keys(environment)
-    .filter((name) => name.startsWith("RSTUF_") && name !== "RSTUF_CONFIG" && !name.startsWith("RSTUF_KEY_"))
+    .filter((name) => name.startsWith("RSTUF_") && !NOT_OURS.has(name) && !name.startsWith("RSTUF_KEY_"))
     .filter((name) => !known.has(name) && !LEGACY_NAMES.has(name))
     .sort()
     .map((name) => `${name} names no configuration key; it is ignored.`);

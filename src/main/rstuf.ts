@@ -3,26 +3,43 @@
 import { join } from "node:path";
 import type { CliContext } from "../cli/context.ts";
 import { runProgram } from "../cli/program.ts";
+import type { CommandNode } from "../cli/tree.ts";
 import { processEnvironment } from "../config/environment.ts";
-import { systemClock } from "../drivers/clock/system/clock.ts";
-import { adminCommand } from "./commands/admin.ts";
-import { serveCommand } from "./commands/serve.ts";
+import { systemClock, systemRandom } from "../drivers/clock/system/clock.ts";
+import { interruption } from "./interruption.ts";
 import { VERSION } from "./version.ts";
 
 const environment = processEnvironment();
 const context: CliContext = {
+  stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   env: (name) => environment[name],
   cwd: process.cwd(),
   isTty: process.stderr.isTTY,
+  isStdoutTty: process.stdout.isTTY,
+  canAsk: process.stdin.isTTY && process.stderr.isTTY,
+  columns: () => (process.stdout.isTTY ? process.stdout.columns : process.stderr.columns) || 80,
   clock: systemClock,
+  fraction: () => systemRandom.fraction(),
   version: VERSION,
+  interruption,
   setExitCode: (code) => { process.exitCode = code; },
 };
 
+const commands: readonly CommandNode[] = [
+  { name: "serve", summary: "run the service: API, publisher and metadata on one port", load: async () => (await import("./commands/serve.ts")).serveCommand },
+];
+
+const adminCommands: readonly CommandNode[] = [
+  { name: "backup", summary: "copy database and metadata, while the service runs or not", load: async () => (await import("./commands/admin.ts")).backupCommand },
+  { name: "restore", summary: "make a data directory from a backup", load: async () => (await import("./commands/admin.ts")).restoreCommand },
+  { name: "recover", summary: "go on after the database went back in time", load: async () => (await import("./commands/admin.ts")).recoverCommand },
+];
+
 await runProgram(context, process.argv.slice(2), {
-  extraCommands: [serveCommand(context), adminCommand(context)],
+  commands,
+  adminCommands,
   openDatabase: async (dataDir) => {
     const { openSqlite } = await import("../drivers/database/sqlite/sqlite.ts");
     const database = await openSqlite({ file: join(dataDir, "rstuf.db") });

@@ -3,14 +3,12 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 import { pathToFileURL } from "node:url";
-import type { CommanderError } from "commander";
-import { createFakeClock } from "../../../test/fakes/clock.ts";
+import { runCli } from "../../../test/fakes/cli.ts";
 import { RepositoryBuilder } from "../../../test/fakes/repository-builder.ts";
 import { openWebServer } from "../../../test/fakes/web-server.ts";
 import type { WebAnswer, WebServer } from "../../../test/fakes/web-server.ts";
-import { DOWNLOAD_EXAMPLES, downloadCommand } from "./download.ts";
+import { DOWNLOAD_EXAMPLES } from "./download.ts";
 
 const NOW = Date.UTC(2030, 0, 15);
 const BIG = Buffer.alloc(3_000_000, "big");
@@ -46,22 +44,7 @@ beforeEach(async () => {
 
 /** Runs the command as a shell would, in a home of its own. */
 async function run(args: readonly string[], options: { readonly isTty?: boolean } = {}) {
-  let stdout = "";
-  let stderr = "";
-  let code = 0;
-  const sink = (take: (text: string) => void) => new Writable({ write(chunk: Buffer, _encoding, done) { take(chunk.toString()); done(); } });
-  const command = downloadCommand({
-    stdout: sink((text) => (stdout += text)),
-    stderr: sink((text) => (stderr += text)),
-    env: (name) => (name === "HOME" ? cwd : undefined),
-    cwd,
-    isTty: options.isTty === true,
-    clock: createFakeClock(NOW),
-    version: "0.0.0",
-    setExitCode: (value) => (code = value),
-  });
-  command.exitOverride().configureOutput({ writeOut: (text) => (stdout += text), writeErr: (text) => (stderr += text) });
-  await command.parseAsync(args, { from: "user" });
+  const { exitCode: code, stdout, stderr } = await runCli(["download", ...args], { cwd, now: NOW, isTty: options.isTty === true, tickMs: 500 });
   return { code, stdout, stderr };
 }
 
@@ -81,12 +64,7 @@ describe("rstuf download", () => {
   }
 
   test("the help shows every example and the exit codes", async () => {
-    const error = await run(["--help"]).catch((thrown: unknown) => thrown as CommanderError);
-    assert.equal((error as CommanderError).code, "commander.helpDisplayed");
-    let help = "";
-    const command = downloadCommand({ stdout: process.stdout, stderr: process.stderr, env: () => undefined, cwd, isTty: false, clock: createFakeClock(NOW), version: "0", setExitCode: () => undefined });
-    command.configureOutput({ writeOut: (text) => (help += text) });
-    command.outputHelp();
+    const { stdout: help } = await run(["--help"]);
     const unbroken = help.replaceAll(/ \\\n +/g, " ");
     for (const example of DOWNLOAD_EXAMPLES) assert.ok(unbroken.includes(example), help);
     assert.match(help, /Exit codes: 0 .* 1 .* 2 /);
@@ -196,7 +174,6 @@ describe("rstuf download", () => {
   });
 
   test("without its addresses it is used wrongly", async () => {
-    await assert.rejects(run(["hello.txt"]), { code: "commander.missingMandatoryOptionValue" });
-    await assert.rejects(run(trusting()), { code: "commander.missingArgument" });
+    for (const argv of [["hello.txt"], trusting()]) assert.equal((await run(argv)).code, 2);
   });
 });

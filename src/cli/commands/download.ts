@@ -47,8 +47,7 @@ const PROGRESS_EVERY_MS = 200;
 const CLEAR_LINE = "\r\u001b[K";
 
 export function downloadCommand(context: CliContext): Command {
-  return new Command("download")
-    .summary("download artifacts, each verified")
+  return new Command()
     .description(
       "Downloads artifacts and verifies each against the repository's signed metadata: signatures back to\n" +
         "the trusted root, freshness, length and hashes. A file gets its name only when all of it is right.\n" +

@@ -33,9 +33,8 @@ export const FSCK_OFFLINE_EXAMPLES = ["rstuf fsck --metadata rstuf-data/metadata
 const PROGRESS_EVERY_MS = 200;
 const CLEAR_LINE = "\r\u001b[K";
 
-export function fsckCommand(context: CliContext, openDatabase?: OpenDatabase): Command {
-  return new Command("fsck")
-    .summary("check a published repository")
+export function fsckCommand(context: CliContext, { openDatabase }: { readonly openDatabase?: OpenDatabase }): Command {
+  return new Command()
     .description(
       "Walks a published repository from its root to its last bin and checks everything a\n" +
         "client relies on: signatures, versions, lengths, hashes, expiry, sizes, and that\n" +

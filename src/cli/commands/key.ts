@@ -38,13 +38,8 @@ const KEY_MAX_BYTES = 64 * 1024;
 /** What `fn:` may name: one file, in the key directory. */
 const KEY_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}$/;
 
-export function keyCommand(context: CliContext): Command {
-  return new Command("key").summary("make and look at signing keys").description("Keys that sign metadata.").addCommand(generateCommand(context)).addCommand(infoCommand(context));
-}
-
-function generateCommand(context: CliContext): Command {
-  return new Command("generate")
-    .summary("make a key pair")
+export function keyGenerateCommand(context: CliContext): Command {
+  return new Command()
     .description(
       "Makes a key pair: the private key as PKCS#8 PEM that only you may read, and its\n" +
         "public key beside it as NAME.pub. Metadata names the private key \"fn:NAME\"; the\n" +
@@ -59,9 +54,8 @@ function generateCommand(context: CliContext): Command {
     .action((flags: GenerateFlags) => generate(context, flags));
 }
 
-function infoCommand(context: CliContext): Command {
-  return new Command("info")
-    .summary("say what TUF calls a key")
+export function keyInfoCommand(context: CliContext): Command {
+  return new Command()
     .description("Prints keyid, type and scheme of keys, and the file name that \"fn:\" means by default.\nReads public keys (PEM) and private ones (PEM; encrypted with --password-file).\nNothing of a private key is shown.")
     .argument("<file...>", "files that hold a key each")
     .option("--password-file <file>", "the password of encrypted private keys, in its first line")

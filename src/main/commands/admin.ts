@@ -1,19 +1,10 @@
-// `rstuf admin`: what is done to a data directory, not through a service.
+// `rstuf admin backup | restore | recover`: what is done to a data directory, not through a service.
 
 import { Command, InvalidArgumentError } from "commander";
 import type { CliContext } from "../../cli/context.ts";
 import { examplesText } from "../../cli/examples.ts";
 import type { BackupFlags, RestoreFlags } from "../admin/backup.ts";
 import type { RecoverFlags } from "../admin/recover.ts";
-
-export function adminCommand(context: CliContext): Command {
-  return new Command("admin")
-    .summary("back up, restore and recover a data directory")
-    .description("Works on the data directory of a service, not through its API.")
-    .addCommand(backupCommand(context))
-    .addCommand(restoreCommand(context))
-    .addCommand(recoverCommand(context));
-}
 
 function withPlace(command: Command): Command {
   return command
@@ -23,10 +14,9 @@ function withPlace(command: Command): Command {
     .option("--json", "one JSON object on stdout");
 }
 
-function backupCommand(context: CliContext): Command {
-  return withPlace(new Command("backup"))
+export function backupCommand(context: CliContext): Command {
+  return withPlace(new Command())
     .argument("<dir>", "a new or empty folder")
-    .summary("copy database and metadata, while the service runs or not")
     .description("Copies the database and every metadata file it refers to, consistent with each other, also while the service runs and publishes, and checks the copy. Private keys are left out.")
     .option("--with-keys", "also copy private online keys: whoever reads the backup can then sign for you")
     .addHelpText("after", examplesText([{ commands: ["rstuf admin backup rstuf-backup", "rstuf admin backup rstuf-backup-with-keys --with-keys --json"] }], "0 taken and sound, 1 refused, failed or not sound,\n2 used wrongly"))
@@ -36,10 +26,9 @@ function backupCommand(context: CliContext): Command {
     });
 }
 
-function restoreCommand(context: CliContext): Command {
-  return withPlace(new Command("restore"))
+export function restoreCommand(context: CliContext): Command {
+  return withPlace(new Command())
     .argument("<dir>", "a finished backup")
-    .summary("make a data directory from a backup")
     .description("Makes a data directory from a backup and checks it. What is there already is never overwritten: the target is new or empty.")
     .option("--keep-metadata", "restore the database alone, beside metadata that outlived it")
     .addHelpText("after", examplesText([{ title: "With no service on that data directory:", commands: ["rstuf admin restore rstuf-backup --data-dir rstuf-restored"] }], "0 restored and sound, 1 refused, failed or not sound,\n2 used wrongly"))
@@ -49,9 +38,8 @@ function restoreCommand(context: CliContext): Command {
     });
 }
 
-function recoverCommand(context: CliContext): Command {
-  const command = withPlace(new Command("recover"))
-    .summary("go on after the database went back in time")
+export function recoverCommand(context: CliContext): Command {
+  const command = withPlace(new Command())
     .description("With the service stopped. --adopt: the published metadata is newer than the database; reads back what the database lacks, after verifying it. --jump: both went back, and only clients remember; the next publish goes ahead of all they can have seen. Nothing is signed, and nothing published is changed before the service starts.")
     .option("--adopt", "make what is published part of the database again")
     .option("--jump <versions>", "go this many versions ahead, and press every role", wholeNumber)

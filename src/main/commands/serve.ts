@@ -5,8 +5,7 @@ import type { CliContext } from "../../cli/context.ts";
 import type { ServeOptions } from "../serve-options.ts";
 
 export function serveCommand(context: CliContext): Command {
-  return new Command("serve")
-    .summary("run the service: API, publisher and metadata on one port")
+  return new Command()
     .description("Runs the service in one process: REST API, publisher, and the metadata under /metadata/.\nState lies in a SQLite file under the data directory, metadata in a folder beside it\nor in a bucket (storage.kind).\nWithout --trial it waits for a bootstrap request with a root you made.")
     .option("--trial", "make throw-away keys and bootstrap a repository to try things out with")
     .option("--config <file>", "configuration file, YAML")

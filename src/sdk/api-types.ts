@@ -1,0 +1,508 @@
+// Written by `npm run openapi` from docs/api/openapi.json. Do not edit.
+
+/** A body that is no JSON, in pieces as they come. */
+export type Streamed = AsyncIterable<Uint8Array>;
+
+export interface AddPayload {
+  readonly artifacts: readonly Artifact[];
+  /** Adds `added_by_task_id` to each artifact's custom */
+  readonly add_task_id_to_custom?: boolean;
+  /** false: held until POST /api/v1/artifacts/publish/ */
+  readonly publish_artifacts?: boolean;
+}
+
+export interface Artifact {
+  readonly info: ArtifactInfo;
+  /** Relative, with `/` between segments; as clients ask for it */
+  readonly path: string;
+}
+
+export interface ArtifactInfo {
+  /** Bytes of the artifact */
+  readonly length: number;
+  /** Lower-case hex by algorithm; at least one of sha224, sha256, sha384, sha512, their sha3 forms, blake2b-256, blake2b-512, blake2s-256 */
+  readonly hashes: Readonly<Record<string, string>>;
+  /** Any object without null and fractions; clients see it */
+  readonly custom?: Readonly<Record<string, unknown>> | null;
+}
+
+export interface ArtifactsAdded {
+  readonly data: {
+    /** Paths in request order */
+    readonly artifacts: readonly string[];
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+export interface ArtifactsPublished {
+  readonly data: {
+    /** Paths in request order */
+    readonly artifacts: readonly string[];
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+export interface ArtifactsRemoved {
+  readonly data: {
+    /** Paths in request order */
+    readonly artifacts: readonly string[];
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+/** Where a repository has custom roles: hash bins for what none of them takes */
+export interface BinsBesideRoles {
+  /** 2 to 16,384, rounded down to a power of two */
+  readonly number_of_delegated_bins: number;
+  readonly expiration?: number | null;
+}
+
+export interface BinsRole {
+  /** Lifetime in days */
+  readonly expiration: number;
+  /** Rounded down to a power of two */
+  readonly number_of_delegated_bins: number;
+}
+
+export interface BootstrapGetResponse {
+  readonly data: {
+    readonly bootstrap: boolean;
+    readonly state?: string;
+    readonly id?: string;
+  };
+  readonly message: string;
+}
+
+export interface BootstrapPayload {
+  readonly settings: {
+    readonly roles: {
+      readonly root: Role;
+      readonly targets: Role;
+      readonly snapshot: Role;
+      readonly timestamp: Role;
+      readonly bins?: BinsRole | null;
+      readonly delegations?: TUFDelegations | null;
+    };
+  };
+  /** The signed root, as `root`; kept exactly as it is */
+  readonly metadata: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Read for compatibility; the service needs no watchdog */
+  readonly timeout?: number | null;
+}
+
+export interface BootstrapPostResponse {
+  readonly data: {
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+export interface ConfigGetResponse {
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
+
+export interface DeletePayload {
+  readonly artifacts: readonly string[];
+  /** false: held until POST /api/v1/artifacts/publish/ */
+  readonly publish_artifacts?: boolean;
+}
+
+export interface MetadataDelegationDeletePayload {
+  readonly delegations: {
+    readonly roles: readonly MetadataDelegationDeleteRole[];
+  };
+}
+
+export interface MetadataDelegationDeletePostResponse {
+  readonly data: {
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+export interface MetadataDelegationDeleteRole {
+  readonly name: string;
+}
+
+export interface MetadataDelegationPostResponse {
+  readonly data: {
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+export interface MetadataDelegationPutResponse {
+  readonly data: {
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+export interface MetadataDelegationsPayload {
+  readonly delegations: TUFDelegations;
+}
+
+export interface MetadataOnlinePostPayload {
+  /** snapshot, timestamp, targets, bins; empty for all */
+  readonly roles: readonly string[];
+}
+
+export interface MetadataOnlinePostResponse {
+  readonly data: {
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+export interface MetadataPostPayload {
+  /** The new root, as `root`, with the signatures there are; kept exactly as it is */
+  readonly metadata: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** The online keys are compromised: timestamp, snapshot and targets get new keys at once, without the overlap that spares clients on their way. Every old online key must be gone from the root */
+  readonly compromised?: boolean | null;
+}
+
+export interface MetadataPostResponse {
+  readonly data: {
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+export interface MetadataSignDeletePayload {
+  readonly role: string;
+}
+
+export interface MetadataSignDeletePostResponse {
+  readonly data: {
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+export interface MetadataSignGetResponse {
+  readonly data?: {
+    readonly metadata: Readonly<Record<string, unknown>>;
+  };
+  readonly message: string;
+}
+
+export interface MetadataSignPostPayload {
+  /** The whole name, in its own case */
+  readonly role: string;
+  readonly signature: TUFSignatures;
+}
+
+export interface MetadataSignPostResponse {
+  readonly data: {
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+export interface PutPayload {
+  readonly settings: {
+    /** Days by role name */
+    readonly expiration: Readonly<Record<string, number>>;
+  };
+}
+
+export interface PutResponse {
+  readonly data: {
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+export interface Refusal {
+  readonly detail: {
+    readonly message?: string;
+    readonly error?: string;
+  } | string | readonly {
+    readonly type: string;
+    readonly loc: readonly (string | number)[];
+    readonly msg: string;
+    /** The value, cut at 200 characters */
+    readonly input?: unknown;
+    readonly ctx?: Readonly<Record<string, unknown>>;
+    readonly code?: string;
+  }[];
+  readonly code: string;
+}
+
+export interface ResizeBinsPayload {
+  /** 2 to 16,384, rounded down to a power of two */
+  readonly number_of_delegated_bins: number;
+  /** The custom role whose bins they are; the repository's own when absent */
+  readonly role?: string | null;
+}
+
+export interface ResizeBinsPutResponse {
+  readonly data: {
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+export interface Role {
+  /** Lifetime in days */
+  readonly expiration: number;
+}
+
+export interface TUFDelegations {
+  readonly keys: Readonly<Record<string, TUFKeys>>;
+  readonly roles: readonly TUFSignedDelegationsRoles[];
+  readonly bins?: BinsBesideRoles | null;
+}
+
+export interface TUFKeys {
+  readonly keytype: string;
+  readonly scheme: string;
+  readonly keyval: Readonly<Record<string, string>>;
+  readonly name?: string | null;
+  readonly "x-rstuf-key-name"?: string | null;
+  readonly "x-rstuf-online-key-uri"?: string | null;
+}
+
+export interface TUFSignatures {
+  readonly keyid: string;
+  /** Hexadecimal */
+  readonly sig: string;
+  readonly bundle?: Readonly<Record<string, unknown>> | null;
+}
+
+export interface TUFSignedDelegationsRoles {
+  /** Letters, digits, - and _; no top-level name, not digits alone, unlike all others, case aside */
+  readonly name: string;
+  /** Whether a client that finds nothing here stops looking */
+  readonly terminating: boolean;
+  /** Empty: the online key */
+  readonly keyids: readonly string[];
+  readonly threshold: number;
+  /** Patterns of literal text, * and ?, which do not cross / */
+  readonly paths: readonly string[];
+  readonly path_hash_prefixes?: readonly string[] | null;
+  /** Lifetime in days; that of targets when absent */
+  readonly "x-rstuf-expire-policy"?: number | null;
+  /** The custom role that delegates to it; targets when absent. Its paths count as far as the parent takes them */
+  readonly parent?: string | null;
+  /** 2 to 16,384: what it takes is listed in so many hash bins of its own, rounded down to a power of two */
+  readonly bins?: number | null;
+}
+
+export interface TaskResponse {
+  readonly data: {
+    readonly task_id: string;
+    readonly state: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
+export interface TaskResult {
+  readonly message?: string;
+  readonly error?: string;
+  /** true: success, false: refused */
+  readonly status?: boolean;
+  /** What the task does */
+  readonly task?: string;
+  /** RFC 3339, UTC */
+  readonly last_update?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export type TaskState = "PENDING" | "RECEIVED" | "STARTED" | "SUCCESS" | "FAILURE" | "REVOKED" | "REJECTED" | "RETRY" | "IGNORED" | "ERRORED" | "PRE_RUN" | "RUNNING";
+
+/** Every operation by method and path: what it takes and what it answers when it succeeds. */
+export interface Operations {
+  /** Check the bootstrap status. */
+  readonly "GET /api/v1/bootstrap/": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: undefined;
+    readonly answer: BootstrapGetResponse;
+  };
+  /** Post a task to bootstrap the system with initial signed Metadata. */
+  readonly "POST /api/v1/bootstrap/": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: BootstrapPayload;
+    readonly answer: BootstrapPostResponse;
+  };
+  /** List settings. */
+  readonly "GET /api/v1/config/": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: undefined;
+    readonly answer: ConfigGetResponse;
+  };
+  /** Put a task to update settings. */
+  readonly "PUT /api/v1/config/": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: PutPayload;
+    readonly answer: PutResponse;
+  };
+  /** Force a new version of online metadata role(s). */
+  readonly "POST /api/v1/metadata/online": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: MetadataOnlinePostPayload;
+    readonly answer: MetadataOnlinePostResponse;
+  };
+  /** Get all metadata roles pending signatures together with their latest trusted versions. */
+  readonly "GET /api/v1/metadata/sign": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: undefined;
+    readonly answer: MetadataSignGetResponse;
+  };
+  /** Add a signature to metadata that waits for it. */
+  readonly "POST /api/v1/metadata/sign": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: MetadataSignPostPayload;
+    readonly answer: MetadataSignPostResponse;
+  };
+  /** Post a task to create a new delegation. */
+  readonly "POST /api/v1/delegations/": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: MetadataDelegationsPayload;
+    readonly answer: MetadataDelegationPostResponse;
+  };
+  /** Put a task to update delegation(s). */
+  readonly "PUT /api/v1/delegations/": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: MetadataDelegationsPayload;
+    readonly answer: MetadataDelegationPutResponse;
+  };
+  /** Post a task to create a delete delegation. */
+  readonly "POST /api/v1/delegations/delete": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: MetadataDelegationDeletePayload;
+    readonly answer: MetadataDelegationDeletePostResponse;
+  };
+  /** Put a task to change the number of hash bins. */
+  readonly "PUT /api/v1/delegations/bins": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: ResizeBinsPayload;
+    readonly answer: ResizeBinsPutResponse;
+  };
+  /** Post a new version of root. */
+  readonly "POST /api/v1/metadata/": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: MetadataPostPayload;
+    readonly answer: MetadataPostResponse;
+  };
+  /** Stop collecting signatures for a role. */
+  readonly "POST /api/v1/metadata/sign/delete": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: MetadataSignDeletePayload;
+    readonly answer: MetadataSignDeletePostResponse;
+  };
+  /** Post a task to add artifacts to Metadata. */
+  readonly "POST /api/v1/artifacts/": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: AddPayload;
+    readonly answer: ArtifactsAdded;
+  };
+  /** Post a task to remove artifacts from Metadata. */
+  readonly "POST /api/v1/artifacts/delete": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: DeletePayload;
+    readonly answer: ArtifactsRemoved;
+  };
+  /** Post a task to publish artifacts. */
+  readonly "POST /api/v1/artifacts/publish/": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: undefined;
+    readonly answer: ArtifactsPublished;
+  };
+  /** Get task state. */
+  readonly "GET /api/v1/task/": {
+    readonly path: undefined;
+    readonly query: {
+      /** As answered when the request was accepted */
+      readonly task_id: string;
+    };
+    readonly body: undefined;
+    readonly answer: TaskResponse;
+  };
+}

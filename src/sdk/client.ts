@@ -1,0 +1,196 @@
+// The REST API as typed calls: `client.call("GET /api/v1/task/", { query: { task_id } })`.
+//
+// A request is sent again after a reset connection or a 503 when that is safe: a GET, or a
+// write, each of which carries an Idempotency-Key of its own, so that the service applies it
+// once however often it arrives. Redirects are never followed: a token would go along.
+
+import { readJson, refusalOf } from "./answer.ts";
+import type { Operations, Streamed } from "./api-types.ts";
+import { RestError } from "./errors.ts";
+import { DEFAULT_RETRIES, delayBefore, isPassing, retryAfterMs, systemCode, type RetryPolicy, type Timing } from "./retry.ts";
+import { serverUrl } from "./server.ts";
+
+export interface ClientOptions {
+  /** Where the service is, e.g. `https://rstuf.example.org`. */
+  readonly server: string;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Of the program that asks, e.g. `rstuf/1.0`. */
+  readonly userAgent: string;
+  readonly timing: Timing;
+  readonly retries?: RetryPolicy;
+  /** How long one try may take, beside the time it asks the service to wait. */
+  readonly timeoutMs?: number;
+}
+
+export type OperationName = keyof Operations;
+
+type Present<T> = { readonly [K in keyof T as T[K] extends undefined ? never : K]: T[K] };
+
+/** What a call takes: path, query and body as the operation has them. */
+export type Given<O extends OperationName> = Present<Pick<Operations[O], "path" | "query" | "body">> & CallOptions;
+
+export interface CallOptions {
+  /** Ask the service to answer only when the task ended, at most after so many seconds (1 - 60). */
+  readonly waitSeconds?: number | undefined;
+  /** The same key with the same body is applied once; by default each call has its own. */
+  readonly idempotencyKey?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const DEFAULT_TIMEOUT_MS = 120_000;
+
+export class RestClient {
+  /** The address without a slash at its end. */
+  readonly server: string;
+  readonly timing: Timing;
+  readonly #options: ClientOptions;
+
+  /** @throws RestError `server-invalid` */
+  constructor(options: ClientOptions) {
+    this.server = serverUrl(options.server);
+    this.timing = options.timing;
+    this.#options = options;
+  }
+
+  /** The answer's JSON. @throws RestError with what happened, why, and what to do */
+  async call<O extends OperationName>(operation: O, given: Given<O>): Promise<Operations[O]["answer"]> {
+    const response = await this.open(operation, given);
+    return (await this.#reading(operation, () => readJson(response, this.#what(operation)))) as Operations[O]["answer"];
+  }
+
+  /** The answer itself, its status good and its body not yet read. */
+  async open<O extends OperationName>(operation: O, given: Given<O>): Promise<Response> {
+    const request = this.#request(operation, given);
+    for (let attempt = 1; ; attempt += 1) {
+      const outcome = await this.#try(operation, request);
+      if (outcome instanceof Response) return outcome;
+      const delay = outcome.again && request.repeatable ? delayBefore(attempt, this.#options.retries ?? DEFAULT_RETRIES, this.timing.fraction(), outcome.retryAfterMs) : undefined;
+      if (delay === undefined) throw outcome.error;
+      await this.timing.sleep(delay, request.signal);
+      if (request.signal?.aborted === true) throw interrupted(this.#what(operation));
+    }
+  }
+
+  #request(operation: OperationName, given: CallOptions & { readonly path?: unknown; readonly query?: unknown; readonly body?: unknown }): Request {
+    const [method = "", template = ""] = operation.split(" ");
+    const headers = new Headers({ accept: "application/json", "user-agent": this.#options.userAgent });
+    for (const [name, value] of Object.entries({ ...this.#options.headers, ...given.headers })) headers.set(name, value);
+    if (given.waitSeconds !== undefined) headers.set("prefer", `wait=${given.waitSeconds}`);
+    if (method !== "GET" && !headers.has("idempotency-key")) headers.set("idempotency-key", given.idempotencyKey ?? crypto.randomUUID());
+    const streamed = isStreamed(given.body) ? given.body : undefined;
+    if (given.body !== undefined && streamed === undefined) headers.set("content-type", "application/json");
+    return {
+      method,
+      url: this.server + filled(template, given.path) + queryText(given.query),
+      headers,
+      body: streamed ?? (given.body === undefined ? undefined : JSON.stringify(given.body)),
+      // A stream that was read is gone; whoever sends one begins again himself.
+      repeatable: streamed === undefined,
+      timeoutMs: (this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS) + (given.waitSeconds ?? 0) * 1000,
+      signal: given.signal,
+    };
+  }
+
+  async #try(operation: string, request: Request): Promise<Response | Failure> {
+    const what = this.#what(operation);
+    const signals = [...(request.signal === undefined ? [] : [request.signal]), ...(request.repeatable ? [AbortSignal.timeout(request.timeoutMs)] : [])];
+    try {
+      const response = await fetch(request.url, {
+        method: request.method,
+        headers: request.headers,
+        redirect: "manual",
+        signal: AbortSignal.any(signals),
+        ...(request.body === undefined ? {} : { body: request.body, duplex: "half" }),
+      });
+      if (response.ok) return response;
+      const error = await this.#reading(operation, () => refusalOf(response, what));
+      return { error, again: response.status === 503 || response.status === 429, retryAfterMs: retryAfterMs(response.headers.get("retry-after")) };
+    } catch (cause) {
+      if (cause instanceof RestError) return { error: cause, again: false };
+      if (request.signal?.aborted === true) return { error: interrupted(what), again: false };
+      return { error: unreachable(what, this.server, request.timeoutMs, cause), again: isPassing(cause) };
+    }
+  }
+
+  /** An answer can break off while it is read. */
+  async #reading<T>(operation: string, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (cause) {
+      if (cause instanceof RestError) throw cause;
+      throw new RestError("unreachable", `${this.#what(operation)}: the answer broke off`, { why: systemCode(cause), todo: "try again", cause });
+    }
+  }
+
+  #what(operation: string): string {
+    const [method = "", path = ""] = operation.split(" ");
+    return `${method} ${this.server}${path}`;
+  }
+}
+
+interface Request {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Headers;
+  readonly body: string | Streamed | undefined;
+  readonly repeatable: boolean;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface Failure {
+  readonly error: RestError;
+  readonly again: boolean;
+  readonly retryAfterMs?: number | undefined;
+}
+
+function isStreamed(body: unknown): body is Streamed {
+  return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+}
+
+function filled(template: string, path: unknown): string {
+  const values = (path ?? {}) as Readonly<Record<string, string | number>>;
+  return template.replaceAll(/\{([^}]+)\}/g, (_all, name: string) => encodeURIComponent(String(values[name] ?? "")));
+}
+
+function queryText(query: unknown): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries((query ?? {}) as Readonly<Record<string, string | number | boolean | undefined>>)) if (value !== undefined) parameters.append(name, String(value));
+  const text = parameters.toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+function interrupted(what: string): RestError {
+  return new RestError("interrupted", `${what}: interrupted`);
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there",
+  ENOTFOUND: "no host has this name",
+  EAI_AGAIN: "names are not resolved at the moment",
+  ECONNRESET: "the connection was reset",
+  UND_ERR_SOCKET: "the connection was closed",
+  ETIMEDOUT: "nothing answers there",
+  EHOSTUNREACH: "there is no way to this host",
+  ENETUNREACH: "there is no way to this network",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is signed by itself",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate leads to an authority this machine does not know",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate leads to an authority this machine does not know",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate leads to an authority this machine does not know",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host",
+};
+
+const CERTIFICATES = "if the authority is your own, name its certificate in NODE_EXTRA_CA_CERTS";
+
+function unreachable(what: string, server: string, timeoutMs: number, cause: unknown): RestError {
+  if (cause instanceof Error && cause.name === "TimeoutError") {
+    return new RestError("too-slow", `${what}: no answer within ${Math.round(timeoutMs / 1000)} s`, { todo: "try again; is the service busy, or something in between silent?", cause });
+  }
+  const code = systemCode(cause) ?? "";
+  const why = REASONS[code] ?? (code === "" && cause instanceof Error ? cause.message : code);
+  const todo = /CERT|VERIFY|ISSUER/.test(code) ? CERTIFICATES : `is the service running, and is its address ${server}? See --api-server`;
+  return new RestError("unreachable", `${what}: no connection`, { why, todo, cause });
+}
