@@ -161,6 +161,10 @@ export const SCHEMA = {
   },
   keys: {
     allowUnportable: flag({ meaning: "Accept public keys that not every TUF client can verify (P-384, P-521 and others).", wrong: "Clients that cannot verify them refuse the repository." }),
+    sigstoreTrustedRoot: file({
+      meaning: "Sigstore's `trusted_root.json`. With it people may sign roots and delegated roles with a Sigstore identity (keytype `sigstore-oidc`), verified under it, offline.",
+      wrong: "Of the clients only python-tuf with securesystemslib's extra `sigstore` verifies such keys; go-tuf refuses a role that has one. An old file does not know the newest logs: their signatures are refused.",
+    }),
   },
   snapshot: {
     hashes: choice({ value: "delegated", of: ["delegated", "all"], meaning: "Whose length and sha256 snapshot states: every role's but the bins', or the bins' too.", wrong: "`all` makes the snapshot of 16,384 bins 2.2 MB, which some clients do not read." }),

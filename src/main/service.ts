@@ -15,6 +15,7 @@ import type { Config } from "../config/schema.ts";
 import { systemClock, systemRandom } from "../drivers/clock/system/clock.ts";
 import { openSqlite } from "../drivers/database/sqlite/sqlite.ts";
 import { createTelemetry } from "../drivers/telemetry/pino/telemetry.ts";
+import { useSigstore } from "../drivers/verifier/sigstore/sigstore.ts";
 import { readiness } from "../operations/readiness.ts";
 import type { Database } from "../ports/database.ts";
 import { publicUrlFault } from "./public-url.ts";
@@ -80,6 +81,8 @@ async function assemble({ config, version, trial, died }: ServiceOptions, parts:
   const paths = dataPathsOf(config);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o750 });
   const telemetry = createTelemetry({ level: config.log.level, clock: systemClock });
+  const { sigstoreTrustedRoot } = config.keys;
+  if (sigstoreTrustedRoot !== undefined) await useSigstore(sigstoreTrustedRoot);
   const database = await openSqlite({ file: paths.database, broken: died });
   parts.defer(() => database.close());
   await endDeadLease(database);
@@ -92,6 +95,7 @@ async function assemble({ config, version, trial, died }: ServiceOptions, parts:
       database: database.connector(),
       storage: storageOrderOf(config),
       signers: { keyDir: config.keyDir, allow: config.signers.allow, password: config.signers.password?.reveal(), passwordFile: config.signers.passwordFile },
+      sigstoreTrustedRoot,
       logLevel: config.log.level,
       policy: publisherPolicyOf(config),
     },

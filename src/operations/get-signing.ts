@@ -1,6 +1,7 @@
 // What waits for signatures, with the documents it will replace.
 
 import type { SettingValue, SigningEvent } from "../ports/database.ts";
+import { plainSignature } from "../roles/signing-event.ts";
 import { readBootstrapState } from "./bootstrap-state.ts";
 import type { OperationDeps } from "./deps.ts";
 import { OperationError } from "./errors.ts";
@@ -31,7 +32,7 @@ export async function getSigning(deps: OperationDeps): Promise<Readonly<Record<s
 /** The document, nothing in it changed, with every signature that came. */
 export function signingEnvelope(event: SigningEvent): SettingValue {
   const { signed } = JSON.parse(event.document.toString()) as { readonly signed: SettingValue };
-  return { signatures: event.signatures.map(({ keyid, sig }) => ({ keyid, sig })), signed };
+  return { signatures: event.signatures.map((signature) => plainSignature(signature) as unknown as SettingValue), signed };
 }
 
 function typeOf(envelope: SettingValue): unknown {

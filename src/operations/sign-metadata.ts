@@ -5,7 +5,7 @@
 
 import { DatabaseError, type TaskResult } from "../ports/database.ts";
 import { RoleError } from "../roles/errors.ts";
-import { judgeSignature } from "../roles/signing-event.ts";
+import { judgeSignature, plainSignature } from "../roles/signing-event.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import { readBootstrapState } from "./bootstrap-state.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
@@ -36,11 +36,10 @@ export async function signMetadata(deps: OperationDeps, request: SignMetadata, i
   const nothing = `No signatures pending for ${request.role.slice(0, 200)}`;
   const event = await openEventOf(deps.database, request.role);
   if (event === undefined) return refused(nothing);
-  if (request.signature.bundle !== undefined && request.signature.bundle !== null) return refused("Invalid signature", "sigstore signatures are not supported: most TUF clients cannot verify them");
-  const { keyid, sig } = request.signature;
+  const signature = plainSignature(request.signature);
   try {
-    const identity = judgeSignature(await demandsFor(deps.database, event), parseEnvelope(event.document).canonical, { keyid, sig }, event.signatures.map((signature) => signature.identity));
-    return await submit(deps, { task, changes: [], held: false, event: { sign: { event: event.id, signature: { keyid, sig, identity } } } }, idempotency);
+    const identity = judgeSignature(await demandsFor(deps.database, event), parseEnvelope(event.document).canonical, signature, event.signatures.map((earlier) => earlier.identity));
+    return await submit(deps, { task, changes: [], held: false, event: { sign: { event: event.id, signature: { ...signature, identity } } } }, idempotency);
   } catch (error) {
     if (error instanceof RoleError) return refused("Invalid signature", error.message);
     if (!(error instanceof DatabaseError)) throw error;

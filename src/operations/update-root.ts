@@ -7,7 +7,7 @@ import { reasonOf } from "../lib/app-error.ts";
 import { DatabaseError, type EventSignature, type NewSigningEvent, type TaskResult } from "../ports/database.ts";
 import { RoleError } from "../roles/errors.ts";
 import { checkNextRoot, demandsOf, requireNoOldKey } from "../roles/root-update.ts";
-import { judgeSignature } from "../roles/signing-event.ts";
+import { judgeSignature, plainSignature } from "../roles/signing-event.ts";
 import type { JsonObject } from "../tuf/documents.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
@@ -71,9 +71,10 @@ async function eventOf(deps: OperationDeps, envelope: JsonObject, compromised: b
   if (((await deps.database.setting("rotation")) ?? null) !== null && !compromised) refuse("a change of online keys is under way; one at a time, try again when it is done");
   const demands = demandsOf(current, next.signed);
   const signatures: EventSignature[] = [];
-  for (const { keyid, sig } of next.signatures) {
+  for (const each of next.signatures) {
+    const signature = plainSignature(each);
     try {
-      signatures.push({ keyid, sig, identity: judgeSignature(demands, next.canonical, { keyid, sig }, signatures.map(({ identity }) => identity)) });
+      signatures.push({ ...signature, identity: judgeSignature(demands, next.canonical, signature, signatures.map(({ identity }) => identity)) });
     } catch (error) {
       refuse(error instanceof RoleError ? error.message : reasonOf(error));
     }

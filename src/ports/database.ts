@@ -204,6 +204,8 @@ export interface EventSignature {
   readonly keyid: string;
   /** Hex. */
   readonly sig: string;
+  /** What a Sigstore signature is verified with; a JSON object. */
+  readonly bundle?: SettingValue;
   /** Stands for the public key: one key under two keyids signs once. */
   readonly identity: string;
 }

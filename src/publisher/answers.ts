@@ -1,7 +1,7 @@
 // What the tasks around a signing event are told: whoever started it, and whoever signed.
 
 import type { SigningEvent, TaskResult } from "../ports/database.ts";
-import type { Demand } from "../roles/signing-event.ts";
+import { plainSignature, type Demand } from "../roles/signing-event.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import { verifyThreshold } from "../tuf/threshold.ts";
 import type { PublisherDeps } from "./deps.ts";
@@ -62,8 +62,8 @@ export async function dismiss({ database, clock }: PublisherDeps, hold: LeaseHol
 /** The file of a root: the document as it was submitted, with every signature that counts. */
 export function signedFile(event: SigningEvent, demands: readonly Demand[]): Buffer {
   const { canonical } = parseEnvelope(event.document);
-  const counted = new Set(demands.flatMap((demand) => verifyThreshold(demand, { canonical, signatures: event.signatures }).valid));
-  const signatures = event.signatures.filter(({ keyid }) => counted.has(keyid)).map(({ keyid, sig }) => ({ keyid, sig }));
+  const counted = new Set(demands.flatMap((demand) => verifyThreshold(demand, { canonical, signatures: event.signatures.map(plainSignature) }).valid));
+  const signatures = event.signatures.filter(({ keyid }) => counted.has(keyid)).map(plainSignature);
   const { signed } = JSON.parse(event.document.toString()) as { readonly signed: unknown };
   return Buffer.from(JSON.stringify({ signatures, signed }));
 }

@@ -17,7 +17,7 @@ import { RoleError } from "../roles/errors.ts";
 import { DEFAULT_DAYS, expiryPolicyOf } from "../roles/policy.ts";
 import { ONLINE_ROLES } from "../roles/root-rules.ts";
 import { demandsOf } from "../roles/root-update.ts";
-import { completedAt, judgeSignature } from "../roles/signing-event.ts";
+import { completedAt, judgeSignature, plainSignature } from "../roles/signing-event.ts";
 import { SnapshotBook } from "../roles/snapshot.ts";
 import type { Json, Targets } from "../tuf/documents.ts";
 import { parseEnvelope, SPEC_VERSION } from "../tuf/parse.ts";
@@ -100,7 +100,7 @@ async function carryOutSigned(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   if (event?.state === "open") {
     const { canonical, signed } = parseEnvelope(event.document, "root");
     const demands = demandsOf(undefined, signed);
-    const count = completedAt(demands, { canonical, signatures: event.signatures });
+    const count = completedAt(demands, { canonical, signatures: event.signatures.map(plainSignature) });
     const waiting = pendingAnswers(event, count, clock.now());
     if (waiting.length > 0) await database.endTasks(hold.lease, waiting);
     if (count === undefined) return undefined;
@@ -139,8 +139,9 @@ async function awaitSignatures(deps: PublisherDeps, hold: LeaseHold, task: strin
   const result: TaskResult = { state: "SUCCESS", message: "Bootstrap Processed", details: { bootstrap: "Root v1 is pending signature" }, lastUpdateMs: now };
   const demands = demandsOf(undefined, root.signed);
   const signatures: EventSignature[] = [];
-  for (const { keyid, sig } of root.signatures) {
-    signatures.push({ keyid, sig, identity: judgeSignature(demands, root.canonical, { keyid, sig }, signatures.map(({ identity }) => identity)) });
+  for (const each of root.signatures) {
+    const signature = plainSignature(each);
+    signatures.push({ ...signature, identity: judgeSignature(demands, root.canonical, signature, signatures.map(({ identity }) => identity)) });
   }
   const start = { id: deps.random.hex(16), role: "root", kind: "bootstrap" as const, version: 1, document: Buffer.from(JSON.stringify(document)), signatures, task, startedMs: now };
   await deps.database.endTasks(hold.lease, [{ task, result }], { bootstrap: `signing-${task}` }, [{ start }]);

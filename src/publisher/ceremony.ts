@@ -20,7 +20,7 @@ import { delegatesTo, handOver, rolesSignedBy } from "../roles/delegation-keys.t
 import { RoleError } from "../roles/errors.ts";
 import { changesOnlineKeys, checkNextRoot, demandsOf, onlineKeyOf, requireNoOldKey, type OnlineKey } from "../roles/root-update.ts";
 import { ONLINE_ROLES } from "../roles/root-rules.ts";
-import { completedAt } from "../roles/signing-event.ts";
+import { completedAt, plainSignature } from "../roles/signing-event.ts";
 import type { Root } from "../tuf/documents.ts";
 import { parseEnvelope, type ParsedEnvelope } from "../tuf/parse.ts";
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
@@ -88,7 +88,7 @@ export class Ceremony {
     const { database, clock } = this.#deps;
     const next = parseEnvelope(event.document, "root");
     const demands = demandsOf(head.root, next.signed);
-    const count = completedAt(demands, { canonical: next.canonical, signatures: event.signatures });
+    const count = completedAt(demands, { canonical: next.canonical, signatures: event.signatures.map(plainSignature) });
     const retryAt = this.#retry.get(event.id) ?? Number.NEGATIVE_INFINITY;
     if (clock.monotonic() < retryAt || (event.answered && count === undefined)) {
       if (event.answered) await this.#tell(turn, pendingAnswers(event, count, clock.now()));

@@ -8,6 +8,7 @@ import type { KeyObject } from "node:crypto";
 import { blake2b } from "@noble/hashes/blake2.js";
 import type { Key, Signature } from "./documents.ts";
 import { TufError } from "./errors.ts";
+import { foreignSchemeOf } from "./foreign-schemes.ts";
 
 /** A name in `hashes`, as python-tuf reads it. */
 export type HashAlgorithm =
@@ -116,8 +117,9 @@ const UNPORTABLE = new Map<string, Scheme>([
   ...["sha224", "sha256", "sha384", "sha512"].map((hash): [string, Scheme] => [`rsa/rsa-pkcs1v15-${hash}`, { material: "rsa", hash, padding: "pkcs1" }]),
 ]);
 
-/** Whether every client verifies the scheme, only some do, or nobody here. */
-export function schemeSupport(keytype: string, scheme: string): "portable" | "unportable" | undefined {
+/** Whether every client verifies the scheme, only some do, the operator asked for it, or nobody here. */
+export function schemeSupport(keytype: string, scheme: string): "portable" | "unportable" | "foreign" | undefined {
+  if (foreignSchemeOf({ keytype, scheme }) !== undefined) return "foreign";
   const name = `${keytype}/${scheme}`;
   if (PORTABLE.has(name)) return "portable";
   return UNPORTABLE.has(name) ? "unportable" : undefined;
@@ -186,7 +188,9 @@ function loadKey(key: Key): KeyObject {
  * @throws TufError `key-unsupported` or `key-malformed`
  */
 export function requireUsable(key: Key): void {
-  keyObject(key);
+  const foreign = foreignSchemeOf(key);
+  if (foreign === undefined) keyObject(key);
+  else foreign.requireUsable(key);
 }
 
 const fingerprints = new WeakMap<Key, string>();
@@ -196,7 +200,9 @@ export function publicKeyFingerprint(key: Key): string | undefined {
   let fingerprint = fingerprints.get(key);
   if (fingerprint !== undefined) return fingerprint;
   try {
-    fingerprint = sha256Hex(keyObject(key).export({ format: "der", type: "spki" }));
+    const foreign = foreignSchemeOf(key);
+    if (foreign !== undefined) foreign.requireUsable(key);
+    fingerprint = foreign?.identityOf(key) ?? sha256Hex(keyObject(key).export({ format: "der", type: "spki" }));
   } catch {
     return undefined;
   }
@@ -212,6 +218,8 @@ export function verifySignature(key: Key, signature: Signature, canonical: Uint8
   try {
     const hex: unknown = signature.sig;
     if (typeof hex !== "string" || hex.length === 0 || hex.length % 2 !== 0 || !/^[0-9a-fA-F]+$/.test(hex)) return false;
+    const foreign = foreignSchemeOf(key);
+    if (foreign !== undefined) return foreign.verify(key, signature, canonical);
     const scheme = schemeOf(key);
     if (scheme === undefined) return false;
     const object = keyObject(key);

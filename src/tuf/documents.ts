@@ -12,9 +12,11 @@ export interface Signature {
   readonly keyid: string;
   /** Lower-case hex as we write it; any case is read. */
   readonly sig: string;
+  /** Of a Sigstore key: what `sig` is verified with. */
+  readonly bundle?: JsonObject;
 }
 
-/** TUF 4.2.2. `keyval.public`: ed25519 64 hex digits, else SPKI PEM. */
+/** TUF 4.2.2. `keyval.public`: ed25519 64 hex digits, else SPKI PEM; a Sigstore key has `identity` and `issuer` instead. */
 export interface Key {
   readonly keytype: string;
   readonly scheme: string;

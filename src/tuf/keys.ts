@@ -29,7 +29,10 @@ export function parseKey(value: Json, keyid?: string, options: KeyOptions = {}):
   if (keyval === undefined || !isRecord(keyval)) throw new TufError("key-malformed", `${name}: keyval is no object`);
   const support = schemeSupport(keytype, scheme);
   const label = `keytype ${JSON.stringify(keytype.slice(0, 64))}, scheme ${JSON.stringify(scheme.slice(0, 64))}`;
-  if (support === undefined) throw new TufError("key-unsupported", `${name}: ${label} is not supported`);
+  if (support === undefined) {
+    const why = keytype.startsWith("sigstore") ? "; the service verifies Sigstore keys only where keys.sigstoreTrustedRoot is set" : "";
+    throw new TufError("key-unsupported", `${name}: ${label} is not supported${why}`);
+  }
   if (support === "unportable" && options.allowUnportable !== true) {
     throw new TufError("key-unsupported", `${name}: ${label} is not verified by every client`);
   }

@@ -645,8 +645,8 @@ class Memory implements MemoryDatabase {
   signingEvents(): Promise<readonly SigningEvent[]> {
     return this.#run((state) => state.events.map(({ given: { changes: _, ...given }, signatures, state: at, frozen, reason }) => ({
       ...structuredClone(given), document: Buffer.from(given.document), state: at, answered: isAnswered(state, given.task),
-      signatures: signatures.map(({ signature: { keyid, sig, identity }, task }) => ({
-        keyid, sig, identity, ...(task === undefined ? { answered: true } : { task, answered: isAnswered(state, task) }),
+      signatures: signatures.map(({ signature, task }) => ({
+        ...structuredClone(signature), ...(task === undefined ? { answered: true } : { task, answered: isAnswered(state, task) }),
       })),
       ...(frozen ? { frozen: Buffer.from(frozen) } : {}),
       ...(reason === undefined ? {} : { reason }),

@@ -12,6 +12,7 @@ import { DEFAULT_LIMITS, DEFAULT_PATIENCE } from "../../client/options.ts";
 import type { Trust } from "../../client/options.ts";
 import { createFileFetcher } from "../../drivers/fetcher/file/fetcher.ts";
 import { createHttpFetcher } from "../../drivers/fetcher/http/fetcher.ts";
+import { useSigstore } from "../../drivers/verifier/sigstore/sigstore.ts";
 import { openFileCache } from "../../drivers/storage/client/cache.ts";
 import { createFolderDestination } from "../../drivers/storage/client/folder.ts";
 import { AppError } from "../../lib/app-error.ts";
@@ -29,6 +30,7 @@ interface DownloadFlags {
   readonly trustOnFirstUse?: boolean;
   readonly cacheDir?: string;
   readonly outputDir: string;
+  readonly sigstoreTrustedRoot?: string;
   readonly hashPrefix?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -61,6 +63,7 @@ export function downloadCommand(context: CliContext): Command {
     .option("--trust-on-first-use", "trust the first root the repository shows, when none is given or remembered")
     .option("--cache-dir <dir>", "what was verified (default: a folder of this repository under the user's data directory)")
     .option("-P, --output-dir <dir>", "where the artifacts are put", ".")
+    .option("--sigstore-trusted-root <file>", "verify Sigstore keys under this trusted_root.json")
     .option("--hash-prefix", "artifacts are served under HASH.NAME")
     .option("--json", "one JSON object per artifact on stdout")
     .option("-q, --quiet", "only errors")
@@ -97,6 +100,7 @@ async function downloadAll(context: CliContext, paths: readonly string[], flags:
 }
 
 async function open(context: CliContext, flags: DownloadFlags): Promise<Client> {
+  if (flags.sigstoreTrustedRoot !== undefined) await useSigstore(resolve(context.cwd, flags.sigstoreTrustedRoot));
   const fetcher = createFetcher(context);
   const metadataUrl = urlOf(context, flags.metadataUrl);
   return new Client({

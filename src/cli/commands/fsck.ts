@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { resolve } from "node:path";
 import { createFileFetcher, folderUrl } from "../../drivers/fetcher/file/fetcher.ts";
 import { createHttpFetcher } from "../../drivers/fetcher/http/fetcher.ts";
+import { useSigstore } from "../../drivers/verifier/sigstore/sigstore.ts";
 import { filesByUrl, type PublishedFiles } from "../../fsck/files.ts";
 import { fsck, type DatabaseView } from "../../fsck/fsck.ts";
 import { CLIENT_LIMITS } from "../../tuf/trusted-set.ts";
@@ -20,6 +21,7 @@ interface FsckFlags {
   readonly metadata: string;
   readonly root: string;
   readonly dataDir?: string;
+  readonly sigstoreTrustedRoot?: string;
   readonly json?: boolean;
 }
 
@@ -44,6 +46,7 @@ export function fsckCommand(context: CliContext, { openDatabase }: { readonly op
     .requiredOption("--metadata <dir|url>", "the published metadata")
     .requiredOption("--root <file>", "the root that clients start from")
     .option("--data-dir <dir>", "also compare with the database in this data directory")
+    .option("--sigstore-trusted-root <file>", "verify Sigstore keys under this trusted_root.json")
     .option("--json", "one JSON object on stdout")
     .addHelpText(
       "after",
@@ -59,6 +62,7 @@ export function fsckCommand(context: CliContext, { openDatabase }: { readonly op
 
 async function run(context: CliContext, flags: FsckFlags, openDatabase: OpenDatabase | undefined): Promise<number> {
   const root = await readFileAtMost(resolve(context.cwd, flags.root), CLIENT_LIMITS.rootBytes);
+  if (flags.sigstoreTrustedRoot !== undefined) await useSigstore(resolve(context.cwd, flags.sigstoreTrustedRoot));
   const opened = flags.dataDir === undefined ? undefined : await open(context, flags.dataDir, openDatabase);
   const progress = new Progress(context, flags.json === true);
   try {

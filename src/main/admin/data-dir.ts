@@ -11,6 +11,7 @@ import { systemClock, systemRandom } from "../../drivers/clock/system/clock.ts";
 import { openSqlite, type SqliteDatabase } from "../../drivers/database/sqlite/sqlite.ts";
 import { createFileSigners } from "../../drivers/signer/file/signers.ts";
 import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
+import { useSigstore } from "../../drivers/verifier/sigstore/sigstore.ts";
 import type { Storage } from "../../ports/storage.ts";
 import type { PublisherDeps } from "../../publisher/deps.ts";
 import { LeaseHold } from "../../publisher/lease-hold.ts";
@@ -71,6 +72,7 @@ const LEASE_MS = 60_000;
  * @throws DatabaseError `unavailable` while a service has the data directory
  */
 export async function withDataDir<T>(config: Config, parts: DataDirParts, work: (open: OpenDataDir) => Promise<T>): Promise<T> {
+  if (config.keys.sigstoreTrustedRoot !== undefined) await useSigstore(config.keys.sigstoreTrustedRoot);
   const database = await openSqlite({ file: resolve(parts.database) });
   try {
     const storage = await openStorage(parts.storage);

@@ -14,6 +14,7 @@ export interface PublisherOrder {
   readonly database: SqliteConnector;
   readonly storage: StorageOrder;
   readonly signers: Omit<FileSignersOptions, "env">;
+  readonly sigstoreTrustedRoot: string | undefined;
   readonly logLevel: TelemetryOptions["level"];
   readonly policy: PublisherPolicy;
 }

@@ -10,6 +10,7 @@ import { systemClock, systemRandom } from "../../drivers/clock/system/clock.ts";
 import { connectSqlite } from "../../drivers/database/sqlite/sqlite.ts";
 import { createFileSigners } from "../../drivers/signer/file/signers.ts";
 import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
+import { useSigstore } from "../../drivers/verifier/sigstore/sigstore.ts";
 import { AppError } from "../../lib/app-error.ts";
 import type { Storage } from "../../ports/storage.ts";
 import type { Metrics } from "../../ports/telemetry.ts";
@@ -27,6 +28,7 @@ const metrics = new Proxy({} as Metrics, {
   get: (_, name: keyof Metrics) => (...values: unknown[]) => { say({ is: "metric", name, values }); },
 });
 const environment = processEnvironment();
+if (order.sigstoreTrustedRoot !== undefined) await useSigstore(order.sigstoreTrustedRoot);
 const storage = await openProved(order.storage);
 const database = connectSqlite(order.database);
 const publisher = new Publisher({

@@ -20,7 +20,8 @@ export const eventCases: readonly Case[] = [
     name: "a signing event is kept as it was given, for every user and after reopening",
     run: async ({ database, reopen }) => {
       const note: SettingValue = { compromised: true, list: ["ü"] };
-      await start(database, 1, { note, signatures: [signature("a")], role: "My_Role", kind: "delegated" });
+      const bundle = { mediaType: "x", list: [1, "ü"] };
+      await start(database, 1, { note, signatures: [{ ...signature("a"), bundle }], role: "My_Role", kind: "delegated" });
       const again = await reopen();
       const [found, ...others] = await again.signingEvents();
       assert.equal(others.length, 0);
@@ -29,7 +30,7 @@ export const eventCases: readonly Case[] = [
       assert.equal(document.toString(), `{"signed":1}`);
       assert.deepEqual({ ...rest, signatures: rest.signatures.map((one) => ({ ...one })) }, {
         id: id(1), role: "My_Role", kind: "delegated", version: 2, state: "open", task: id(1), startedMs: START, note, answered: false,
-        signatures: [{ ...signature("a"), answered: true }],
+        signatures: [{ ...signature("a"), bundle, answered: true }],
       });
     },
   },

@@ -35,9 +35,10 @@ function start(db: Connection, event: NewSigningEvent, inTheWay: "state = 'open'
   carry(db, no, event.role, event.changes ?? []);
 }
 
-function addSignature(db: Connection, event: number, { keyid, identity, sig }: EventSignature, task: string | null): void {
+function addSignature(db: Connection, event: number, { keyid, identity, sig, bundle }: EventSignature, task: string | null): void {
   const added = db.run(
-    "INSERT INTO signing_signature (event, keyid, identity, sig, task) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", event, keyid, identity, sig, task,
+    "INSERT INTO signing_signature (event, keyid, identity, sig, bundle, task) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    event, keyid, identity, sig, bundle === undefined ? null : JSON.stringify(bundle), task,
   );
   if (added === 0) throw new DatabaseError("already-signed", `key ${keyid} signed before`);
 }

@@ -207,9 +207,9 @@ export class Reader {
       return {
         id: String(id), role: String(role), kind: kind as SigningEvent["kind"], version: Number(version), state: state as SigningEvent["state"],
         document: bufferOf(document), task: String(task), startedMs: Number(startedMs), answered: this.#isAnswered(task),
-        signatures: this.#all("SELECT keyid, sig, identity, task FROM signing_signature WHERE event = ? ORDER BY no", no ?? null)
-          .map(([keyid, sig, identity, by]) => ({
-            keyid: String(keyid), sig: String(sig), identity: String(identity),
+        signatures: this.#all("SELECT keyid, sig, identity, task, bundle FROM signing_signature WHERE event = ? ORDER BY no", no ?? null)
+          .map(([keyid, sig, identity, by, bundle]) => ({
+            keyid: String(keyid), sig: String(sig), identity: String(identity), ...(bundle === null ? {} : { bundle: JSON.parse(String(bundle)) as SettingValue }),
             ...(typeof by === "string" ? { task: by, answered: this.#isAnswered(by) } : { answered: true }),
           })),
         ...(typeof note === "string" ? { note: JSON.parse(note) as SettingValue } : {}),

@@ -169,4 +169,8 @@ export const MIGRATIONS: readonly string[] = [
   -- Who sends notices to whom, and how far that is.
   CREATE TABLE delivery (receiver TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL, sent TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What a Sigstore signature is verified with, JSON.
+  ALTER TABLE signing_signature ADD COLUMN bundle TEXT;
+  `,
 ];
