@@ -24,12 +24,15 @@ interface Cache {
 export class Clients {
   readonly #stage: RotationStage;
   readonly #looks: Look[] = [];
+  readonly #sample: number;
   readonly #cache: Cache = { roots: 1 };
   /** Walks that ended well. */
   walks = 0;
 
-  constructor(stage: RotationStage) {
+  /** @param sample how many delegated roles a walk reads; all unless told, others at every walk */
+  constructor(stage: RotationStage, sample = Number.POSITIVE_INFINITY) {
     this.#stage = stage;
+    this.#sample = sample;
   }
 
   /** All clients look now. @throws what any of them is refused */
@@ -78,7 +81,7 @@ export class Clients {
       const snapshot = this.#read(`${String(trusted.timestamp!.signed.meta["snapshot.json"].version)}.snapshot.json`);
       trusted.updateSnapshot(snapshot);
       const { meta } = trusted.snapshot!.signed;
-      for (const file of ["targets.json", ...Object.keys(meta).filter((name) => name !== "targets.json")]) {
+      for (const file of ["targets.json", ...this.#some(Object.keys(meta).filter((name) => name !== "targets.json"))]) {
         const role = file.slice(0, -".json".length);
         trusted.updateTargets(this.#read(`${String(meta[file]!.version)}.${file}`), role, role === "targets" ? "root" : "targets");
       }
@@ -87,6 +90,12 @@ export class Clients {
     } catch (error) {
       throw new Error(`the client ${who} is refused at ${String(this.#stage.clock.monotonic())}: ${String(error)}`, { cause: error });
     }
+  }
+
+  #some(files: readonly string[]): readonly string[] {
+    if (files.length <= this.#sample) return files;
+    const step = files.length / this.#sample;
+    return Array.from({ length: this.#sample }, (_, at) => files[Math.floor((at * step + this.walks * 7) % files.length)]!);
   }
 
   #read(name: string): Buffer {
