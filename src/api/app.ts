@@ -17,6 +17,7 @@ import { delegationRoutes } from "./delegations.ts";
 import { parseDisabled } from "./disabled.ts";
 import { docsPage } from "./docs.ts";
 import { serveExpectingClients } from "./expect-continue.ts";
+import { importRoutes } from "./import.ts";
 import { fileRoutes, type ArtifactFiles } from "./files.ts";
 import { authenticate, checkHost, checkOrigin, isApi, isWrite } from "./gate.ts";
 import { acceptJsonBodies } from "./json-body.ts";
@@ -27,6 +28,7 @@ import { openApiDocument, type OpenApiDocument } from "./openapi.ts";
 import { probeRoutes, type Probes } from "./probes.ts";
 import { problemOf, reportProblem, sendProblem } from "./problems.ts";
 import { createRateLimit } from "./rate-limit.ts";
+import { limitSlowBodies } from "./slow-body.ts";
 import { createRegistrar } from "./routes.ts";
 import type { ApiSettings } from "./settings.ts";
 import { signingRoutes } from "./signing.ts";
@@ -82,6 +84,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     done();
   });
 
+  limitSlowBodies(app, limits.requestTimeoutMs);
   acceptJsonBodies(app, limits);
   const waiters = createWaiters(deps, limits.waiters);
   app.addHook("preClose", (done) => {
@@ -99,6 +102,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   delegationRoutes(registrar);
   signingRoutes(registrar);
   artifactRoutes(registrar);
+  importRoutes(registrar, limits);
   taskRoutes(registrar);
   metadataFileRoutes(app, deps.metadata, telemetry, disabled);
   if (deps.files !== undefined && !disabled.has("GET", "/files")) fileRoutes(app, deps.files, telemetry);
@@ -131,11 +135,12 @@ function createServer(settings: ApiSettings): FastifyInstance {
     routerOptions: { ignoreTrailingSlash: true },
     bodyLimit: limits.bodyBytes,
     connectionTimeout: limits.idleTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
+    // Ours knows an exception (slow-body.ts).
+    requestTimeout: 0,
     forceCloseConnections: "idle",
     return503OnClosing: true,
   } as const;
-  const limited = { headersTimeout: limits.headersTimeoutMs, requestTimeout: limits.requestTimeoutMs, connectionsCheckingInterval: checkIntervalMs(settings), maxHeaderSize: 16_384 };
+  const limited = { headersTimeout: limits.headersTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: checkIntervalMs(settings), maxHeaderSize: 16_384 };
   const app: FastifyInstance = tls === undefined
     ? Fastify({ ...options, http: limited })
     : (Fastify({ ...options, https: { ...limited, cert: tls.cert, key: tls.key, minVersion: "TLSv1.2" } }));
@@ -144,9 +149,9 @@ function createServer(settings: ApiSettings): FastifyInstance {
   return app;
 }
 
-/** How often Node looks for requests that are over their time. */
+/** How often Node looks for headers that are over their time. */
 function checkIntervalMs({ limits }: ApiSettings): number {
-  return Math.max(100, Math.min(1000, limits.headersTimeoutMs / 4, limits.requestTimeoutMs / 4));
+  return Math.max(100, Math.min(1000, limits.headersTimeoutMs / 4));
 }
 
 function logAnswer(deps: ApiDeps, request: FastifyRequest, status: number, durationMs: number): void {

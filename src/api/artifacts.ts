@@ -18,7 +18,7 @@ const Info = Type.Object(
   { $id: "ArtifactInfo" },
 );
 
-const Artifact = Type.Object(
+export const Artifact = Type.Object(
   { info: Info, path: Type.String({ description: "Relative, with `/` between segments; as clients ask for it" }) },
   { $id: "Artifact" },
 );

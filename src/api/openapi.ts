@@ -81,10 +81,13 @@ function operation(route: RegisteredRoute, components: Map<string, unknown>): Js
     description,
     operationId,
     ...(route.query === undefined && route.method === "GET" ? {} : { parameters: parameters(route) }),
+    ...(route.lines === undefined ? {} : { requestBody: { required: true, content: { "application/x-ndjson": { schema: reference(route.lines, components), ...requestExamples(requests) } } } }),
     ...(route.body === undefined ? {} : { requestBody: { required: true, content: json(reference(route.body, components), requests) } }),
     responses: answers,
   };
 }
+
+const requestExamples = (examples: JsonRecord): JsonRecord => (Object.keys(examples).length === 0 ? {} : { examples });
 
 function json(schema: unknown, examples: JsonRecord): JsonRecord {
   return { "application/json": Object.keys(examples).length === 0 ? { schema } : { schema, examples } };
@@ -96,8 +99,8 @@ function answersOf(examples: Readonly<Record<string, Example>>, status: number):
 }
 
 function requestsOf(examples: Readonly<Record<string, Example>>): JsonRecord {
-  const withBody = Object.entries(examples).filter(([, example]) => example.body !== undefined);
-  return Object.fromEntries(withBody.map(([name, { summary, body }]) => [name, { summary, value: body }]));
+  const withBody = Object.entries(examples).filter(([, example]) => example.body !== undefined || example.lines !== undefined);
+  return Object.fromEntries(withBody.map(([name, { summary, body, lines }]) => [name, { summary, value: lines?.map((line) => `${JSON.stringify(line)}\n`).join("") ?? body }]));
 }
 
 const WRITE_HEADERS = [

@@ -68,6 +68,11 @@ function operationProblem(error: OperationError, words: ContractWords): Problem 
       return refused("Task not accepted.", "Custom target delegation used and bins cannot be bumped");
     case "no-such-online-role":
       return refused("Task not accepted.", error.message);
+    case "no-such-import":
+      return { status: 404, code: error.code, detail: { message: "No such import.", error: error.message }, summary: error.message };
+    case "import-gap":
+    case "import-elsewhere":
+      return { status: 409, code: error.code, detail: { message: "Import refused.", error: error.message }, summary: error.message };
     case "not-signing":
       return refused(`No signing process for ${error.message}.`, `The ${error.message} role is not in a signing process.`);
     default:

@@ -8,6 +8,7 @@ import type { Static, TSchema } from "typebox";
 import type { Idempotency, OperationDeps, Submitted } from "../operations/deps.ts";
 import type { TaskView } from "../operations/get-task.ts";
 import type { DisabledEndpoints } from "./disabled.ts";
+import { askForBody } from "./expect-continue.ts";
 import { SchemaRefusal } from "./faults.ts";
 import { readBody, readQuery } from "./lax.ts";
 import { preferredWait } from "./prefer.ts";
@@ -24,6 +25,8 @@ export interface Example {
   /** When it is answered so: how far the repository is. */
   readonly given: "bootstrapped" | "fresh";
   readonly body?: unknown;
+  /** The values of an NDJSON body. */
+  readonly lines?: readonly unknown[];
   readonly query?: Readonly<Record<string, string>>;
   readonly status: number;
   readonly answer: unknown;
@@ -43,6 +46,8 @@ export interface ApiRoute<Body extends TSchema, Query extends TSchema> {
   readonly path: string;
   readonly docs: RouteDocs;
   readonly body?: Body;
+  /** Instead of a body: what each line of an NDJSON body is. The handler gets the bytes as they come. */
+  readonly lines?: TSchema;
   readonly query?: Query;
   /** The answers' bodies by status; 404, 422 and the general refusals are added. */
   readonly answers: Readonly<Record<number, { readonly description: string; readonly schema: TSchema }>>;
@@ -54,6 +59,8 @@ export interface Call<Body, Query> {
   readonly body: Body;
   readonly query: Query;
   readonly request: FastifyRequest;
+  /** The body of a route with `lines`, of any length; empty for all others. */
+  readonly pieces: AsyncIterable<Uint8Array>;
   readonly idempotency: Idempotency | undefined;
 }
 
@@ -69,6 +76,7 @@ export interface RegisteredRoute {
   readonly path: string;
   readonly docs: RouteDocs;
   readonly body?: TSchema;
+  readonly lines?: TSchema;
   readonly query?: TSchema;
   readonly answers: ApiRoute<TSchema, TSchema>["answers"];
 }
@@ -105,10 +113,19 @@ export function createRegistrar(app: FastifyInstance, deps: RegistrarDeps): Regi
     route(route) {
       if (deps.disabled.has(route.method, route.path)) return;
       routes.push(route);
-      app.route({
+      const one = (scope: FastifyInstance): FastifyInstance => scope.route({
         method: route.method,
         url: route.path,
         handler: (request, reply) => answer(route as unknown as ApiRoute<TSchema, TSchema>, request, reply, deps),
+        ...(route.lines === undefined ? {} : { config: { streams: true }, bodyLimit: Number.MAX_SAFE_INTEGER }),
+      });
+      if (route.lines === undefined) one(app);
+      // A scope of its own: elsewhere such a body is of an unsupported type.
+      else void app.register((scope, _options, done) => {
+        scope.removeAllContentTypeParsers();
+        scope.addContentTypeParser(LINE_TYPES, (_request, payload, parsed) => { parsed(null, payload); });
+        one(scope);
+        done();
       });
     },
   };
@@ -119,7 +136,7 @@ async function answer(route: ApiRoute<TSchema, TSchema>, request: FastifyRequest
     const query = route.query === undefined ? {} : readQuery(route.query, request.query);
     const body = route.body === undefined ? undefined : await readBody(route.body, request.body);
     const idempotency = route.method === "GET" ? undefined : idempotencyOf(request);
-    const answered = await route.handle({ body, query, request, idempotency });
+    const answered = await route.handle({ body, query, request, pieces: route.lines === undefined ? nothing() : piecesOf(request), idempotency });
     const full = answered.task === undefined ? answered.body : await afterWaiting(answered.body, answered.task, waitOf(request, query), request, reply, deps.waiters);
     return await reply.code(answered.status).type("application/json").send(full);
   } catch (error) {
@@ -128,6 +145,16 @@ async function answer(route: ApiRoute<TSchema, TSchema>, request: FastifyRequest
     return sendProblem(request, reply, problem);
   }
 }
+
+const LINE_TYPES = ["application/x-ndjson", "application/jsonl"];
+
+/** A client that asks first is told to go on when somebody begins to read. */
+async function* piecesOf(request: FastifyRequest): AsyncGenerator<Uint8Array> {
+  askForBody(request);
+  yield* (request.body ?? []) as AsyncIterable<Uint8Array> | Uint8Array[];
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> { /* no body */ }
 
 function waitOf(request: FastifyRequest, query: unknown): number | undefined {
   const { wait } = query as { readonly wait?: number };

@@ -40,6 +40,8 @@ export interface RateLimit {
 
 export interface ApiLimits extends OperationLimits {
   readonly bodyBytes: number;
+  /** Bytes of one line of an import. */
+  readonly lineBytes: number;
   /** Bytes of all request bodies being received or read at one time. */
   readonly bodyBytesInFlight: number;
   /** Lists and objects within each other in a body. */
@@ -49,7 +51,7 @@ export interface ApiLimits extends OperationLimits {
   readonly waiters: number;
   /** Until a request's headers are complete. */
   readonly headersTimeoutMs: number;
-  /** Until a request is received completely. */
+  /** Until a request is received completely; of an import, until more of it is. */
   readonly requestTimeoutMs: number;
   /** A connection on which nothing moves for this long is closed. */
   readonly idleTimeoutMs: number;
@@ -58,7 +60,10 @@ export interface ApiLimits extends OperationLimits {
 export const DEFAULT_LIMITS: ApiLimits = {
   bodyBytes: 64 * 1024 * 1024,
   bodyBytesInFlight: 256 * 1024 * 1024,
+  lineBytes: 65_536,
   artifactsPerRequest: 100_000,
+  importArtifacts: 20_000_000,
+  openImports: 16,
   customBytes: 16_384,
   jsonDepth: 64,
   connections: 1000,

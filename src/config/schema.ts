@@ -77,6 +77,7 @@ export const SCHEMA = {
     }),
     maxBodyBytes: integer({ value: 64 * MIB, min: KIB, max: GIB, unit: "bytes", meaning: "The largest request body.", wrong: "Larger ones are answered 413. Memory grows with it, several times per request." }),
     maxArtifactsPerRequest: integer({ value: 100_000, min: 1, max: 1_000_000, unit: "artifacts", meaning: "The most artifacts one request adds or removes.", wrong: "More are answered 422." }),
+    maxImportArtifacts: integer({ value: 20_000_000, min: 1, max: 1_000_000_000, unit: "artifacts", meaning: "The most artifacts one import adds.", wrong: "More are answered 422. Until it is published an import takes room on disk, about 500 bytes for each." }),
     maxJsonDepth: integer({ value: 64, min: 16, max: 256, unit: "levels", meaning: "How deep a body may be nested.", wrong: "Deeper ones are answered 4xx; below what signed metadata needs, nothing can be signed." }),
     maxCustomBytes: integer({ value: 16 * KIB, min: 0, max: MIB, unit: "bytes", meaning: "The largest `custom` of one artifact, as canonical JSON.", wrong: "Clients download the `custom` of all artifacts of a bin to find one." }),
     maxConnections: integer({ value: 1000, min: 1, max: 1_000_000, unit: "connections", meaning: "The most connections at a time; more are closed at once." }),

@@ -38,6 +38,7 @@ export function apiSettingsOf(config: Config, version: string, trial: boolean): 
       bodyBytes: api.maxBodyBytes,
       bodyBytesInFlight: Math.max(DEFAULT_LIMITS.bodyBytesInFlight, api.maxBodyBytes),
       artifactsPerRequest: api.maxArtifactsPerRequest,
+      importArtifacts: api.maxImportArtifacts,
       customBytes: api.maxCustomBytes,
       jsonDepth: api.maxJsonDepth,
       connections: api.maxConnections,

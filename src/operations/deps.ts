@@ -16,6 +16,10 @@ export interface OperationLimits {
   readonly artifactsPerRequest: number;
   /** Bytes of one artifact's `custom` as canonical JSON. */
   readonly customBytes: number;
+  /** Lines of one import. */
+  readonly importArtifacts: number;
+  /** Imports that are begun and not complete. */
+  readonly openImports: number;
   /** Bounds of the backlog, all pending changes of all requests. */
   readonly backlog: { readonly changes: number; readonly bytes: number };
 }

@@ -13,9 +13,12 @@ export type BootstrapStateName = "None" | "pre" | "signing" | "finished" | "unkn
  * - `role-not-refreshable` the repository has no such online role beside its bins
  * - `no-bins`             bins were asked for in a repository with custom delegations
  * - `no-such-online-role` no role of that name, or one that people sign
+ * - `import-gap`          lines are missing before those that came
+ * - `import-elsewhere`    another request goes on with the same import
+ * - `no-such-import`      no import has that key, or it is forgotten
  * - `not-signing`         the role named by the message waits for no signatures
  */
-export type OperationErrorCode = "not-signing" | "request-invalid" | "bootstrap-required" | "bootstrap-locked" | "targets-offline" | "role-not-refreshable" | "no-bins" | "no-such-online-role";
+export type OperationErrorCode = "import-gap" | "import-elsewhere" | "no-such-import" | "not-signing" | "request-invalid" | "bootstrap-required" | "bootstrap-locked" | "targets-offline" | "role-not-refreshable" | "no-bins" | "no-such-online-role";
 
 export class OperationError extends AppError<OperationErrorCode> {
   /** Of `bootstrap-required` and `bootstrap-locked`. */
@@ -61,6 +64,10 @@ export class FaultList {
   add(fault: Fault): void {
     this.#count += 1;
     if (this.#faults.length < LISTED_FAULTS) this.#faults.push(fault);
+  }
+
+  get count(): number {
+    return this.#count;
   }
 
   get empty(): boolean {

@@ -46,6 +46,7 @@ async function lookUp(database: Database, taskId: string): Promise<TaskRow | und
 function viewOf(taskId: string, row: TaskRow | undefined): TaskView {
   if (row === undefined) return { taskId, state: "PENDING" };
   if (row.result !== undefined) return { taskId, state: row.result.state, result: endedResult(row.kind, row.result) };
+  if (row.kind === "import_artifacts") return { taskId, state: "RUNNING", result: { message: "Publishing", lastUpdateMs: row.createdMs } };
   if (row.kind !== "add_artifacts" && row.kind !== "remove_artifacts") return { taskId, state: "PENDING" };
   return {
     taskId,

@@ -20,6 +20,7 @@ import { AppError } from "../lib/app-error.ts";
 export type TaskKind =
   | "bootstrap"
   | "add_artifacts"
+  | "import_artifacts"
   | "remove_artifacts"
   | "publish_artifacts"
   | "update_settings"
@@ -61,6 +62,8 @@ export interface TaskRequest {
   readonly invalidPaths?: readonly string[];
   /** publish_artifacts: the task whose changes it publishes, when it is a sub-task. */
   readonly parent?: string;
+  /** import_artifacts: how many lines there were, and how many of them were not taken, for no role lists their path. */
+  readonly imported?: { readonly lines: number; readonly invalid: number };
 }
 
 export interface AcceptRequest {
@@ -78,10 +81,16 @@ export interface AcceptRequest {
   readonly expectBootstrap?: { readonly was: SettingValue | undefined };
   /** What it does to a signing event. */
   readonly event?: EventEffect;
+  /**
+   * The import that this task is (their ids are one): everything staged for it becomes its changes, and counts as
+   * accepted now. `stale-base` when another one writes it, or has other lines. It has no other changes, and is not held.
+   */
+  readonly import?: { readonly writer: string; readonly lines: number };
   readonly idempotency?: { readonly principal: string; readonly key: string; readonly bodySha256: string };
   /**
    * Bounds of the backlog: changes of all tasks that are in no committed batch, held ones and this request's
-   * included; bytes are UTF-8 of path and fragment. Over them `backlog-full`; a request without changes never is.
+   * included, those of imports not; bytes are UTF-8 of path and fragment. Over them `backlog-full`; a request without
+   * changes never is.
    */
   readonly limits: { readonly changes: number; readonly bytes: number };
 }
@@ -112,6 +121,47 @@ export interface TaskRow {
   readonly held: boolean;
   /** Roles that people have to sign first, sorted: what its waiting changes wait for. */
   readonly waitingFor: readonly string[];
+}
+
+// ---------------------------------------------------------------- imports
+
+/** An upload of any number of artifacts that becomes one task. It survives its connection, and a restart. */
+export interface ImportState {
+  /** The task it is, or will be. */
+  readonly task: string;
+  /** So many of its lines are durable; whoever goes on, goes on after them. */
+  readonly lines: number;
+  /** So many of those made no change, for no role lists their path. */
+  readonly invalid: number;
+  /** It is complete, and its task accepted. */
+  readonly accepted: boolean;
+}
+
+export interface NewImport {
+  /** Of the task it will be: 32 hex digits. */
+  readonly task: string;
+  readonly principal: string;
+  /** Who names the same key again goes on with the same import. */
+  readonly key: string;
+  /** Random. From now on nobody else adds to the import. */
+  readonly writer: string;
+  /** It never holds more changes than that. */
+  readonly maxChanges: number;
+  /** So many may be begun and not accepted; one more is `backlog-full`. */
+  readonly maxOpen: number;
+}
+
+/** What is added to an import in one piece. */
+export interface ImportSlice {
+  readonly task: string;
+  readonly writer: string;
+  /** The import has that many lines before, and so many after. */
+  readonly after: number;
+  readonly lines: number;
+  /** As `ImportState.invalid`, of this slice. */
+  readonly invalid: number;
+  /** Adds alone. Of a path that comes twice, in whatever slices, the later one counts. */
+  readonly changes: readonly NewChange[];
 }
 
 export type SettingValue = string | number | boolean | null | readonly SettingValue[] | { readonly [key: string]: SettingValue };
@@ -310,8 +360,10 @@ export interface OpenChange extends NewChange {
   readonly attempts: number;
   /** How many of those held this change and no other. */
   readonly attemptsAlone: number;
-  /** A held change that a publishable one of the same path, accepted later, absorbs. */
+  /** A held change, or one of an import that is not its turn yet, that a publishable one of the same path, accepted later, absorbs. */
   readonly held: boolean;
+  /** It came with an import. */
+  readonly imported?: boolean;
 }
 
 /** What becomes of a change in its batch. */
@@ -453,6 +505,17 @@ export interface Database {
    *         | `event-exists` | `event-closed` | `already-signed`
    */
   accept(request: AcceptRequest): Promise<Accepted>;
+  /** Makes the import, or takes it over from whoever wrote it: then `task` of the answer is its first one's. */
+  openImport(request: NewImport): Promise<ImportState>;
+  findImport(principal: string, key: string): Promise<ImportState | undefined>;
+  /**
+   * Adds to an import, all or nothing. Its changes count for nothing before `accept`.
+   * @throws DatabaseError `stale-base` when it has other lines, another one writes it, or it is accepted or gone;
+   *         `backlog-full` when it would hold more changes than it may
+   */
+  stageImport(slice: ImportSlice): Promise<void>;
+  /** Forgets an import that is not accepted, if `writer` still writes it. */
+  dropImport(task: string, writer: string): Promise<void>;
   getTask(id: string): Promise<TaskRow | undefined>;
   backlog(): Promise<{ readonly changes: number; readonly bytes: number }>;
   setting(name: string): Promise<SettingValue | undefined>;
@@ -481,8 +544,14 @@ export interface Database {
    * Publishable changes that do not wait, in order of acceptance, oldest first, at most so many and so many bytes (at
    * least one). Among them, in their place and marked `held`, the held changes of the same path that
    * were accepted before one of them; they do not count towards the limit.
+   *
+   * Imports wait behind them: of the oldest one about `imported` changes more (none when absent, when a change
+   * accepted before it is left out here, or among an edit of delegations), in their place. Its changes come by the
+   * hash that bins divide, whole prefixes at a time, so that a bin is touched by few batches, and a path that came
+   * twice by one. Those that are not among them and have the path of a publishable one accepted later come marked
+   * `held`, like held ones: what is accepted after an import is never undone by it.
    */
-  openChanges(limit: { readonly changes: number; readonly bytes: number }): Promise<readonly OpenChange[]>;
+  openChanges(limit: { readonly changes: number; readonly bytes: number; readonly imported?: number }): Promise<readonly OpenChange[]>;
   /**
    * Binds the changes to a new batch and allocates its versions: answers the first one;
    * role i gets first + i, snapshot first + n, timestamp first + n + 1.
@@ -526,6 +595,8 @@ export interface Database {
    * open). What an open batch makes of them is told too, and untold when that batch is dropped.
    */
   taskChanges(task: string): Promise<readonly (OpenChange & { readonly outcome?: ChangeOutcome })[]>;
+  /** Of an import, whose changes are too many to list: whether one is in no batch, how many are set aside, and the paths of up to `limit` of those. */
+  importRemainder(task: string, limit: number): Promise<{ readonly open: boolean; readonly setAside: number; readonly paths: readonly string[] }>;
   /** Ends tasks without a batch, and takes those of their changes that are still open out of the queue. Counts at once. */
   endTasks(lease: Lease, results: readonly { readonly task: string; readonly result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>, events?: readonly EventEffect[]): Promise<void>;
 
@@ -637,7 +708,7 @@ export interface Database {
   forgetGarbage(lease: Lease, names: readonly string[]): Promise<void>;
   /**
    * Forgets tasks that ended before, committed heads that expired before (never the visible one, nor later),
-   * idempotency keys older than; notices older than, and the oldest of more than so many.
+   * idempotency keys older than; imports that nobody added to since then, and the keys of those accepted before then; notices older than, and the oldest of more than so many.
    */
   forgetBefore(lease: Lease, limits: ForgetLimits, limit: number): Promise<void>;
 

@@ -55,9 +55,10 @@ function oldestFirst(publishable: readonly OpenChange[], chosen: ReadonlySet<Ope
 }
 
 function withHeld(open: readonly OpenChange[], chosen: ReadonlySet<OpenChange>): readonly OpenChange[] {
+  // By place in the order of acceptance: an import's numbers are older than it is.
   const last = new Map<string, number>();
-  for (const change of chosen) if (change.kind !== "refresh") last.set(change.path, Math.max(change.id, last.get(change.path) ?? 0));
-  return open.filter((change) => (change.held ? change.id < (last.get(change.path) ?? 0) : chosen.has(change)));
+  for (const [at, change] of open.entries()) if (chosen.has(change) && change.kind !== "refresh") last.set(change.path, at);
+  return open.filter((change, at) => (change.held ? at < (last.get(change.path) ?? 0) : chosen.has(change)));
 }
 
 /** Why a change is given up, or undefined while it deserves another try. */

@@ -38,7 +38,7 @@ export interface PlanInput {
 export function planBatch(input: PlanInput): Plan {
   const changes: PlannedChange[] = [];
   const edits = new Map<string, Map<string, string | undefined>>();
-  const last = new Map<string, { outcome: ChangeOutcome }>();
+  const last = new Map<string, Omit<PlannedChange, "outcome"> & { outcome: ChangeOutcome }>();
   let publishes = input.force;
   const touch = (role: string): Map<string, string | undefined> => {
     publishes = true;
@@ -64,7 +64,8 @@ export function planBatch(input: PlanInput): Plan {
     }
     const older = last.get(change.path);
     const held = change.held;
-    const known = edits.get(owner)?.has(change.path) === true || input.listed.get(owner)?.has(change.path) === true;
+    // A remove of what an import added, if only a moment ago, removes it.
+    const known = (older?.imported === true && older.kind === "add") || edits.get(owner)?.has(change.path) === true || input.listed.get(owner)?.has(change.path) === true;
     if (change.kind === "remove" && !known && !held) {
       changes.push({ ...change, role: owner, outcome: "not-found" });
       continue;

@@ -22,7 +22,7 @@ import type { LeaseHold } from "./lease-hold.ts";
 import { cutOf, type Plan, type PlannedChange } from "./plan.ts";
 import { fileOf, pressRoles, putOne, Unpressable, type PressedFile, type Source } from "./press.ts";
 import { ensureRoots, project } from "./project.ts";
-import { taskResult } from "./results.ts";
+import { importResult, NAMED, taskResult } from "./results.ts";
 import type { Sealer } from "./seal.ts";
 
 /** Nothing is committed that expires within this time, milliseconds. */
@@ -149,6 +149,11 @@ export async function endingTasks(
   for (const [task, own] of byTask) {
     const row = await deps.database.getTask(task);
     if (row === undefined) continue;
+    if (row.kind === "import_artifacts") {
+      const remainder = await deps.database.importRemainder(task, NAMED);
+      if (!remainder.open) ending.push({ task, result: importResult(row, remainder, nowMs) });
+      continue;
+    }
     const ended = await wholeTask(deps, task, own, row.request.paths?.length ?? row.request.roles?.length ?? own.length);
     if (ended !== undefined) ending.push({ task, result: taskResult(row, ended, publishedRoles, nowMs) });
   }

@@ -26,6 +26,7 @@ import { changeDelegations, failedEdit, refusedEdit, untilDelegation } from "./d
 import { dueNow, type Due } from "./due.ts";
 import { FileCheck } from "./file-check.ts";
 import { readHead, type Head } from "./head.ts";
+import { ImportPace } from "./import-pace.ts";
 import { LeaseHold } from "./lease-hold.ts";
 import { planBatch, type Plan } from "./plan.ts";
 import { Unpressable } from "./press.ts";
@@ -56,12 +57,14 @@ export class Publisher {
   /** The first batch after a start is of the others: what killed the last process holds up nobody. */
   #suspectsTurn = true;
   readonly #fileCheck = new FileCheck();
+  readonly #pace: ImportPace;
   readonly #unpressable = new Map<number, string>();
 
   constructor(deps: PublisherDeps) {
     this.#deps = deps;
     this.#holder = deps.random.hex(16);
     this.#ceremony = new Ceremony(deps);
+    this.#pace = new ImportPace(deps.policy.maxBatchChanges);
     this.#sealer = new Sealer(deps.signers);
   }
 
@@ -120,7 +123,7 @@ export class Publisher {
     const ceremony = await this.#ceremonies(hold, this.#head);
     if (ceremony === "other-head") return true;
     const due = clock.monotonic() >= this.#nextTick ? await this.#tick(hold, this.#head) : NOTHING_DUE;
-    const open = await database.openChanges({ changes: this.#deps.policy.maxBatchChanges, bytes: this.#deps.policy.maxBatchBytes });
+    const open = await this.#openChanges();
     if (open.length === 0 && due.roles.length === 0 && !due.force) return ceremony === "slice";
     await this.#spaceOut();
     this.#suspectsTurn = !this.#suspectsTurn;
@@ -133,6 +136,17 @@ export class Publisher {
       ? await this.#publishOne(hold, this.#head, edit === undefined ? chosen : [], due, nowMs)
       : await this.#delegate(hold, this.#head, edit);
     return outcome || open.length > 0 || ceremony === "slice";
+  }
+
+  /** What may go into the next batch; of an import as much as is good for everybody else. */
+  async #openChanges(): Promise<readonly OpenChange[]> {
+    const { database, clock, policy } = this.#deps;
+    const limit = { changes: policy.maxBatchChanges, bytes: policy.maxBatchBytes };
+    if (this.#pace.othersFirst) {
+      const others = await database.openChanges(limit);
+      if (others.length > 0) return others;
+    }
+    return database.openChanges({ ...limit, imported: this.#pace.take(clock.monotonic()) });
   }
 
   /** Roots that are signed, and online keys that change. A change of keys goes on in slices, between which artifacts are published. */
@@ -179,6 +193,7 @@ export class Publisher {
 
   async #publishOne(hold: LeaseHold, head: Head, open: readonly OpenChange[], due: Due, nowMs: number): Promise<boolean> {
     const { database, clock } = this.#deps;
+    const started = clock.monotonic();
     const plan = await this.#plan(head, open, due);
     if (!plan.publishes) {
       const ended = await endingTasks(this.#deps, plan.changes, [], nowMs);
@@ -198,6 +213,8 @@ export class Publisher {
       return true;
     }
     this.#lastPublish = clock.monotonic();
+    const imported = open.filter((change) => change.imported === true && !change.held).length;
+    this.#pace.published({ imported, others: open.filter((change) => change.imported !== true).length, tookMs: this.#lastPublish - started, nowMs: this.#lastPublish });
     for (const change of open) this.#unpressable.delete(change.id);
     return true;
   }

@@ -37,8 +37,17 @@ function success(message: string, details: Record<string, unknown>, nowMs: numbe
   return { state: "SUCCESS", message, details, lastUpdateMs: nowMs };
 }
 
-/** How many set-aside paths an error names; all are in the details. */
-const NAMED = 5;
+/** The result of an import, whose paths are too many to tell. `setAside`: how many could not be published, `paths`: the first of them. */
+export function importResult(task: TaskRow, { setAside, paths }: { readonly setAside: number; readonly paths: readonly string[] }, nowMs: number): TaskResult {
+  const { lines, invalid } = task.request.imported ?? { lines: 0, invalid: 0 };
+  const details = { lines, imported_artifacts: lines - invalid - setAside, invalid_paths: invalid };
+  if (setAside === 0) return success("Artifact(s) imported", details, nowMs);
+  const reason = `${String(setAside)} of ${String(lines - invalid)} artifact(s) could not be published and were set aside: ${paths.join(", ")}${setAside > paths.length ? ", and more" : ""}`;
+  return { state: "FAILURE", message: `Importing artifact(s) Failed: ${reason}`, error: reason, details: { ...details, set_aside: setAside }, lastUpdateMs: nowMs };
+}
+
+/** How many set-aside paths an error names; of all but imports all are in the details. */
+export const NAMED = 5;
 
 function failed(task: TaskRow, changes: readonly EndedChange[], aside: readonly EndedChange[], nowMs: number): TaskResult {
   const named = aside.slice(0, NAMED).map(({ path, reason }) => `${path}: ${reason ?? ""}`).join("; ");

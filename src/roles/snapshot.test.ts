@@ -33,6 +33,23 @@ describe("SnapshotBook", () => {
     }));
   });
 
+  test("presses the same bytes when it is larger than one block, at every edge of one", () => {
+    const all = new Map<string, SnapshotEntry>(Array.from({ length: 400 }, (_, i) => [`bins-${i.toString(16).padStart(3, "0")}`, 1] as const).map(([role, version]) => [role, entry(role, version)]));
+    const book = new SnapshotBook(all.values(), "delegated");
+    assert.deepEqual(book.press({ version: 2, expires: EXPIRES }, []), naive(all, 2));
+    for (const [version, places] of [[3, [0, 127, 128]], [4, [255, 256, 399]], [50, [128, 129]], [51, []]] as const) {
+      const changed = places.map((at) => entry(`bins-${at.toString(16).padStart(3, "0")}`, version));
+      for (const one of changed) all.set(one.role, one);
+      assert.deepEqual(book.press({ version: version + 1, expires: EXPIRES }, changed), naive(all, version + 1));
+      book.adopt(changed);
+    }
+    const more = [entry("bins-0005", 60), entry("zed", 61), entry("bins-000", 62)];
+    for (const one of more) all.set(one.role, one);
+    assert.deepEqual(book.press({ version: 70, expires: EXPIRES }, more), naive(all, 70));
+    book.adopt(more);
+    assert.deepEqual(book.press({ version: 71, expires: EXPIRES }, []), naive(all, 71));
+  });
+
   test("pressing leaves the book as it was", () => {
     const book = new SnapshotBook([entry("targets", 1)], "delegated");
     const before = book.press({ version: 2, expires: EXPIRES }, []);

@@ -131,6 +131,43 @@ export interface DeletePayload {
   readonly publish_artifacts?: boolean;
 }
 
+export interface ImportChecked {
+  readonly data: {
+    /** Lines that are stored; more are sent with `after` this number */
+    readonly lines: number;
+    /** Of those, lines whose path no role lists */
+    readonly invalid_paths: number;
+  };
+  readonly message: string;
+}
+
+export interface ImportState {
+  readonly data: {
+    /** Lines that are stored; more are sent with `after` this number */
+    readonly lines: number;
+    /** Of those, lines whose path no role lists */
+    readonly invalid_paths: number;
+    readonly task_id?: string;
+  };
+  readonly message: string;
+}
+
+export interface ImportSubmitted {
+  readonly data: {
+    /** Lines that are stored; more are sent with `after` this number */
+    readonly lines: number;
+    /** Of those, lines whose path no role lists */
+    readonly invalid_paths: number;
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
 export interface MetadataDelegationDeletePayload {
   readonly delegations: {
     readonly roles: readonly MetadataDelegationDeleteRole[];
@@ -494,6 +531,28 @@ export interface Operations {
     readonly query: undefined;
     readonly body: undefined;
     readonly answer: ArtifactsPublished;
+  };
+  /** Import any number of artifacts, one per line. */
+  readonly "POST /api/v1/artifacts/import": {
+    readonly path: undefined;
+    readonly query: {
+      /** Line 1 of this body is line `after` + 1 of the import; lines that are stored already are skipped */
+      readonly after?: number;
+      /** Check every line and keep nothing */
+      readonly dry_run?: boolean;
+    };
+    readonly body: Streamed;
+    readonly answer: ImportChecked | ImportSubmitted;
+  };
+  /** How far an import is. */
+  readonly "GET /api/v1/artifacts/import": {
+    readonly path: undefined;
+    readonly query: {
+      /** The Idempotency-Key it was sent with */
+      readonly key: string;
+    };
+    readonly body: undefined;
+    readonly answer: ImportState;
   };
   /** Get task state. */
   readonly "GET /api/v1/task/": {

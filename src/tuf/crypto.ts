@@ -3,8 +3,8 @@
 // `verifySignature` answers and never throws: a key or signature of whatever shape that
 // cannot be verified is one that does not count.
 
-import { createHash, createPublicKey, verify, constants } from "node:crypto";
-import type { KeyObject } from "node:crypto";
+import { createHash, createPublicKey, hash, verify, constants } from "node:crypto";
+import type { KeyObject, VerifyKeyObjectInput } from "node:crypto";
 import { blake2b } from "@noble/hashes/blake2.js";
 import type { Key, Signature } from "./documents.ts";
 import { TufError } from "./errors.ts";
@@ -89,7 +89,8 @@ export function sha256Hex(bytes: Uint8Array | string): string {
 
 /** The first four bytes of sha256(text) as an unsigned number: what bins go by (TAP 15). */
 export function sha256Prefix32(text: string): number {
-  return createHash("sha256").update(text).digest().readUInt32BE(0);
+  // One call without an object of its own: 0.9 microseconds against 1.9.
+  return hash("sha256", text, "buffer").readUInt32BE(0);
 }
 
 /** How one `keytype` and `scheme` is verified. */
@@ -216,21 +217,45 @@ export function publicKeyFingerprint(key: Key): string | undefined {
  */
 export function verifySignature(key: Key, signature: Signature, canonical: Uint8Array): boolean {
   try {
-    const hex: unknown = signature.sig;
-    if (typeof hex !== "string" || hex.length === 0 || hex.length % 2 !== 0 || !/^[0-9a-fA-F]+$/.test(hex)) return false;
-    const foreign = foreignSchemeOf(key);
+    const foreign = isHex(signature.sig) ? foreignSchemeOf(key) : undefined;
     if (foreign !== undefined) return foreign.verify(key, signature, canonical);
-    const scheme = schemeOf(key);
-    if (scheme === undefined) return false;
-    const object = keyObject(key);
-    const options = scheme.padding === "pss"
-      ? { key: object, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_AUTO }
-      : { key: object };
-    return verify(scheme.hash, canonical, options, Buffer.from(hex, "hex"));
+    const how = verificationOf(key, signature);
+    return how !== undefined && verify(how.hash, canonical, how.options, how.signature);
   } catch {
     return false;
   }
 }
+
+/**
+ * The same answer from another thread of the engine's. An ed25519 signature over a kilobyte is
+ * verified in 150 microseconds, and handed over in 20; `canonical` must stay as it is meanwhile.
+ */
+export function verifySignatureApart(key: Key, signature: Signature, canonical: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => {
+    try {
+      const foreign = isHex(signature.sig) ? foreignSchemeOf(key) : undefined;
+      const how = foreign === undefined ? verificationOf(key, signature) : undefined;
+      if (foreign !== undefined) resolve(foreign.verify(key, signature, canonical));
+      else if (how === undefined) resolve(false);
+      else verify(how.hash, canonical, how.options, how.signature, (error, valid) => { resolve(error === null && valid); });
+    } catch {
+      resolve(false);
+    }
+  });
+}
+
+function verificationOf(key: Key, signature: Signature): { readonly hash: string | null; readonly options: VerifyKeyObjectInput; readonly signature: Buffer } | undefined {
+  if (!isHex(signature.sig)) return undefined;
+  const scheme = schemeOf(key);
+  if (scheme === undefined) return undefined;
+  const object = keyObject(key);
+  const options = scheme.padding === "pss"
+    ? { key: object, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_AUTO }
+    : { key: object };
+  return { hash: scheme.hash, options, signature: Buffer.from(signature.sig, "hex") };
+}
+
+const isHex = (text: unknown): boolean => typeof text === "string" && text.length > 0 && text.length % 2 === 0 && /^[0-9a-fA-F]+$/.test(text);
 
 export type PublicKeyMaterial =
   | { readonly kind: "ed25519"; readonly hex: string }

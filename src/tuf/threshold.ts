@@ -3,7 +3,7 @@
 // One public key counts once, under however many keyids it is listed and however often it
 // signed. Signatures of others neither help nor harm.
 
-import { verifySignature } from "./crypto.ts";
+import { verifySignature, verifySignatureApart } from "./crypto.ts";
 import type { Key, RoleKeys, Signature } from "./documents.ts";
 import { TufError } from "./errors.ts";
 import { publicKeyIdentity } from "./keys.ts";
@@ -24,20 +24,43 @@ export interface Verdict {
   readonly met: boolean;
 }
 
+interface Delegator {
+  readonly keys: { readonly [keyid: string]: Key };
+  readonly role: RoleKeys;
+}
+
 /** Counts the distinct keys of `delegator.role` that signed. Never throws on what it reads. */
-export function verifyThreshold(
-  delegator: { readonly keys: { readonly [keyid: string]: Key }; readonly role: RoleKeys },
-  parsed: SignedBytes,
-): Verdict {
+export function verifyThreshold(delegator: Delegator, parsed: SignedBytes): Verdict {
+  const signed = candidates(delegator, parsed.signatures).filter(({ key, signature }) => verifySignature(key, signature, parsed.canonical));
+  return count(delegator, signed.map(({ keyid }) => keyid));
+}
+
+/** The same verdict, its signatures verified in other threads. */
+export async function verifyThresholdApart(delegator: Delegator, parsed: SignedBytes): Promise<Verdict> {
+  const all = candidates(delegator, parsed.signatures);
+  const verdicts = await Promise.all(all.map(({ key, signature }) => verifySignatureApart(key, signature, parsed.canonical)));
+  return count(delegator, all.filter((_, at) => verdicts[at]).map(({ keyid }) => keyid));
+}
+
+/** The role's keyids that have a key and a signature; the first one of each keyid. */
+function candidates(delegator: Delegator, listed: readonly Signature[]): readonly { readonly keyid: string; readonly key: Key; readonly signature: Signature }[] {
   const signatures = new Map<string, Signature>();
-  for (const signature of parsed.signatures) if (!signatures.has(signature.keyid)) signatures.set(signature.keyid, signature);
+  for (const signature of listed) if (!signatures.has(signature.keyid)) signatures.set(signature.keyid, signature);
+  return [...new Set(delegator.role.keyids)].flatMap((keyid) => {
+    const key = own(delegator.keys, keyid);
+    const signature = signatures.get(keyid);
+    return key === undefined || signature === undefined ? [] : [{ keyid, key, signature }];
+  });
+}
+
+/** `signed`: the keyids whose signature is valid. */
+function count(delegator: Delegator, signed: readonly string[]): Verdict {
   const counted = new Set<string>();
   const valid: string[] = [];
   const rest: string[] = [];
   for (const keyid of new Set(delegator.role.keyids)) {
     const key = own(delegator.keys, keyid);
-    const signature = signatures.get(keyid);
-    if (key === undefined || signature === undefined || !verifySignature(key, signature, parsed.canonical)) {
+    if (key === undefined || !signed.includes(keyid)) {
       rest.push(keyid);
       continue;
     }

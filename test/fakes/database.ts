@@ -8,9 +8,10 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 
 import { DatabaseError, SUMMARY_CHARACTERS } from "../../src/ports/database.ts";
+import { binIndexOf } from "../../src/tuf/bins.ts";
 import type {
   Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, EventSignature,
-  ForgetLimits, Garbage, Lease, Move, NewBatch, NewNotice, NewSigningEvent, Notice, NoticeKind, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue,
+  ForgetLimits, Garbage, ImportSlice, ImportState, Lease, Move, NewBatch, NewChange, NewImport, NewNotice, NewSigningEvent, Notice, NoticeKind, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue,
   SigningEvent, SigningState, Target, TaskFilter, TaskKind, TaskPlace, TaskRequest, TaskResult, TaskRow, TaskSummary, Topic,
 } from "../../src/ports/database.ts";
 
@@ -53,6 +54,8 @@ interface Task {
   readonly createdMs: number;
   readonly request: TaskRequest;
   held: boolean;
+  /** Its changes are taken by place, and not counted in the backlog. */
+  readonly imported: boolean;
   changes: readonly Change[];
   result: TaskResult | undefined;
   /** The batch that carries the result; undefined: it counts at once. */
@@ -79,6 +82,17 @@ interface Delivery {
   readonly holder: string;
   readonly untilMs: number;
   readonly sent: string;
+}
+
+interface Import {
+  readonly given: NewImport;
+  readonly firstChange: number;
+  writer: string;
+  lines: number;
+  invalid: number;
+  changes: NewChange[];
+  accepted: boolean;
+  touchedMs: number;
 }
 
 interface Event {
@@ -119,6 +133,7 @@ class State {
   forgottenNotice = 0;
   readonly deliveries = new Map<string, Delivery>();
   nextTask = 1;
+  imports: Import[] = [];
   nextChange = 1;
   ttlMs = 0;
   publisher: PublisherState = {
@@ -245,14 +260,16 @@ class Memory implements MemoryDatabase {
         throw new DatabaseError("backlog-full", `${String(backlog.changes)} changes are pending`);
       }
 
+      const imported = request.import && writtenBy(state, task.id, request.import.writer, request.import.lines);
       if (request.event) applyEffect(state, request.event, task.id);
       if (request.releaseHeld) for (const earlierTask of state.tasks.values()) earlierTask.held = false;
       const row: Task = {
         id: task.id, order: state.nextTask++, kind: task.kind, createdMs: task.createdMs, request: structuredClone(task.request),
-        held: request.held, changes: [], result: structuredClone(request.result), resultBatch: undefined,
+        held: request.held, imported: imported !== undefined, changes: [], result: structuredClone(request.result), resultBatch: undefined,
       };
-      row.changes = request.changes.map(({ kind, role, path, fragment }, i) => ({
-        id: state.nextChange++, task: row, kind, role, path, fragment, bytes: bytes[i] ?? 0,
+      if (imported) imported.accepted = true;
+      row.changes = (imported?.changes ?? request.changes).map(({ kind, role, path, fragment }, i) => ({
+        id: imported ? imported.firstChange + i : state.nextChange++, task: row, kind, role, path, fragment, bytes: bytes[i] ?? 0,
         attempts: 0, attemptsAlone: 0, batch: undefined, outcome: undefined, cutRole: role, waits: undefined, event: undefined,
       }));
       state.tasks.set(row.id, row);
@@ -266,6 +283,46 @@ class Memory implements MemoryDatabase {
         state.hint("visible");
       }
       return { outcome: "accepted" };
+    });
+  }
+
+  openImport(request: NewImport): Promise<ImportState> {
+    return this.#run((state) => {
+      const known = state.imports.find(({ given }) => given.principal === request.principal && given.key === request.key);
+      if (known && !known.accepted) Object.assign(known, { writer: request.writer, touchedMs: state.now() });
+      if (known) return importState(known);
+      if (state.imports.filter(({ accepted }) => !accepted).length >= request.maxOpen) throw new DatabaseError("backlog-full", "too many imports are begun");
+      const fresh: Import = {
+        given: { ...request }, firstChange: state.nextChange, writer: request.writer, lines: 0, invalid: 0, changes: [], accepted: false, touchedMs: state.now(),
+      };
+      state.nextChange += request.maxChanges;
+      state.imports.push(fresh);
+      return importState(fresh);
+    });
+  }
+
+  findImport(principal: string, key: string): Promise<ImportState | undefined> {
+    return this.#run((state) => {
+      const found = state.imports.find(({ given }) => given.principal === principal && given.key === key);
+      return found && importState(found);
+    });
+  }
+
+  stageImport(slice: ImportSlice): Promise<void> {
+    return this.#run((state) => {
+      const row = writtenBy(state, slice.task, slice.writer, slice.after);
+      assert(slice.changes.every(({ kind }) => kind === "add"), "an import adds, and does nothing else");
+      if (row.changes.length + slice.changes.length > row.given.maxChanges) throw new DatabaseError("backlog-full", "the import is full");
+      row.changes.push(...structuredClone(slice.changes));
+      row.lines = slice.lines;
+      row.invalid += slice.invalid;
+      row.touchedMs = state.now();
+    });
+  }
+
+  dropImport(task: string, writer: string): Promise<void> {
+    return this.#run((state) => {
+      state.imports = state.imports.filter((row) => row.accepted || row.given.task !== task || row.writer !== writer);
     });
   }
 
@@ -369,23 +426,35 @@ class Memory implements MemoryDatabase {
 
   // ---- a batch, in order
 
-  openChanges(limit: { changes: number; bytes: number }): Promise<readonly OpenChange[]> {
+  openChanges(limit: { changes: number; bytes: number; imported?: number }): Promise<readonly OpenChange[]> {
     return this.#run((state) => {
       // Tasks, and the changes of each, stand in order of acceptance.
       const open = [...state.tasks.values()].flatMap((task) => task.changes).filter((change) => isOpen(change) && change.waits === undefined);
       const taken = new Set<Change>();
       const lastOf = new Map<string, Change>();
       let bytes = 0;
-      for (const change of open.filter(({ task }) => !task.held)) {
+      let left: Change | undefined;
+      for (const change of open.filter(({ task }) => !task.held && !task.imported)) {
         bytes += change.bytes;
-        if (taken.size > 0 && (taken.size >= limit.changes || bytes > limit.bytes)) break;
+        if (taken.size > 0 && (taken.size >= limit.changes || bytes > limit.bytes)) {
+          left = change;
+          break;
+        }
         taken.add(change);
-        if (isOnPath(change)) lastOf.set(change.path, change);
       }
+      const oldest = open.find(({ task }) => task.imported)?.task;
+      const isLate = left !== undefined && oldest !== undefined && open.indexOf(left) < open.findIndex(({ task }) => task === oldest);
+      if (!isLate && ![...taken].some(({ kind }) => kind === "delegate")) {
+        const waiting = open.filter(({ task }) => task === oldest).sort((a, b) => placeOf(a) - placeOf(b));
+        const end = waiting[Math.min(limit.imported ?? 0, waiting.length) - 1];
+        if (end) for (const change of waiting) if (placeOf(change) <= placeOf(end)) taken.add(change);
+      }
+      const at = new Map(open.map((change, i) => [change, i]));
+      for (const change of open) if (taken.has(change) && isOnPath(change)) lastOf.set(change.path, change);
+      const waits = ({ task }: Change): boolean => task.held || task.imported;
       return open
-        .filter((change) => taken.has(change)
-          || (change.task.held && isOnPath(change) && (lastOf.get(change.path)?.id ?? 0) > change.id))
-        .map(openChange);
+        .filter((change) => taken.has(change) || (waits(change) && isOnPath(change) && (at.get(lastOf.get(change.path) ?? change) ?? 0) > (at.get(change) ?? 0)))
+        .map((change) => (taken.has(change) ? openChange(change) : { ...openChange(change), held: true }));
     });
   }
 
@@ -593,6 +662,15 @@ class Memory implements MemoryDatabase {
       .map((change) => ({ ...openChange(change), ...(change.outcome ? { outcome: change.outcome } : {}) })));
   }
 
+  importRemainder(id: string, limit: number): Promise<{ open: boolean; setAside: number; paths: readonly string[] }> {
+    return this.#run((state) => {
+      const changes = state.tasks.get(id)?.changes ?? [];
+      const open = changes.some(isOpen);
+      const aside = open ? [] : changes.filter(({ outcome }) => outcome === "set-aside").map(({ path }) => path);
+      return { open, setAside: aside.length, paths: aside.slice(0, limit) };
+    });
+  }
+
   endTasks(
     lease: Lease, results: readonly { task: string; result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>, events: readonly EventEffect[] = [],
   ): Promise<void> {
@@ -779,7 +857,7 @@ class Memory implements MemoryDatabase {
       if (halted) state.tell("resumed", { code: halted.code });
       if (adoption.press) {
         const { task, roles } = adoption.press;
-        const row: Task = { id: task.id, order: state.nextTask++, kind: task.kind, createdMs: task.createdMs, request: structuredClone(task.request), held: false, changes: [], result: undefined, resultBatch: undefined };
+        const row: Task = { id: task.id, order: state.nextTask++, kind: task.kind, createdMs: task.createdMs, request: structuredClone(task.request), held: false, imported: false, changes: [], result: undefined, resultBatch: undefined };
         row.changes = roles.map((role) => ({
           id: state.nextChange++, task: row, kind: "refresh", role, path: "", fragment: "", bytes: 0, attempts: 0, attemptsAlone: 0, batch: undefined, outcome: undefined, cutRole: role, waits: undefined, event: undefined,
         }));
@@ -933,6 +1011,7 @@ class Memory implements MemoryDatabase {
         state.notices.shift();
         state.forgottenNotice = Number(oldest.id);
       }
+      state.imports = state.imports.filter((row) => row.touchedMs >= limits.idempotencyMs || (row.accepted && state.tasks.get(row.given.task)?.changes.some(isPending)));
     });
   }
 
@@ -1109,13 +1188,23 @@ function counts(state: State, task: Task): boolean {
 }
 
 function backlogOf(state: State): { changes: number; bytes: number } {
-  const pending = [...state.tasks.values()].flatMap((task) => task.changes).filter(isPending);
+  const pending = [...state.tasks.values()].filter((task) => !task.imported).flatMap((task) => task.changes).filter(isPending);
   return { changes: pending.length, bytes: pending.reduce((sum, change) => sum + change.bytes, 0) };
 }
 
 function openChange(change: Change): OpenChange {
   const { id, kind, role, path, fragment, attempts, attemptsAlone, task } = change;
-  return { id, task: task.id, kind, role, path, fragment, attempts, attemptsAlone, held: task.held };
+  return { id, task: task.id, kind, role, path, fragment, attempts, attemptsAlone, held: task.held, ...(task.imported ? { imported: true } : {}) };
+}
+
+const placeOf = ({ path }: { readonly path: string }): number => binIndexOf(32, path);
+
+const importState = ({ given, lines, invalid, accepted }: Import): ImportState => ({ task: given.task, lines, invalid, accepted });
+
+function writtenBy(state: State, task: string, writer: string, lines: number): Import {
+  const row = state.imports.find(({ given }) => given.task === task);
+  if (row?.writer !== writer || row.accepted || row.lines !== lines) throw new DatabaseError("stale-base", "somebody else goes on with this import, or it is gone");
+  return row;
 }
 
 function moveArtifact(state: State, { path, from, to }: Move): void {

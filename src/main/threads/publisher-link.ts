@@ -30,10 +30,17 @@ export interface PublisherThread {
   stop(timeoutMs: number): Promise<void>;
 }
 
+/**
+ * What it holds is bounded by a batch's changes and bytes. Without a bound on what is young the engine lets
+ * 128 MB of garbage gather: after a bootstrap of 16,384 bins this thread's heap had 172 MB, 66 in use.
+ */
+const HEAP = { maxYoungGenerationSizeMb: 24, maxOldGenerationSizeMb: 640 };
+
 /** Resolves once the publisher's storage is proved. `died` hears of an end that nobody asked for. */
 export async function startPublisher(order: PublisherOrder, metrics: Metrics, died: (error: Error) => void): Promise<PublisherThread> {
   const worker = new Worker(new URL(`./publisher-thread${extname(import.meta.filename)}`, import.meta.url), {
     workerData: order,
+    resourceLimits: HEAP,
     transferList: [...order.database.transferList],
   });
   let stopping = false;

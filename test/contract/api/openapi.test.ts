@@ -46,8 +46,9 @@ describe("the examples of the OpenAPI document are answered as they say", async 
         const response = await fresh.inject({
           method: route.method,
           url: route.path,
-          headers: HEADERS,
+          headers: example.lines === undefined ? HEADERS : { ...HEADERS, "content-type": "application/x-ndjson" },
           ...(example.query === undefined ? {} : { query: { ...example.query } }),
+          ...(example.lines === undefined ? {} : { payload: example.lines.map((line) => `${JSON.stringify(line)}\n`).join("") }),
           ...(example.body === undefined ? {} : { payload: example.body as object }),
         });
         assert.equal(response.statusCode, example.status, response.body);

@@ -10,6 +10,7 @@ import { batchCases } from "./cases-batch.ts";
 import { delegationCases } from "./cases-delegation.ts";
 import { eventCases } from "./cases-event.ts";
 import { foldCases } from "./cases-fold.ts";
+import { importCases } from "./cases-import.ts";
 import { leaseCases } from "./cases-lease.ts";
 import { listCases } from "./cases-list.ts";
 import { noticeCases } from "./cases-notice.ts";
@@ -23,7 +24,7 @@ export { START } from "./subject.ts";
 export type { Case, Subject } from "./subject.ts";
 
 export const cases: readonly Case[] = [
-  ...requestCases, ...queueCases, ...leaseCases, ...batchCases, ...foldCases, ...retentionCases, ...adoptCases, ...eventCases, ...delegationCases, ...waitingCases, ...listCases, ...noticeCases,
+  ...requestCases, ...queueCases, ...leaseCases, ...batchCases, ...foldCases, ...retentionCases, ...adoptCases, ...eventCases, ...delegationCases, ...waitingCases, ...listCases, ...noticeCases, ...importCases,
 ];
 
 export function databaseContract(name: string, open: () => Promise<Subject>): void {

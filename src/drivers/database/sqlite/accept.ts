@@ -9,6 +9,7 @@ import { DatabaseError } from "../../../ports/database.ts";
 import type { Accepted } from "../../../ports/database.ts";
 import type { Connection } from "./connection.ts";
 import { applyEffect } from "./event.ts";
+import { claimImport } from "./import.ts";
 import { tellEnd } from "./notice.ts";
 import { putResult } from "./result.ts";
 import { FLAT_WIDTH, SLICE } from "./messages.ts";
@@ -39,12 +40,13 @@ export function acceptOne(db: Connection, request: AcceptMessage, nowMs: number)
   }
 
   if (request.releaseHeld) db.run("UPDATE task SET held = 0 WHERE held = 1 AND open > 0");
-  const range = "staging" in request.changes
+  const imported = request.import && claimImport(db, task.id, request.import);
+  const range = imported ?? ("staging" in request.changes
     ? claimStaged(db, request.changes.staging, request.count)
-    : insertChanges(db, reserve(db, request.count), request.changes.flat, request.held);
+    : insertChanges(db, reserve(db, request.count), request.changes.flat, request.held));
   db.run(
     "INSERT INTO task (id, kind, created_ms, request, held, first_change, last_change, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    task.id, task.kind, task.createdMs, task.request, request.held ? 1 : 0, range?.first ?? null, range?.last ?? null, request.count,
+    task.id, task.kind, task.createdMs, task.request, imported ? 3 : request.held ? 1 : 0, range?.first ?? null, range?.last ?? null, imported?.count ?? request.count,
   );
   if (request.count > 0) db.run("UPDATE backlog SET changes = changes + ?, bytes = bytes + ?", request.count, request.bytes);
   if (request.result) {

@@ -46,8 +46,8 @@ export function adopt(db: Connection, lease: Lease, adoption: AdoptMessage, nowM
        VALUES (?, ?, 'committed', ?, ?, 0, ?, '[]', ?, '[]', ?, ?, 0, '') RETURNING no`,
       adoption.id, adoption.base, seq, adoption.changes.length, snapshot.version, snapshot.version, adoption.garbageNotBeforeMs, nowMs,
     )?.["no"]);
-    const bytes = bind(db, no, adoption.changes, "any");
-    db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", adoption.changes.length, bytes);
+    const { bytes, imported } = bind(db, no, adoption.changes, "any");
+    db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", adoption.changes.length - imported, bytes);
     putResults(db, no, adoption.results);
 
     const targets = { readBack: 0, dropped: 0 };
@@ -78,9 +78,9 @@ export function adopt(db: Connection, lease: Lease, adoption: AdoptMessage, nowM
 /** A batch that was committed and that no client saw: its changes are open again, its tasks have no result, its names may go. */
 function reopen(db: Connection, batch: Row, garbageNotBeforeMs: number, nowMs: number): void {
   const no = batch["no"] ?? null;
-  const changes = db.all("UPDATE change SET batch = NULL, outcome = NULL, cut_role = NULL, waits = NULL, event = NULL WHERE batch = ? RETURNING no, bytes", no);
+  const changes = db.all("UPDATE change SET batch = NULL, outcome = NULL, cut_role = NULL, waits = NULL, event = NULL WHERE batch = ? RETURNING no, bytes, run", no);
   wake(db, changes);
-  db.run("UPDATE backlog SET changes = changes + ?, bytes = bytes + ?", changes.length, changes.reduce((sum, { bytes }) => sum + Number(bytes), 0));
+  db.run("UPDATE backlog SET changes = changes + ?, bytes = bytes + ?", changes.filter(({ run }) => run === null).length, changes.reduce((sum, { bytes }) => sum + Number(bytes), 0));
   takeOutOfEnded(db, changes);
   db.run("DELETE FROM result WHERE batch = ? AND EXISTS (SELECT 1 FROM task WHERE task.no = result.task AND task.open > 0)", no);
   // Of tasks without changes (a bootstrap): it happened.

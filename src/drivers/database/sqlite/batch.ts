@@ -35,8 +35,8 @@ export function* cut(db: Connection, lease: Lease, batch: NewBatch, now: Now): G
             batch.id, batch.base, batch.changes.length, JSON.stringify(batch.roles),
           )?.["no"]);
         }
-        const bytes = bind(db, row, slice, batch.events);
-        db.run("UPDATE batch SET bytes = bytes + ? WHERE no = ?", bytes, row);
+        const { bytes, imported } = bind(db, row, slice, batch.events);
+        db.run("UPDATE batch SET bytes = bytes + ?, imported = imported + ? WHERE no = ?", bytes, imported, row);
         const first = last ? allocateVersions(db, batch.roles.length + 2, 0) : 0;
         if (last) db.run("UPDATE batch SET state = 'open', first_version = ? WHERE no = ?", first, row);
         return { row, first };
@@ -64,11 +64,14 @@ export function* undoCut(db: Connection, no: number): Generator<void, undefined>
   return undefined;
 }
 
-/** Inside a transaction. Answers the bytes bound. `events`: whose changes may be among them; all when undefined. */
-export function bind(db: Connection, batch: number, changes: readonly CutChange[], events: readonly string[] | "any" = []): number {
+/** Inside a transaction. Answers the bytes bound, and how many changes of imports. `events`: whose changes may be among them; all when undefined. */
+export function bind(
+  db: Connection, batch: number, changes: readonly CutChange[], events: readonly string[] | "any" = [],
+): { readonly bytes: number; readonly imported: number } {
   const tasks = new TaskFinder(db);
   const carriers = events === "any" ? "any" : new Set(events.map((id) => db.get("SELECT no FROM signing_event WHERE id = ?", id)?.["no"]));
   let bytes = 0;
+  let imported = 0;
   for (const change of changes) {
     const task = tasks.of(change.id);
     const bound = task?.id !== change.task || task.held === 2 ? undefined : db.get(
@@ -77,8 +80,9 @@ export function bind(db: Connection, batch: number, changes: readonly CutChange[
     );
     if (!bound || (bound["event"] !== null && carriers !== "any" && !carriers.has(bound["event"] ?? null))) throw new DatabaseError("stale-base", `change ${change.id} is no longer open`);
     bytes += Number(bound["bytes"]);
+    if (task?.held === 3) imported++;
   }
-  return bytes;
+  return { bytes, imported };
 }
 
 function openBatch(db: Connection, id: string): Row & { readonly no: number } {
@@ -160,7 +164,7 @@ export function commit(db: Connection, lease: Lease, commit: CommitMessage, nowM
       "UPDATE batch SET state = 'committed', seq = ?, snapshot_version = ?, new_roles = ?, retired_roles = ?, garbage_not_before_ms = ?, committed_ms = ?, fold_phase = 0, fold_cursor = '' WHERE no = ?",
       seq, snapshot.version, JSON.stringify(commit.newRoles), JSON.stringify(commit.retiredRoles), commit.garbageNotBeforeMs, nowMs, batch.no,
     );
-    db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", batch["changes"] ?? 0, batch["bytes"] ?? 0);
+    db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", Number(batch["changes"]) - Number(batch["imported"]), batch["bytes"] ?? 0);
     setSettings(db, commit.settings);
     putEnvelopes(db, commit.envelopes);
     for (const id of commit.endsEvents ?? []) if (!forget(db, id, "frozen")) throw new DatabaseError("event-closed", "the signing event is not frozen");
@@ -191,7 +195,7 @@ export function* dropBatch(db: Connection, lease: Lease, id: string, died: boole
       const batch = openBatch(db, id);
       const rows = db.all(
         `UPDATE change SET batch = NULL, outcome = NULL, cut_role = NULL, attempts = attempts + ?, attempts_alone = attempts_alone + ?
-         WHERE no IN (SELECT no FROM change WHERE batch = ? LIMIT ?) RETURNING no, bytes`, died ? 1 : 0, alone(batch), batch.no, SLICE,
+         WHERE no IN (SELECT no FROM change WHERE batch = ? LIMIT ?) RETURNING no, bytes, run`, died ? 1 : 0, alone(batch), batch.no, SLICE,
       );
       takeOutOfEnded(db, rows);
       if (rows.length === SLICE) return true;
@@ -215,10 +219,10 @@ export function* dropBatch(db: Connection, lease: Lease, id: string, died: boole
 /** Changes given back to a task that ended meanwhile are out of the queue. */
 export function takeOutOfEnded(db: Connection, changes: readonly Row[]): void {
   const tasks = new TaskFinder(db);
-  for (const { no, bytes } of changes) {
+  for (const { no, bytes, run } of changes) {
     const task = tasks.of(Number(no));
     if (task?.held !== 2) continue;
-    db.run("UPDATE backlog SET changes = changes - 1, bytes = bytes - ?", bytes ?? 0);
+    if (run === null) db.run("UPDATE backlog SET changes = changes - 1, bytes = bytes - ?", bytes ?? 0);
     db.run("UPDATE task SET open = open - 1, forget = (open = 1) WHERE no = ?", task.no);
   }
 }

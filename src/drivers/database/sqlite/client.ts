@@ -4,11 +4,12 @@ import type { MessagePort } from "node:worker_threads";
 
 import { DatabaseError, SUMMARY_CHARACTERS } from "../../../ports/database.ts";
 import type {
-  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, ForgetLimits, Garbage, Lease,
-  Move, NewBatch, NewChange, NewNotice, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter,
+  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, ForgetLimits, Garbage, ImportSlice, ImportState, Lease,
+  Move, NewBatch, NewChange, NewImport, NewNotice, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter,
   TaskPlace, TaskResult, TaskRow, TaskSummary, Topic,
 } from "../../../ports/database.ts";
 import { faultOf } from "./faults.ts";
+import { binIndexOf } from "../../../tuf/bins.ts";
 import { FLAT_WIDTH, SLICE } from "./messages.ts";
 import type { AcceptMessage, Call, Ending, Halted, Reply, Setting, TaskEnding, Wait, WriteCalls } from "./messages.ts";
 import { Reader } from "./reader.ts";
@@ -62,6 +63,7 @@ export class SqliteClient implements Database {
       settings: settingsOf(request.settings),
       expectBootstrap: request.expectBootstrap && { was: request.expectBootstrap.was === undefined ? undefined : JSON.stringify(request.expectBootstrap.was) },
       event: request.event,
+      import: request.import,
       idempotency: request.idempotency,
       limits: request.limits,
     };
@@ -90,6 +92,32 @@ export class SqliteClient implements Database {
       if (staging !== 0) this.#call("unstage", staging).catch(() => undefined);
       throw error;
     }
+  }
+
+  openImport(request: NewImport): Promise<ImportState> {
+    return this.#call("openImport", request);
+  }
+
+  findImport(principal: string, key: string): Promise<ImportState | undefined> {
+    return this.#read((db) => db.findImport(principal, key));
+  }
+
+  async stageImport({ task, writer, after, lines, invalid, changes }: ImportSlice): Promise<void> {
+    const total = changes.length;
+    if (changes.some(({ kind }) => kind !== "add")) throw new Error("an import adds, and does nothing else");
+    const order = placesOf(changes);
+    for (let offset = 0; offset === 0 || offset < total; offset += SLICE) {
+      const flat: (string | number)[] = [];
+      for (const { place, change } of order.slice(offset, offset + SLICE)) {
+        requireWellFormed(change);
+        flat.push(place, change.role, change.path, change.fragment);
+      }
+      await this.#call("stageRun", { task, writer, after, total, offset, flat, ends: offset + SLICE >= total ? { lines, invalid } : undefined });
+    }
+  }
+
+  dropImport(task: string, writer: string): Promise<void> {
+    return this.#call("dropImport", task, writer);
   }
 
   getTask(id: string): Promise<TaskRow | undefined> {
@@ -148,7 +176,7 @@ export class SqliteClient implements Database {
 
   // ---- a batch, in order
 
-  openChanges(limit: { changes: number; bytes: number }): Promise<readonly OpenChange[]> {
+  openChanges(limit: { changes: number; bytes: number; imported?: number }): Promise<readonly OpenChange[]> {
     return this.#read((db) => db.openChanges(limit));
   }
 
@@ -198,6 +226,10 @@ export class SqliteClient implements Database {
 
   taskChanges(task: string): Promise<readonly (OpenChange & { outcome?: ChangeOutcome })[]> {
     return this.#read((db) => db.taskChanges(task));
+  }
+
+  importRemainder(task: string, limit: number): Promise<{ open: boolean; setAside: number; paths: readonly string[] }> {
+    return this.#read((db) => db.importRemainder(task, limit));
   }
 
   async endTasks(lease: Lease, results: Results, settings?: Readonly<Record<string, SettingValue>>, events: readonly EventEffect[] = []): Promise<void> {
@@ -420,8 +452,22 @@ export class SqliteClient implements Database {
   }
 }
 
-function bytesOf({ path, fragment, role }: NewChange): number {
-  for (const text of [path, fragment, role]) if (!text.isWellFormed()) throw new Error("a text with a lone surrogate cannot be stored");
+function requireWellFormed({ path, fragment, role }: NewChange): void {
+  if (!path.isWellFormed() || !fragment.isWellFormed() || !role.isWellFormed()) throw new Error("a text with a lone surrogate cannot be stored");
+}
+
+/** Sorted by place, then as they came; typed numbers sort in a tenth of the time of a comparing function. */
+function placesOf(changes: readonly NewChange[]): readonly { readonly place: number; readonly change: NewChange }[] {
+  const keys = Float64Array.from(changes, ({ path }, at) => binIndexOf(32, path) * PLACES + at).sort();
+  return Array.from(keys, (key) => ({ place: Math.floor(key / PLACES), change: changes[key % PLACES] as NewChange }));
+}
+
+/** More changes than come at a time; with 32 bits of place a key stays below 2^53. */
+const PLACES = 2 ** 20;
+
+function bytesOf(change: NewChange): number {
+  const { path, fragment } = change;
+  requireWellFormed(change);
   return Buffer.byteLength(path) + Buffer.byteLength(fragment);
 }
 
@@ -443,7 +489,7 @@ function pressing({ task, roles }: NonNullable<Adoption["press"]>): AcceptMessag
   const changes = roles.map((role): NewChange => ({ kind: "refresh", role, path: "", fragment: "" }));
   return {
     task: { ...task, request: JSON.stringify(task.request) }, changes: { flat: flatten(changes, changes.map(bytesOf)) }, count: changes.length, bytes: 0,
-    held: false, releaseHeld: false, result: undefined, settings: [], expectBootstrap: undefined, event: undefined, idempotency: undefined,
+    held: false, releaseHeld: false, result: undefined, settings: [], expectBootstrap: undefined, event: undefined, import: undefined, idempotency: undefined,
     limits: { changes: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER },
   };
 }

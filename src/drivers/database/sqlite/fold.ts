@@ -58,10 +58,13 @@ export function foldRows(db: Connection, limit: number): { readonly remaining: b
   return { remaining: more !== undefined };
 }
 
-/** Applies the batch's changes; a task none of whose changes is open any more, and that has its result, may be forgotten. */
+/**
+ * Applies the batch's changes; a task none of whose changes is open any more, and that has its result, may be forgotten.
+ * Of an import nothing is kept but what was set aside: a million rows would be looked for again at its end.
+ */
 function foldChanges(db: Connection, batch: Row, cursor: string, limit: number): Slice {
   const rows = db.all(
-    "SELECT no, kind, coalesce(cut_role, role) AS role, path, fragment, outcome FROM change WHERE batch = ? AND no > ? ORDER BY no LIMIT ?",
+    "SELECT no, kind, coalesce(cut_role, role) AS role, path, fragment, outcome, run FROM change WHERE batch = ? AND no > ? ORDER BY no LIMIT ?",
     batch["no"] ?? null, Number(cursor), limit,
   );
   const ended = new Map<number, number>();
@@ -83,6 +86,7 @@ function foldChanges(db: Connection, batch: Row, cursor: string, limit: number):
       db.run("DELETE FROM artifact WHERE role = ? AND path = ?", role ?? null, path ?? null);
     }
   }
+  for (const { no, outcome, run } of rows) if (run !== null && outcome !== "set-aside") db.run("DELETE FROM change WHERE no = ?", no ?? null);
   for (const [task, changes] of ended) {
     db.run(
       "UPDATE task SET open = open - ?1, forget = (open = ?1 AND EXISTS (SELECT 1 FROM result WHERE task = no)) WHERE no = ?2", changes, task,

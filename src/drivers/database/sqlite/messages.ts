@@ -1,7 +1,7 @@
 // What a client asks of the database thread.
 
 import type {
-  Accepted, Adoption, Commit, EventEffect, ForgetLimits, Lease, Move, NewBatch, NewNotice, RoleResult, Target, TaskKind, TaskResult,
+  Accepted, Adoption, Commit, EventEffect, ForgetLimits, ImportState, Lease, Move, NewBatch, NewImport, NewNotice, RoleResult, Target, TaskKind, TaskResult,
 } from "../../../ports/database.ts";
 
 /** A change on its way: kind, role, path, fragment, bytes; one array for all, which is cheap to copy. */
@@ -14,6 +14,20 @@ export interface Wait {
   readonly task: string;
   readonly for: string;
 }
+
+/** A part of a run of an import. Place, role, path, fragment, one after another. */
+export interface RunPart {
+  readonly task: string;
+  readonly writer: string;
+  readonly after: number;
+  /** Changes of the whole run, and of the parts before. */
+  readonly total: number;
+  readonly offset: number;
+  readonly flat: readonly (string | number)[];
+  /** With the last part: how many lines the import has then, and how many of this run's made no change. */
+  readonly ends: { readonly lines: number; readonly invalid: number } | undefined;
+}
+export const FLAT_RUN_WIDTH = 4;
 
 export interface Ending {
   readonly endedMs: number;
@@ -37,6 +51,7 @@ export interface AcceptMessage {
   readonly settings: readonly Setting[];
   readonly expectBootstrap: { readonly was: string | undefined } | undefined;
   readonly event: EventEffect | undefined;
+  readonly import: { readonly writer: string; readonly lines: number } | undefined;
   readonly idempotency: { readonly principal: string; readonly key: string; readonly bodySha256: string } | undefined;
   readonly limits: { readonly changes: number; readonly bytes: number };
 }
@@ -74,6 +89,9 @@ export interface WriteCalls {
   /** Writes a slice of `total` changes nobody reads yet; the first call (staging 0) answers the staging's number. */
   stage: (staging: number, total: number, offset: number, held: boolean, flat: FlatChanges) => number;
   unstage: (staging: number) => undefined;
+  openImport: (request: NewImport) => ImportState;
+  stageRun: (part: RunPart) => undefined;
+  dropImport: (task: string, writer: string) => undefined;
   takeLease: (holder: string, ttlMs: number) => Lease | undefined;
   renewLease: (lease: Lease, ttlMs: number) => undefined;
   releaseLease: (lease: Lease) => undefined;

@@ -7,7 +7,7 @@ export interface OwnerRow {
   readonly id: string;
   readonly first: number;
   readonly last: number;
-  /** 0 publishable, 1 held, 2 ended. */
+  /** 0 publishable, 1 held, 2 ended, 3 an import. */
   readonly held: number;
 }
 

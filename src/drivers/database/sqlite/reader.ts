@@ -6,17 +6,19 @@ import type { SQLInputValue, StatementSync } from "node:sqlite";
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type {
-  ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, CommittedHead, Garbage, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleRow,
+  ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, CommittedHead, Garbage, ImportState, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleRow,
   SettingValue, SigningEvent, Target, TaskFilter, TaskKind, TaskPlace, TaskRequest, TaskResult, TaskRow, TaskSummary,
 } from "../../../ports/database.ts";
+import { binIndexOf } from "../../../tuf/bins.ts";
 import type { Cell } from "./connection.ts";
+import { firstRun } from "./import.ts";
 import { artifacts, rolesAfter, tasks } from "./lists.ts";
 import { lastPlace, noticesAfter, placeText } from "./notice-log.ts";
 
 /** A row as an array: bulk reads spend most of their time on objects. */
 type Tuple = readonly Cell[];
 
-const CHANGE = "c.no, c.kind, c.role, c.path, c.fragment, c.bytes, c.attempts, c.attempts_alone";
+const CHANGE = "c.no, c.kind, c.role, c.path, c.fragment, c.bytes, c.attempts, c.attempts_alone, c.run";
 const ROLE = "name, kind, parent, version, length, sha256, expires_ms, retired";
 
 export class Reader {
@@ -105,35 +107,50 @@ export class Reader {
     return row && { seq: Number(row[0]) };
   }
 
-  openChanges(limit: { changes: number; bytes: number }): readonly OpenChange[] {
+  findImport(principal: string, key: string): ImportState | undefined {
+    const row = this.#get("SELECT task, lines, invalid, accepted FROM import WHERE principal = ? AND key = ?", principal, key);
+    return row && { task: String(row[0]), lines: Number(row[1]), invalid: Number(row[2]), accepted: row[3] === 1 };
+  }
+
+  openChanges(limit: { changes: number; bytes: number; imported?: number }): readonly OpenChange[] {
     return this.#moment(() => {
       const found: Placed[] = [];
       let bytes = 0;
+      /** The task of the first publishable change that is left out. */
+      let left = Number.POSITIVE_INFINITY;
       const rows = this.#prepare(
         `SELECT ${CHANGE}, t.no, t.id FROM task t CROSS JOIN change c ON c.no BETWEEN t.first_change AND t.last_change
          WHERE t.held = 0 AND t.open > 0 AND t.asleep = 0 AND c.batch IS NULL AND c.waits IS NULL ORDER BY t.no, c.no LIMIT ?`,
-      ).iterate(Math.max(limit.changes, 1)) as IterableIterator<unknown> as IterableIterator<Tuple>;
+      ).iterate(Math.max(limit.changes, 1) + 1) as IterableIterator<unknown> as IterableIterator<Tuple>;
       for (const row of rows) {
         bytes += Number(row[5]);
-        if (found.length > 0 && bytes > limit.bytes) break;
-        found.push({ task: Number(row[8]), change: openChange(row, String(row[9]), false) });
+        if (found.length > 0 && (found.length >= limit.changes || bytes > limit.bytes)) {
+          left = Number(row[9]);
+          break;
+        }
+        found.push({ task: Number(row[9]), change: openChange(row, String(row[10]), false) });
       }
-      const held = this.#heldBefore(found);
-      if (held.length === 0) return found.map(({ change }) => change);
-      return [...found, ...held].sort((a, b) => a.task - b.task || a.change.id - b.change.id).map(({ change }) => change);
+      const imports = importsIn(this.#all(
+        "SELECT t.no, t.id, t.open, i.no, i.runs FROM task t JOIN import i ON i.task = t.id WHERE t.held = 3 AND t.open > 0 ORDER BY t.no",
+      ));
+      const [oldest] = imports;
+      const takes = oldest !== undefined && oldest.task < left && !found.some(({ change }) => change.kind === "delegate");
+      const slice = takes ? this.#importSlice(oldest, limit.imported ?? 0, limit.bytes) : [];
+      const held = [...this.#heldBefore([...found, ...slice]), ...this.#importedBefore(found, imports, slice)];
+      if (held.length + slice.length === 0) return found.map(({ change }) => change);
+      return [...found, ...slice, ...held].sort((a, b) => a.task - b.task || a.change.id - b.change.id).map(({ change }) => change);
     });
   }
 
   /** The held changes of the same paths, accepted before the last publishable one of theirs. */
   #heldBefore(found: readonly Placed[]): readonly Placed[] {
     if (!this.#get("SELECT 1 FROM task WHERE held = 1 AND open > 0 LIMIT 1")) return [];
-    const last = new Map(found.filter(({ change }) => change.kind === "add" || change.kind === "remove").map(({ task, change }) => [change.path, task]));
     const held: Placed[] = [];
-    for (const [path, before] of last) {
+    for (const [path, before] of lastOfPaths(found)) {
       const rows = this.#all(`SELECT ${CHANGE} FROM change c WHERE path = ? AND held = 1 AND batch IS NULL AND waits IS NULL AND kind IN ('add', 'remove')`, path);
       for (const row of rows) {
         const owner = this.#get("SELECT no, id, held, last_change FROM task WHERE first_change <= ? ORDER BY first_change DESC LIMIT 1", row[0] ?? null);
-        if (!owner || owner[2] !== 1 || Number(owner[3]) < Number(row[0]) || Number(owner[0]) > before) continue;
+        if (owner?.[2] !== 1 || Number(owner[3]) < Number(row[0]) || Number(owner[0]) > before) continue;
         held.push({ task: Number(owner[0]), change: openChange(row, String(owner[1]), true) });
       }
     }
@@ -177,6 +194,72 @@ export class Reader {
     return placed.sort((a, b) => a.task - b.task || a.change.id - b.change.id).map(({ change }) => change);
   }
 
+  /** About `count` changes of an import, those that come first by place; never part of a place. */
+  #importSlice(from: Import, count: number, bytes: number): readonly Placed[] {
+    if (count <= 0) return [];
+    const firsts = from.runs.map((run) => this.#get(`SELECT place FROM change WHERE ${WAITING} ORDER BY place LIMIT 1`, run)?.[0]).filter((place) => typeof place === "number");
+    if (firsts.length === 0) return [];
+    const begin = firsts.reduce((least, place) => Math.min(least, place), PLACES);
+    // Hashes lie evenly, so this is about right; when it is not, the next guess is half as wide.
+    for (let width = Math.ceil(((PLACES - begin) * count) / Math.max(from.open, 1)); ; width = Math.floor(width / 2)) {
+      // To the end of a bin of 16,384, so that of these none is touched twice.
+      const end = Math.max(begin, Math.ceil((begin + width) / SMALLEST_BIN) * SMALLEST_BIN - 1);
+      const found = width === 0 ? this.#importedUpTo(from, begin, MOST_ROWS, MOST_ROWS) : this.#importedUpTo(from, end, count * 2 + SPARE, bytes);
+      if (found !== undefined) return found;
+    }
+  }
+
+  /** Undefined when there are more than `most`. */
+  #importedUpTo(from: Import, place: number, most: number, mostBytes: number): readonly Placed[] | undefined {
+    const found: Placed[] = [];
+    let bytes = 0;
+    for (const run of from.runs) {
+      for (const row of this.#all(`SELECT ${CHANGE} FROM change c WHERE ${WAITING} AND place <= ? ORDER BY place LIMIT ?`, run, place, most + 1)) {
+        const change = openChange(row, from.id, false);
+        bytes += change.path.length + change.fragment.length;
+        found.push({ task: from.task, change });
+      }
+      if (found.length > most || bytes > mostBytes) return undefined;
+    }
+    return found;
+  }
+
+  /** The changes of imports that have the path of a publishable one accepted later. */
+  #importedBefore(found: readonly Placed[], imports: readonly Import[], slice: readonly Placed[]): readonly Placed[] {
+    if (imports.length === 0) return [];
+    const taken = new Set(slice.map(({ change }) => change.id));
+    const last = lastOfPaths(found);
+    const before: Placed[] = [];
+    for (const [path, task] of last) {
+      const place = binIndexOf(32, path);
+      for (const from of imports) {
+        if (from.task > task) continue;
+        for (const run of from.runs) {
+          for (const row of this.#all(`SELECT ${CHANGE} FROM change c WHERE ${WAITING} AND place = ? AND path = ?`, run, place, path)) {
+            if (!taken.has(Number(row[0]))) before.push({ task: from.task, change: openChange(row, from.id, true) });
+          }
+        }
+      }
+    }
+    return before;
+  }
+
+  importRemainder(id: string, limit: number): { open: boolean; setAside: number; paths: readonly string[] } {
+    return this.#moment(() => {
+      const task = this.#get("SELECT first_change, last_change FROM task WHERE id = ? AND held = 3", id);
+      if (task === undefined) return { open: false, setAside: 0, paths: [] };
+      const bounds = [task[0] ?? null, task[1] ?? null] as const;
+      // Those of earlier batches are folded, and gone: what is looked through is the batch in hand, and what was set aside.
+      const open = this.#get("SELECT 1 FROM change WHERE no BETWEEN ? AND ? AND batch IS NULL LIMIT 1", ...bounds) !== undefined;
+      if (open) return { open, setAside: 0, paths: [] };
+      const aside = "FROM change WHERE no BETWEEN ? AND ? AND outcome = 'set-aside'";
+      return {
+        open, setAside: Number(this.#get(`SELECT count(*) ${aside}`, ...bounds)?.[0]),
+        paths: this.#all(`SELECT path ${aside} LIMIT ?`, ...bounds, limit).map(([path]) => String(path)),
+      };
+    });
+  }
+
   readTargets(base: string, roles: readonly string[]): ReadonlyMap<string, readonly Target[]> {
     return this.#moment(() => {
       if (this.#one("SELECT head FROM publisher")[0] !== base) throw new DatabaseError("stale-base", "the head moved");
@@ -197,7 +280,7 @@ export class Reader {
       if (!task || task[0] === null) return [];
       const [first, last, held] = task;
       return this.#all(`SELECT ${CHANGE}, coalesce(outcome, iif(?3 = 2, 'set-aside', NULL)) FROM change c WHERE no BETWEEN ?1 AND ?2 ORDER BY no`, first ?? null, last ?? null, held ?? null)
-        .map((row) => ({ ...openChange(row, id, held === 1), ...(row[8] === null ? {} : { outcome: row[8] as ChangeOutcome }) }));
+        .map((row) => ({ ...openChange(row, id, held === 1), ...(row[9] === null ? {} : { outcome: row[9] as ChangeOutcome }) }));
     });
   }
 
@@ -253,7 +336,7 @@ export class Reader {
       `SELECT ${CHANGE}, t.id, t.held FROM task t CROSS JOIN change c ON c.no BETWEEN t.first_change AND t.last_change LEFT JOIN batch b ON b.no = c.batch
        WHERE t.open > 0 AND t.held <> 2 AND (c.batch IS NULL
          OR (b.state = 'committed' AND b.seq > (SELECT visible FROM publisher) AND b.fold_phase = 0 AND b.fold_cursor = '')) ORDER BY t.no, c.no`,
-    ).map((row) => openChange(row, String(row[8]), row[9] === 1));
+    ).map((row) => openChange(row, String(row[9]), row[10] === 1));
   }
 
   roles(): readonly RoleRow[] {
@@ -331,10 +414,35 @@ interface Placed {
   readonly change: OpenChange;
 }
 
-function openChange([id, kind, role, path, fragment, , attempts, attemptsAlone]: Tuple, task: string, held: boolean): OpenChange {
+/** An import of which changes wait. */
+interface Import {
+  /** The task's place in the order of acceptance, and its id. */
+  readonly task: number;
+  readonly id: string;
+  /** How many of its changes are not folded; about how many wait. */
+  readonly open: number;
+  readonly runs: readonly number[];
+}
+
+const importsIn = (rows: readonly Tuple[]): readonly Import[] => rows.map(([task, id, open, no, runs]) => ({
+  task: Number(task), id: String(id), open: Number(open), runs: Array.from({ length: Number(runs) }, (_, i) => firstRun(Number(no)) + i),
+}));
+
+const WAITING = "run = ? AND run IS NOT NULL AND batch IS NULL AND waits IS NULL";
+const PLACES = 2 ** 32;
+const SMALLEST_BIN = 2 ** 18;
+/** More than is asked for is taken when it is not much. */
+const SPARE = 1_000;
+const MOST_ROWS = 2 ** 52;
+
+/** Of each path, the last task that changes it. */
+const lastOfPaths = (found: readonly Placed[]): ReadonlyMap<string, number> =>
+  new Map(found.filter(({ change }) => change.kind === "add" || change.kind === "remove").map(({ task, change }) => [change.path, task]));
+
+function openChange([id, kind, role, path, fragment, , attempts, attemptsAlone, run]: Tuple, task: string, held: boolean): OpenChange {
   return {
     id: Number(id), task, kind: kind as ChangeKind, role: String(role), path: String(path), fragment: String(fragment),
-    attempts: Number(attempts), attemptsAlone: Number(attemptsAlone), held,
+    attempts: Number(attempts), attemptsAlone: Number(attemptsAlone), held, ...(run === null ? {} : { imported: true }),
   };
 }
 

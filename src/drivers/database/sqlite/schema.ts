@@ -173,4 +173,20 @@ export const MIGRATIONS: readonly string[] = [
   -- What a Sigstore signature is verified with, JSON.
   ALTER TABLE signing_signature ADD COLUMN bundle TEXT;
   `,
+  `
+  -- Uploads that become a task when they are complete. Their changes are numbered from first_change on; they lie in runs,
+  -- numbered no * 2^20 and on, each sorted by place (the hash that bins divide). writer: who may add; '' once accepted.
+  CREATE TABLE import (
+    no INTEGER PRIMARY KEY AUTOINCREMENT, task TEXT NOT NULL UNIQUE, principal TEXT NOT NULL, key TEXT NOT NULL, writer TEXT NOT NULL,
+    first_change INTEGER NOT NULL, max_changes INTEGER NOT NULL, lines INTEGER NOT NULL, invalid INTEGER NOT NULL, changes INTEGER NOT NULL,
+    runs INTEGER NOT NULL, accepted INTEGER NOT NULL, touched_ms INTEGER NOT NULL, UNIQUE (principal, key)
+  ) STRICT;
+  CREATE INDEX import_touched ON import (touched_ms);
+  -- NULL: of no import. A task whose held is 3 is one: its changes are taken by run and place, those in a batch, or that wait for people, are not in this index.
+  ALTER TABLE change ADD COLUMN run INTEGER;
+  ALTER TABLE change ADD COLUMN place INTEGER;
+  CREATE INDEX change_place ON change (run, place) WHERE run IS NOT NULL AND batch IS NULL AND waits IS NULL;
+  -- Of its changes, those of imports, which are not in the backlog; bytes are without theirs.
+  ALTER TABLE batch ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -50,7 +50,7 @@ export interface SqliteConnector {
 export async function openSqlite(options: SqliteOptions): Promise<SqliteDatabase> {
   const { file, busyTimeoutMs = 5000, clock, broken } = options;
   const threadOptions: ThreadOptions = { file, busyTimeoutMs, clock };
-  const thread = new Worker(new URL(`./thread${extname(import.meta.filename)}`, import.meta.url), { workerData: threadOptions, name: "database", execArgv: [] });
+  const thread = new Worker(new URL(`./thread${extname(import.meta.filename)}`, import.meta.url), { workerData: threadOptions, name: "database", execArgv: [], resourceLimits: HEAP });
   const ended = new Promise<void>((resolve) => { thread.once("exit", () => { resolve(); }); });
   await started(thread, file);
   thread.unref();
@@ -78,6 +78,9 @@ export async function openSqlite(options: SqliteOptions): Promise<SqliteDatabase
     },
   });
 }
+
+/** The thread holds a slice of rows at a time, and messages that wait; what is young is bounded, or 128 MB of garbage gather. */
+const HEAP = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 512 };
 
 /** The database in the calling thread, from another thread's `connector()`. Its `close` ends this connection only. */
 export function connectSqlite(connector: SqliteConnector): Database {

@@ -4,6 +4,7 @@ import type { EventEffect, ForgetLimits, Lease } from "../../../ports/database.t
 import { setSettings } from "./accept.ts";
 import type { Connection } from "./connection.ts";
 import { applyEffect } from "./event.ts";
+import { disown, forgetImport } from "./import.ts";
 import { fence, publisherRow } from "./lease.ts";
 import type { Setting, TaskEnding } from "./messages.ts";
 import { forgetNotices, tellEnd } from "./notice.ts";
@@ -31,11 +32,11 @@ export function endInside(db: Connection, results: readonly TaskEnding[], nowMs:
     if (!putResult(db, id, null, ending)) continue;
     tellEnd(db, id, ending, nowMs);
     const out = db.get(
-      "SELECT count(*) AS changes, coalesce(sum(bytes), 0) AS bytes FROM change WHERE no BETWEEN ? AND ? AND batch IS NULL",
+      "SELECT count(*) AS changes, coalesce(sum(bytes), 0) AS bytes, count(run) AS imported FROM change WHERE no BETWEEN ? AND ? AND batch IS NULL",
       task["first_change"] ?? 0, task["last_change"] ?? -1,
     ) ?? {};
     const changes = Number(out["changes"]);
-    db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", changes, Number(out["bytes"]));
+    db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", changes - Number(out["imported"]), Number(out["bytes"]));
     const open = Number(task["open"]) - changes;
     db.run("UPDATE task SET held = 2, open = ?, forget = ? WHERE no = ?", open, open === 0 && task["first_change"] !== null ? 1 : 0, no);
   }
@@ -65,10 +66,24 @@ export function forgetBefore(db: Connection, lease: Lease, limits: ForgetLimits,
     for (const { principal, key } of db.all("SELECT principal, key FROM idempotency WHERE created_ms < ? LIMIT ?", limits.idempotencyMs, limit)) {
       db.run("DELETE FROM idempotency WHERE principal = ? AND key = ?", principal ?? null, key ?? null);
     }
+    forgetImports(db, limits.idempotencyMs, limit);
     db.run(
       `DELETE FROM batch WHERE no IN (SELECT no FROM batch WHERE state = 'committed' AND fold_phase IS NULL AND seq <= ?
        AND NOT EXISTS (SELECT 1 FROM result WHERE result.batch = batch.no) LIMIT ?)`, visible, limit,
     );
     forgetNotices(db, limits, limit);
   });
+}
+
+/** Inside a transaction: at most about `limit` rows of imports that nobody went on with, and keys of accepted ones whose changes are done. */
+function forgetImports(db: Connection, beforeMs: number, limit: number): void {
+  db.run(
+    "DELETE FROM import WHERE touched_ms < ? AND accepted = 1 AND NOT EXISTS (SELECT 1 FROM task WHERE task.id = import.task AND open > 0)", beforeMs,
+  );
+  let left = limit;
+  for (const row of db.all("SELECT * FROM import WHERE touched_ms < ? AND accepted = 0", beforeMs)) {
+    disown(db, row);
+    left -= forgetImport(db, row, left);
+    if (left <= 0) return;
+  }
 }

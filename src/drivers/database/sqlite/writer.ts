@@ -12,6 +12,7 @@ import { commit, cut, dropBatch, stageMoves, stageResults, stageTaskResults, und
 import type { Connection } from "./connection.ts";
 import { endEvent, forgetEvent, freezeEvent } from "./event-end.ts";
 import { fold } from "./fold.ts";
+import { dropImport, openImport, stageRun } from "./import.ts";
 import { allocateVersions, fence, halt, markVisible, releaseLease, renewLease, takeLease } from "./lease.ts";
 import { SLICE } from "./messages.ts";
 import type { AcceptMessage, Call, Fault, WriteCalls } from "./messages.ts";
@@ -26,7 +27,7 @@ export type Answer = (outcome: { readonly value: unknown } | { readonly fault: F
 export type Hint = (topic: "work" | "visible") => void;
 
 /** Calls that do not wait for the one in progress. */
-const AT_ONCE: ReadonlySet<keyof WriteCalls> = new Set(["takeLease", "renewLease", "releaseLease", "stage"] as const);
+const AT_ONCE: ReadonlySet<keyof WriteCalls> = new Set(["takeLease", "renewLease", "releaseLease", "stage", "openImport", "stageRun"] as const);
 const HINTS: Partial<Record<keyof WriteCalls, "work" | "visible">> = { dropBatch: "work", resumeWaiting: "work", forgetEvent: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible", halt: "visible", post: "visible" };
 
 interface Waiting {
@@ -178,6 +179,9 @@ function methodsOn(db: Connection, now: () => number): Methods {
   return {
     stage: (...args) => stageSlice(db, ...args),
     unstage: (staging) => unstage(db, staging),
+    openImport: (request) => openImport(db, request, now()),
+    stageRun: (part) => stageRun(db, part, now()),
+    dropImport: (task, writer) => dropImport(db, task, writer),
     takeLease: (holder, ttlMs) => takeLease(db, holder, ttlMs, now()),
     renewLease: (lease, ttlMs) => renewLease(db, lease, ttlMs, now()),
     releaseLease: (lease) => releaseLease(db, lease, now()),

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createPublisherStage, type Stage } from "../../test/fakes/publisher-stage.ts";
+import { delegationTreeOf, ownerOf } from "../roles/delegation.ts";
+import { parseEnvelope } from "../tuf/parse.ts";
+
+const fragment = (length: number): string => `{"hashes":{"sha256":"${"cd".repeat(32)}"},"length":${String(length)}}`;
+
+async function bootstrapped(): Promise<Stage> {
+  const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
+  await stage.bootstrap(4);
+  return stage;
+}
+
+async function imports(stage: Stage, paths: readonly string[], length = 7): Promise<string> {
+  const id = stage.deps.random.hex(16);
+  const targets = await stage.database.envelope("targets");
+  const tree = delegationTreeOf(parseEnvelope(targets!.bytes, "targets").signed);
+  const writer = stage.deps.random.hex(16);
+  await stage.database.openImport({ task: id, principal: "", key: id, writer, maxChanges: 100_000, maxOpen: 10 });
+  const changes = paths.map((path) => ({ kind: "add" as const, role: ownerOf(tree, path)!, path, fragment: fragment(length) }));
+  await stage.database.stageImport({ task: id, writer, after: 0, lines: paths.length, invalid: 0, changes });
+  await stage.database.accept({
+    task: { id, kind: "import_artifacts", createdMs: stage.clock.now(), request: { imported: { lines: paths.length, invalid: 0 } } },
+    changes: [], held: false, import: { writer, lines: paths.length }, limits: { changes: 1, bytes: 1 },
+  });
+  return id;
+}
+
+async function listed(stage: Stage): Promise<Map<string, number>> {
+  const { head } = await stage.database.publisher();
+  const all = await stage.database.readTargets(head, ["bins-0", "bins-1", "bins-2", "bins-3"]);
+  return new Map([...all.values()].flat().map((target) => [target.path, (JSON.parse(target.fragment) as { length: number }).length]));
+}
+
+const many = (count: number): string[] => Array.from({ length: count }, (_, i) => `dir/file-${String(i)}`);
+
+describe("an import", () => {
+  test("is published in batches, and its task ends with the last one", async () => {
+    const stage = await bootstrapped();
+    const task = await imports(stage, many(2000));
+    await stage.publisher.turn();
+    assert.equal((await stage.task(task)).result, undefined);
+    const some = (await listed(stage)).size;
+    assert.ok(some > 0 && some < 2000, String(some));
+    await stage.settle();
+    assert.equal((await listed(stage)).size, 2000);
+    const { result } = await stage.task(task);
+    assert.deepEqual([result?.state, result?.details], ["SUCCESS", { lines: 2000, imported_artifacts: 2000, invalid_paths: 0 }]);
+  });
+
+  test("lets others go between its batches", async () => {
+    const stage = await bootstrapped();
+    const task = await imports(stage, many(2000));
+    await stage.publisher.turn();
+    const other = await stage.add(["other"]);
+    await stage.publisher.turn();
+    assert.equal((await stage.task(other)).result?.state, "SUCCESS");
+    assert.equal((await stage.task(task)).result, undefined);
+  });
+
+  test("never undoes what was accepted after it, whichever is published first", async () => {
+    const stage = await bootstrapped();
+    const task = await imports(stage, many(1000), 7);
+    await stage.publisher.turn();
+    const newer = await stage.add(many(1000).filter((_, i) => i % 3 === 0), { length: 8 });
+    const removed = await stage.remove(many(1000).filter((_, i) => i % 3 === 1));
+    await stage.settle();
+    const targets = await listed(stage);
+    assert.deepEqual(many(1000).map((path) => targets.get(path)), many(1000).map((_, i) => [8, undefined, 7][i % 3]));
+    assert.equal((await stage.task(task)).result?.details?.["imported_artifacts"], 1000);
+    assert.equal((await stage.task(newer)).result?.state, "SUCCESS");
+    const { result } = await stage.task(removed);
+    assert.deepEqual(result?.details?.["not_found_artifacts"], []);
+  });
+
+  test("comes after what was accepted before it", async () => {
+    const stage = await bootstrapped();
+    await stage.add(many(500), { length: 5 });
+    await stage.add(["dir/held", ...many(3)], { held: true, length: 6 });
+    await imports(stage, [...many(500), "dir/held"], 7);
+    await stage.settle();
+    await stage.releaseHeld();
+    await stage.settle();
+    assert.deepEqual([...new Set((await listed(stage)).values())], [7]);
+  });
+
+  test("that another publisher died with goes on, applied once", async () => {
+    const stage = await bootstrapped();
+    const task = await imports(stage, many(1000));
+    await stage.publisher.turn();
+    // In the middle of a batch, which then is never committed.
+    stage.signers.beforeSign = () => { throw new Error("the process is killed"); };
+    await assert.rejects(stage.publisher.turn());
+    stage.signers.beforeSign = undefined;
+    await stage.clock.advance(60_000);
+    const next = stage.newPublisher();
+    assert.ok(await next.takeOver());
+    while (await next.turn());
+    assert.equal((await listed(stage)).size, 1000);
+    assert.equal((await stage.task(task)).result?.state, "SUCCESS");
+  });
+});
