@@ -33,7 +33,7 @@ const DelegatedRole = Type.Object(
 );
 
 const Bins = Type.Object(
-  { number_of_delegated_bins: Type.Integer({ description: "2 to 16,384, rounded down to a power of two" }), expiration: Type.Optional(Type.Union([Days, Type.Null()])) },
+  { number_of_delegated_bins: Type.Integer({ description: "2 to 16,384, rounded down to a power of two" }), keyids: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()], { description: "Online keys, each of which may sign; the online key when absent" })), expiration: Type.Optional(Type.Union([Days, Type.Null()])) },
   { $id: "BinsBesideRoles", description: "Where a repository has custom roles: hash bins for what none of them takes" },
 );
 
@@ -49,11 +49,20 @@ const DeletePayload = Type.Object(
 
 const ResizePayload = Type.Object(
   {
-    number_of_delegated_bins: Type.Integer({ description: "2 to 16,384, rounded down to a power of two" }),
+    number_of_delegated_bins: Type.Optional(Type.Union([Type.Integer(), Type.Null()], { description: "2 to 16,384, rounded down to a power of two; as many as there are when absent" })),
+    keyids: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()], { description: "Online keys that sign the bins from now on, each alone; empty: the online key; absent: those they have" })),
+    keys: Type.Optional(Type.Union([dictionary(Key), Type.Null()], { description: "Those of keyids that the repository does not hold yet" })),
     role: Type.Optional(Type.Union([Type.String(), Type.Null()], { description: "The custom role whose bins they are; the repository's own when absent" })),
   },
   { $id: "ResizeBinsPayload" },
 );
+
+interface ResizeRequest {
+  readonly role?: string | null;
+  readonly number_of_delegated_bins?: number | null;
+  readonly keyids?: readonly string[] | null;
+  readonly keys?: WantedDelegations["keys"] | null;
+}
 
 const words = { bootstrapRequired: { message: "Task not accepted.", error: "Requires bootstrap finished." } };
 
@@ -127,8 +136,8 @@ export function delegationRoutes(resource: Resource): void {
     path: "/api/v1/delegations/bins",
     docs: {
       tag: "Delegations",
-      summary: "Put a task to change the number of hash bins.",
-      description: "In one publish, with every artifact in its new bin. No client notices; names of bins that are gone stay in snapshot.",
+      summary: "Put a task to change the number of hash bins, or their keys.",
+      description: "In one publish, with every artifact in its new bin, and every bin signed by the keys that count then. No client notices; names of bins that are gone stay in snapshot.",
       operationId: "resize_bins_api_v1_delegations_bins_put",
       examples: {
         eight: { summary: "Eight bins", given: "bootstrapped", body: { number_of_delegated_bins: 8 }, status: 202, answer: { data: ACCEPTED, message: "Resizing bins accepted." } },
@@ -140,8 +149,8 @@ export function delegationRoutes(resource: Resource): void {
     answers: { 202: { description: "Accepted", schema: submittedSchema("ResizeBinsPutResponse") } },
     words,
     async handle({ body, idempotency }) {
-      const of = body.role ?? undefined;
-      const edit: DelegationEdit = { action: "resize", roles: [], bins: body.number_of_delegated_bins, ...(of === undefined ? {} : { of }) };
+      const { role: of, number_of_delegated_bins: bins, keyids, keys } = body as unknown as ResizeRequest;
+      const edit: DelegationEdit = { action: "bins", roles: [], ...(of ? { of } : {}), ...(bins ? { bins } : {}), ...(keyids ? { keyids } : {}), ...(keys ? { keys } : {}) };
       return submittedAnswer(await changeDelegations(resource.operations, edit, idempotency), "Resizing bins accepted.");
     },
   });

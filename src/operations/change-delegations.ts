@@ -2,7 +2,7 @@
 // whether a role exists, and whether all is well together, is found when the change is published.
 
 import type { NewChange } from "../ports/database.ts";
-import { BIN_COUNT, delegationFaults, isBinCount, type DelegationEdit, type WantedDelegations } from "../roles/custom-delegations.ts";
+import { BIN_COUNT, DELEGATION_LIMITS, delegationFaults, isBinCount, keyFaults, type DelegationEdit, type WantedDelegations } from "../roles/custom-delegations.ts";
 import { knownElsewhere } from "../roles/delegation-edit.ts";
 import type { Json } from "../tuf/documents.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
@@ -18,7 +18,7 @@ export type { DelegationEdit, WantedDelegations } from "../roles/custom-delegati
  */
 export async function changeDelegations(deps: OperationDeps, edit: DelegationEdit, idempotency?: Idempotency): Promise<Submitted> {
   await requireBootstrap(deps.database);
-  const wanted: DelegationEdit = edit.action === "resize" ? checkedBins(edit) : edit.action === "delete" ? checkedNames(edit) : await checked(deps, edit);
+  const wanted: DelegationEdit = edit.action === "bins" ? checkedBins(edit) : edit.action === "delete" ? checkedNames(edit) : await checked(deps, edit);
   const now = deps.clock.now();
   const task = { id: newTaskId(deps.random), kind: "metadata_delegation", createdMs: now, request: { roles: wanted.roles.map(({ name }) => name) } } as const;
   // Not canonical JSON: that leaves the line feeds of a PEM bare, and nobody could read it back.
@@ -44,9 +44,18 @@ export function addDelegationFaults(wanted: WantedDelegations, at: readonly (str
   for (const fault of delegationFaults(wanted, known)) faults.add({ ...fault, at: [...at, ...fault.at] });
 }
 
-function checkedBins(edit: DelegationEdit & { readonly action: "resize" }): DelegationEdit {
+function checkedBins(edit: DelegationEdit & { readonly action: "bins" }): DelegationEdit {
   const faults = new FaultList();
-  if (!isBinCount(edit.bins)) faults.add({ at: ["number_of_delegated_bins"], rule: BIN_COUNT, code: "bins" });
+  if (edit.bins === undefined && edit.keyids === undefined) faults.add({ at: [], rule: "says neither a number of bins nor keyids", code: "bins" });
+  const keys = Object.entries(edit.keys ?? {});
+  if (keys.length > DELEGATION_LIMITS.keys || (edit.keyids?.length ?? 0) > DELEGATION_LIMITS.keys) faults.add({ at: ["keys"], rule: `at most ${String(DELEGATION_LIMITS.keys)} keys`, code: "too-many" });
+  for (const [keyid, key] of keys.slice(0, DELEGATION_LIMITS.keys)) {
+    // The value is not repeated to anybody, nor logged.
+    if (holdsPrivateKey(key as unknown as Json)) faults.add({ at: ["keys", keyid.slice(0, 200), "keyval"], rule: "holds a private key, which must never be sent; treat it as compromised", code: "private-key" });
+    else for (const fault of keyFaults(keyid, key)) faults.add(fault);
+  }
+  if (new Set(edit.keyids).size !== (edit.keyids?.length ?? 0)) faults.add({ at: ["keyids"], rule: "names a keyid twice", code: "keyid" });
+  if (edit.bins !== undefined && !isBinCount(edit.bins)) faults.add({ at: ["number_of_delegated_bins"], rule: BIN_COUNT, code: "bins" });
   if (edit.of !== undefined && !/^[A-Za-z0-9_-]{1,200}$/.test(edit.of)) faults.add({ at: ["role"], rule: "is no role name", code: "role-name" });
   faults.raise();
   return edit;
@@ -69,7 +78,7 @@ function checkedNames(edit: DelegationEdit & { readonly action: "delete" }): Del
 function asAsked({ keys, roles, bins }: WantedDelegations): WantedDelegations {
   return {
     keys,
-    ...(bins ? { bins: { number_of_delegated_bins: bins.number_of_delegated_bins, ...(typeof bins.expiration === "number" ? { expiration: bins.expiration } : {}) } } : {}),
+    ...(bins ? { bins: { number_of_delegated_bins: bins.number_of_delegated_bins, ...(bins.keyids ? { keyids: bins.keyids } : {}), ...(typeof bins.expiration === "number" ? { expiration: bins.expiration } : {}) } } : {}),
     roles: roles.map((role) => ({
       name: role.name,
       terminating: role.terminating,

@@ -18,7 +18,7 @@ import { belowOf, binsOf } from "../roles/delegation.ts";
 import { needsPeople } from "../roles/delegation-edit.ts";
 import { delegatesTo, handOver, rolesSignedBy } from "../roles/delegation-keys.ts";
 import { RoleError } from "../roles/errors.ts";
-import { changesOnlineKeys, checkNextRoot, demandsOf, onlineKeyOf, requireNoOldKey, type OnlineKey } from "../roles/root-update.ts";
+import { changesOnlineKeys, checkNextRoot, demandsOf, requireNoOldKey, successions, type Succession } from "../roles/root-update.ts";
 import { ONLINE_ROLES } from "../roles/root-rules.ts";
 import { completedAt, plainSignature } from "../roles/signing-event.ts";
 import type { Root } from "../tuf/documents.ts";
@@ -178,7 +178,7 @@ export class Ceremony {
     hold.require();
     await database.endEvent(hold.lease, event.id, {
       envelopes: [{ role: "root", version: event.version, bytes: next.bytes }],
-      settings: { ...settingsOf(next), [ROTATION]: rotation },
+      settings: { ...settingsOf(next), [ROTATION]: rotation as unknown as SettingValue },
       results: finishedAnswers(event, clock.now()),
     });
     telemetry.log.info({ version: event.version }, "published root");
@@ -240,47 +240,42 @@ export class Ceremony {
   }
 
   async #newKeysAlone({ publish }: CeremonyTurn, head: Head): Promise<Head> {
-    const old = head.also === undefined ? undefined : onlineKeyOf(head.also);
-    const next = onlineKeyOf(head.root);
-    const { also: _, rotation: __, ...rest } = head;
-    if (old === undefined || next === undefined || rolesSignedBy(head.tree, old.keyid).length === 0) {
-      return await publish(this.#order(rest, ["targets"], { [ROTATION]: null }));
-    }
-    const rotation: Rotation = { phase: "bins", old: old.keyid, next: 0 };
-    const handed = handedOver({ ...rest, rotation }, [old.keyid], next, "both");
-    return await publish(this.#order(handed.head, ["targets", ...handed.changed], { [ROTATION]: rotation, ...this.#nested(handed.changed, handed.head) }));
+    const { also, rotation: __, ...rest } = head;
+    const handed = (also === undefined ? [] : successions(also, head.root)).filter(({ old }) => rolesSignedBy(head.tree, old).length > 0);
+    if (handed.length === 0) return await publish(this.#order(rest, ["targets"], { [ROTATION]: null }));
+    const rotation: Rotation = { phase: "bins", handed, next: 0 };
+    const after = handedOver({ ...rest, rotation }, handed, "both");
+    return await publish(this.#order(after.head, ["targets", ...after.changed], { [ROTATION]: rotation as unknown as SettingValue, ...this.#nested(after.changed, after.head) }));
   }
 
   // ---- rule 21
 
   async #nextBins({ publish }: CeremonyTurn, head: Head, rotation: Extract<Rotation, { phase: "bins" }>): Promise<Head> {
-    const roles = rolesSignedBy(head.tree, rotation.old);
+    const roles = [...new Set(rotation.handed.flatMap(({ old }) => rolesSignedBy(head.tree, old)))];
     const bins = new Set(binsOf(head.tree));
     const slice = roles.filter((role) => bins.has(role)).slice(rotation.next, rotation.next + SLICE_BINS);
     if (slice.length > 0) {
       const further: Rotation = { ...rotation, next: rotation.next + slice.length };
-      return await publish(this.#order({ ...head, rotation: further }, slice, { [ROTATION]: further }));
+      return await publish(this.#order({ ...head, rotation: further }, slice, { [ROTATION]: further as unknown as SettingValue }));
     }
-    const next = onlineKeyOf(head.root);
     const { rotation: _, ...rest } = head;
-    const handed = handedOver(rest, [rotation.old], next, "alone");
-    return await publish(this.#order(handed.head, ["targets", ...handed.changed, ...roles.filter((role) => !bins.has(role))], { [ROTATION]: null, ...this.#nested(handed.changed, handed.head) }));
+    const after = handedOver(rest, rotation.handed, "alone");
+    return await publish(this.#order(after.head, ["targets", ...after.changed, ...roles.filter((role) => !bins.has(role))], { [ROTATION]: null, ...this.#nested(after.changed, after.head) }));
   }
 
   // ---- rule 22
 
   /** New root, and everything signed by the new keys, in one head. Between root and timestamp clients fail closed. */
   async #replaceKeys({ publish }: CeremonyTurn, event: SigningEvent, next: Root, head: Head): Promise<Head> {
-    const online = onlineKeyOf(next);
-    // In the middle of a change of keys there are two old ones.
-    const before = onlineKeyOf(head.root)?.keyid;
-    const earlier = head.rotation?.phase === "bins" ? head.rotation.old : head.also === undefined ? undefined : onlineKeyOf(head.also)?.keyid;
-    const old = [before, earlier].filter((keyid) => keyid !== undefined);
-    const roles = [...new Set(old.flatMap((keyid) => rolesSignedBy(head.tree, keyid)))];
+    const now = successions(head.root, next);
+    // In the middle of a change of keys there are older ones too.
+    const older = head.rotation?.phase === "bins" ? head.rotation.handed.map(({ old, next: taker }) => ({ old, next: now.find((one) => one.old === taker.keyid)?.next ?? taker })) : [];
+    const handed = [...now, ...older, ...(head.also === undefined ? [] : successions(head.also, next))].filter(({ old }, at, all) => all.findIndex((one) => one.old === old) === at);
+    const roles = [...new Set(handed.flatMap(({ old }) => rolesSignedBy(head.tree, old)))];
     const { also: _, rotation: __, ...rest } = head;
-    const handed = handedOver(rest, old, online, "alone");
-    const settings = { ...settingsOf(frozenRoot(event)), [ROTATION]: null, ...this.#nested(handed.changed, handed.head) };
-    const order = this.#order({ ...handed.head, root: next }, ["targets", ...handed.changed, ...roles], settings);
+    const after = handedOver(rest, handed, "alone");
+    const settings = { ...settingsOf(frozenRoot(event)), [ROTATION]: null, ...this.#nested(after.changed, after.head) };
+    const order = this.#order({ ...after.head, root: next }, ["targets", ...after.changed, ...roles], settings);
     return await publish({
       ...order,
       also: { ...order.also, envelopes: [{ role: "root", version: event.version, bytes: frozenRoot(event).bytes }], endsEvents: [event.id] },
@@ -308,9 +303,9 @@ function frozenRoot(event: SigningEvent): ParsedEnvelope<"root"> {
 const settingsOf = (root: ParsedEnvelope<"root">): Record<string, SettingValue> => rootSettings(root.signed, JSON.parse(root.bytes.toString()) as SettingValue);
 
 /** The delegations of roles that people sign are theirs: what those say stays, and so does the old key there. */
-function handedOver(head: Head, old: readonly string[], next: OnlineKey | undefined, how: "both" | "alone"): ReturnType<typeof redelegated> {
+function handedOver(head: Head, handed: readonly Succession[], how: "both" | "alone"): ReturnType<typeof redelegated> {
   return redelegated(head, (delegations, delegator) => {
-    if (next === undefined || needsPeople(authorityOf(head, delegator))) return delegations;
-    return old.reduce((so, keyid) => (delegatesTo(so, keyid) ? handOver(so, keyid, next, how) : so), delegations);
+    if (needsPeople(authorityOf(head, delegator))) return delegations;
+    return handed.reduce((so, { old, next }) => (delegatesTo(so, old) ? handOver(so, old, next, how) : so), delegations);
   });
 }

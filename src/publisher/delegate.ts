@@ -15,11 +15,13 @@ import { applyEdit, type EditContext, type EditOutcome } from "../roles/delegati
 import { belowOf, namesIn, ownerOf, rolesOf, type BinSet, type DelegationTree } from "../roles/delegation.ts";
 import { RoleError } from "../roles/errors.ts";
 import { DEFAULT_DAYS, expiryPolicyOf } from "../roles/policy.ts";
+import { canonicalString } from "../tuf/canonical.ts";
+import type { Json } from "../tuf/documents.ts";
 import { TufError } from "../tuf/errors.ts";
 import { binSettings } from "./bin-settings.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
-import { authorityOf, type Head } from "./head.ts";
+import { authorityIn, authorityOf, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import type { Plan } from "./plan.ts";
 import { Unpressable, type Source } from "./press.ts";
@@ -63,11 +65,12 @@ export async function changeDelegations(deps: PublisherDeps, hold: LeaseHold, se
     expiry: expiryPolicyOf({ ...(await deps.database.settings()), ...settings }),
   };
   const { fresh, gone } = comings(head.tree, outcome.tree);
-  for (const role of [...live, ...firstBins(fresh, outcome.tree)]) await prove(sealer, next, role);
-  const source = edit.action === "resize" ? sourceOf(deps, head, outcome.tree) : undefined;
+  const handed = otherSigners(head.tree, outcome.tree);
+  for (const role of [...live, ...firstBins([...fresh.map(({ name }) => name), ...handed], outcome.tree)]) await prove(sealer, next, role);
+  const source = edit.action === "bins" ? sourceOf(deps, head, outcome.tree) : undefined;
   const rehoming = source === undefined ? await rehome(deps, head, next) : NO_REHOMING;
   const edits = new Map<string, ReadonlyMap<string, string | undefined>>(rehoming.edits);
-  for (const role of ["targets", ...outcome.changed, ...live, ...fresh.map(({ name }) => name), ...(source === undefined ? [] : source.roles)]) if (!edits.has(role)) edits.set(role, new Map());
+  for (const role of ["targets", ...outcome.changed, ...live, ...fresh.map(({ name }) => name), ...handed, ...(source === undefined ? [] : source.roles)]) if (!edits.has(role)) edits.set(role, new Map());
   const plan: Plan = { changes: [{ ...change, outcome: "apply" }], edits, publishes: true };
   return await publish(deps, hold, sealer, {
     head: next,
@@ -195,9 +198,19 @@ function comings(before: DelegationTree, after: DelegationTree): { readonly fres
   return { fresh: is.filter(({ name }) => !was.has(name)), gone: [...was].filter((name) => !live.has(name)) };
 }
 
-/** One bin of each new set: all are signed alike. */
-function firstBins(fresh: readonly NewRole[], { bins }: DelegationTree): readonly string[] {
-  const names = new Set(fresh.map(({ name }) => name));
+/** Roles that were delegated to before, to other keys. */
+function otherSigners(before: DelegationTree, after: DelegationTree): readonly string[] {
+  const differs = (role: string): boolean => {
+    const [was, is] = [authorityIn(before, role), authorityIn(after, role)];
+    return was !== undefined && is !== undefined && canonicalString(was as unknown as Json) !== canonicalString(is as unknown as Json);
+  };
+  const bins = after.bins.filter((set) => before.bins.some((old) => old.delegator === set.delegator && old.bitLength === set.bitLength) && differs(namesIn(set)[0] ?? ""));
+  return [...after.custom.map(({ name }) => name).filter(differs), ...bins.flatMap(namesIn)];
+}
+
+/** One bin of each set of which there are some `among` these: all are signed alike. */
+function firstBins(among: readonly string[], { bins }: DelegationTree): readonly string[] {
+  const names = new Set(among);
   return bins.map((set) => namesIn(set)[0] ?? "").filter((name) => names.has(name));
 }
 

@@ -65,11 +65,20 @@ export async function readHead(database: Database, state: PublisherState, hashes
 export function authorityOf({ root, tree }: Pick<Head, "root" | "tree">, role: string): RoleAuthority {
   const top = delegationOf(root, role);
   if (top !== undefined) return top;
+  const delegation = authorityIn(tree, role);
+  if (delegation === undefined) throw new Error(`nobody delegates to ${role}`);
+  return delegation;
+}
+
+/** The keys and threshold with which some targets role delegates to `role`, and no others. */
+export function authorityIn(tree: DelegationTree, role: string): RoleAuthority | undefined {
   for (const { delegations } of tree.delegators.values()) {
-    const delegation = delegationIn(delegations, role);
-    if (delegation !== undefined) return delegation;
+    const found = delegationIn(delegations, role);
+    if (found === undefined) continue;
+    const { keyids, threshold } = found.role;
+    return { keys: Object.fromEntries(keyids.flatMap((keyid) => (found.keys[keyid] === undefined ? [] : [[keyid, found.keys[keyid]]]))), role: { keyids, threshold } };
   }
-  throw new Error(`nobody delegates to ${role}`);
+  return undefined;
 }
 
 /** Everybody who must be able to verify `role` in this head: while online keys change, clients of two roots. */

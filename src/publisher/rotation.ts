@@ -8,13 +8,14 @@
 
 import type { Database, SettingValue } from "../ports/database.ts";
 import type { Root } from "../tuf/documents.ts";
+import type { Succession } from "../roles/root-update.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 
 export type Rotation =
   | { readonly phase: "overlap"; readonly event: string }
   | { readonly phase: "shown" }
-  /** `old`: the keyid that goes. `next`: how many bins are done. */
-  | { readonly phase: "bins"; readonly old: string; readonly next: number };
+  /** `handed`: the keys that go, and those in their place. `next`: how many bins are done. */
+  | { readonly phase: "bins"; readonly handed: readonly Succession[]; readonly next: number };
 
 export const ROTATION = "rotation";
 

@@ -42,6 +42,8 @@ export interface WantedRole {
 /** The repository's own bins: they list what no custom role takes. */
 export interface WantedBins {
   readonly number_of_delegated_bins: number;
+  /** Online ones among the keys of the request, each of which may sign; the online key when absent. */
+  readonly keyids?: readonly string[] | null;
   /** Days. */
   readonly expiration?: number | null;
 }
@@ -55,8 +57,18 @@ export interface WantedDelegations {
 export type DelegationEdit =
   | ({ readonly action: "add" | "update" } & WantedDelegations)
   | { readonly action: "delete"; readonly roles: readonly { readonly name: string }[] }
-  /** `of`: the custom role whose bins they are; the repository's own when absent. */
-  | { readonly action: "resize"; readonly roles: readonly []; readonly bins: number; readonly of?: string };
+  /** Another number of bins, other keys for them, or both. */
+  | ({ readonly action: "bins"; readonly roles: readonly [] } & WantedBinsEdit);
+
+export interface WantedBinsEdit {
+  /** The custom role whose bins they are; the repository's own when absent. */
+  readonly of?: string;
+  /** As many as before when absent. */
+  readonly bins?: number;
+  /** Online ones, each of which may sign; those they have when absent. */
+  readonly keyids?: readonly string[];
+  readonly keys?: { readonly [keyid: string]: Key };
+}
 
 export interface DelegationFault {
   readonly at: readonly (string | number)[];
@@ -101,7 +113,7 @@ export const isBinCount = (count: number): boolean => Number.isInteger(count) &&
 
 export const patternsOf = (roles: readonly { readonly paths?: readonly string[] }[]): number => roles.reduce((sum, { paths }) => sum + (paths?.length ?? 0), 0);
 
-function keyFaults(keyid: string, key: Key): DelegationFault[] {
+export function keyFaults(keyid: string, key: Key): DelegationFault[] {
   const at = ["keys", keyid.slice(0, 200)];
   if (keyid === "" || keyid.length > 200 || keyid in Object.prototype) return [{ at, rule: "is no keyid", code: "keyid" }];
   try {

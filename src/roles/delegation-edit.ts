@@ -6,14 +6,14 @@
 
 import { own } from "../lib/own.ts";
 import { reasonOf } from "../lib/app-error.ts";
-import { bitLengthOf, floorToPowerOfTwo } from "../tuf/bins.ts";
+import { floorToPowerOfTwo } from "../tuf/bins.ts";
 import { canonicalString } from "../tuf/canonical.ts";
-import type { DelegatedRole, Delegations, Json, Key, Targets } from "../tuf/documents.ts";
+import type { DelegatedRole, Delegations, Json, Key, RoleKeys, Targets } from "../tuf/documents.ts";
 import { parseKey, publicKeyIdentity, samePublicKey } from "../tuf/keys.ts";
 import { parseEnvelope, SPEC_VERSION } from "../tuf/parse.ts";
 import { isInBinNameSpace } from "../tuf/paths.ts";
 import { behindCatchAll, CATCH_ALL, catchAll } from "./catch-all.ts";
-import { DELEGATION_LIMITS, EXPIRE_POLICY, LONGEST_WALK, patternsOf, type DelegationEdit, type WantedBins, type WantedRole } from "./custom-delegations.ts";
+import { DELEGATION_LIMITS, EXPIRE_POLICY, LONGEST_WALK, patternsOf, type DelegationEdit, type WantedBins, type WantedBinsEdit, type WantedRole } from "./custom-delegations.ts";
 import { binDelegations, BINS_PREFIX, binsPrefixOf, delegationTreeOf, type BinsStyle, type DelegationTree, type TreeRole } from "./delegation.ts";
 import { RoleError } from "./errors.ts";
 import { onlineUriOf } from "./online-key.ts";
@@ -57,8 +57,8 @@ const NONE: Delegations = { keys: {}, roles: [] };
  */
 export function applyEdit(edit: DelegationEdit, context: EditContext): EditOutcome {
   let draft: Draft = new Map([...context.tree.delegators].map(([name, { delegations }]) => [name, delegations]));
-  if (edit.action === "add" && edit.bins) draft = withBins(draft, edit.bins, context);
-  if (edit.action === "resize") draft = withOtherBins(draft, edit.of, floorToPowerOfTwo(edit.bins));
+  if (edit.action === "add" && edit.bins) draft = withBins(draft, edit.bins, edit.keys, context);
+  if (edit.action === "bins") draft = withOtherBins(draft, edit, context);
   const days = new Map<string, number>();
   const failed: { role: string; reason: string }[] = [];
   const done: string[] = [];
@@ -119,7 +119,16 @@ function withRole(draft: Draft, action: "add" | "update", wanted: WantedRole, gi
     ? roles.map((role) => (role.name === name ? made.role : role))
     : behind < 0 ? [...roles, made.role] : roles.toSpliced(behind, 0, made.role);
   const next = new Map(opened).set(parent, { keys: made.keys, roles: placed });
-  return wanted.bins === undefined || wanted.bins === null ? next : withRoleBins(next, tree, name, wanted.bins, context);
+  const bins = wanted.bins ?? binCountOf(tree, name);
+  if (bins === undefined) return next;
+  // Signed as the role is, unless people sign that.
+  const own = { keys: made.keys, role: { keyids: made.role.keyids, threshold: made.role.threshold } };
+  return withRoleBins(next, tree, name, bins, needsPeople(own) ? onlineSigners([], {}, context) : own, context);
+}
+
+function binCountOf(tree: DelegationTree, name: string): number | undefined {
+  const bins = tree.delegators.get(name)?.bins;
+  return bins === undefined ? undefined : 2 ** bins.bitLength;
 }
 
 /** Why `parent` cannot delegate to `wanted`, or the role could not keep those below it. */
@@ -144,40 +153,83 @@ function opening(draft: Draft): Draft {
   return new Map(draft).set("targets", moved.top).set(CATCH_ALL, moved.bins);
 }
 
-function withBins(draft: Draft, { number_of_delegated_bins: wanted }: WantedBins, { online, binsStyle }: EditContext): Draft {
+function withBins(draft: Draft, { number_of_delegated_bins: wanted, keyids }: WantedBins, given: { readonly [keyid: string]: Key }, context: EditContext): Draft {
   const tree = treeOf(draft);
   if (tree.bins.some(({ prefix }) => prefix === BINS_PREFIX)) throw new RoleError("delegations-refused", "the repository has bins already; their number is changed by resizing them");
   if (tree.custom.some(({ name }) => name === CATCH_ALL)) throw new RoleError("delegations-refused", `a role named ${CATCH_ALL} is there already`);
-  const bins = binDelegations(floorToPowerOfTwo(wanted), binsStyle, online);
+  const bins = binDelegationsBy(floorToPowerOfTwo(wanted), context.binsStyle, onlineSigners(keyids ?? [], given, context), BINS_PREFIX);
   const top = draft.get("targets") ?? NONE;
   const keys = { ...top.keys, ...bins.keys };
   if (bins.succinct_roles === undefined) return new Map(draft).set("targets", { keys, roles: [...(top.roles ?? []), ...(bins.roles ?? [])] });
   return new Map(draft).set("targets", { keys, roles: [...(top.roles ?? []), catchAll(bins.succinct_roles)] }).set(CATCH_ALL, bins);
 }
 
-/** As many bins as are wanted, under the names, keys and style they have. */
-function withOtherBins(draft: Draft, of: string | undefined, count: number): Draft {
+/** As many bins as are wanted, under the keys that are wanted, with the names and in the style they have. */
+function withOtherBins(draft: Draft, { of, bins: wanted, keyids, keys = {} }: WantedBinsEdit, context: EditContext): Draft {
   const tree = treeOf(draft);
   const bins = tree.bins.find(({ prefix, delegator }) => (of === undefined ? prefix === BINS_PREFIX : delegator === of));
   if (bins === undefined) throw new RoleError("delegations-refused", of === undefined ? "the repository has no bins of its own" : `role ${of} has no bins`);
   const around = draft.get(bins.delegator) ?? NONE;
-  if (around.succinct_roles !== undefined) return new Map(draft).set(bins.delegator, { ...around, succinct_roles: { ...around.succinct_roles, bit_length: bitLengthOf(count) } });
-  const [first] = (around.roles ?? []).filter(({ path_hash_prefixes: prefixes }) => prefixes !== undefined);
-  if (first === undefined) throw new Error(`${bins.delegator} has classic bins, and none of them`);
-  const made = binDelegations(count, "classic", { keyid: "", key: NO_KEY }, bins.prefix);
-  const classic = (made.roles ?? []).map((role): DelegatedRole => ({ ...role, keyids: first.keyids, threshold: first.threshold }));
-  return new Map(draft).set(bins.delegator, { ...around, roles: [...(around.roles ?? []).filter(({ paths }) => paths !== undefined), ...classic] });
+  const signed = keyids === undefined ? signersOfBins(around) : onlineSigners(keyids, keys, context);
+  const made = binDelegationsBy(wanted === undefined ? 2 ** bins.bitLength : floorToPowerOfTwo(wanted), around.succinct_roles === undefined ? "classic" : "succinct", signed, bins.prefix);
+  const next = new Map(draft).set(bins.delegator, { ...made, ...(made.roles === undefined ? {} : { keys: { ...around.keys, ...made.keys }, roles: [...(around.roles ?? []).filter(({ paths }) => paths !== undefined), ...made.roles] }) });
+  const top = next.get("targets");
+  if (bins.delegator !== CATCH_ALL || top === undefined) return next;
+  // The catch-all is signed as its bins are.
+  return next.set("targets", { ...top, keys: { ...top.keys, ...signed.keys }, roles: (top.roles ?? []).map((role) => (role.name === CATCH_ALL ? catchAll(signed.role) : role)) });
 }
 
-/** Stands where the bins' own keys are put. */
-const NO_KEY: Key = { keytype: "", scheme: "", keyval: { public: "" } };
+/** Who signs bins, and with what. */
+interface BinSigners {
+  readonly keys: { readonly [keyid: string]: Key };
+  readonly role: RoleKeys;
+}
+
+function signersOfBins({ keys, succinct_roles: succinct, roles }: Delegations): BinSigners {
+  const role = succinct ?? roles?.find(({ path_hash_prefixes: prefixes }) => prefixes !== undefined);
+  if (role === undefined) throw new Error("there are no bins");
+  return { keys, role: { keyids: role.keyids, threshold: role.threshold } };
+}
+
+/** @throws RoleError `delegations-refused` unless all of them are keys of this service */
+function onlineSigners(keyids: readonly string[], given: { readonly [keyid: string]: Key }, context: EditContext): BinSigners {
+  const { online } = context;
+  if (keyids.length === 0) return { keys: { [online.keyid]: online.key }, role: { keyids: [online.keyid], threshold: 1 } };
+  const known = knownElsewhere(context.tree);
+  const keys = keyids.map((keyid): [string, Key] => {
+    const key = own(given, keyid) ?? known.get(keyid) ?? (keyid === online.keyid ? online.key : undefined);
+    if (key === undefined) throw new RoleError("delegations-refused", `key ${keyid.slice(0, 200)} is not among the keys`);
+    if (onlineUriOf(key) === undefined) throw new RoleError("delegations-refused", `key ${keyid.slice(0, 200)} is offline; bins are signed online`);
+    try {
+      parseKey(key as unknown as Json, keyid, { allowUnportable: context.allowUnportable });
+    } catch (error) {
+      throw new RoleError("delegations-refused", reasonOf(error), { cause: error });
+    }
+    return [keyid, withoutNulls(key)];
+  });
+  return { keys: Object.fromEntries(keys), role: { keyids: [...keyids], threshold: 1 } };
+}
+
+function binDelegationsBy(count: number, style: BinsStyle, { keys, role }: BinSigners, prefix: string): Delegations {
+  const [keyid = ""] = role.keyids;
+  const key = keys[keyid];
+  if (key === undefined) throw new Error(`no key ${keyid}`);
+  const made = binDelegations(count, style, { keyid, key }, prefix);
+  const used = Object.fromEntries(role.keyids.flatMap((id) => (keys[id] === undefined ? [] : [[id, keys[id]]])));
+  return {
+    keys: used,
+    ...(made.succinct_roles === undefined ? {} : { succinct_roles: { ...made.succinct_roles, ...role } }),
+    ...(made.roles === undefined ? {} : { roles: made.roles.map((each) => ({ ...each, ...role })) }),
+  };
+}
 
 /** Bins list what `name` takes. */
-function withRoleBins(draft: Draft, before: DelegationTree, name: string, wanted: number, { online, binsStyle }: EditContext): Draft | string {
+function withRoleBins(draft: Draft, before: DelegationTree, name: string, wanted: number, by: BinSigners, { binsStyle }: EditContext): Draft | string {
   const prefix = binsPrefixOf(name);
   const taken = before.custom.find((role) => isInBinNameSpace(prefix, role.name));
   if (taken !== undefined) return `its bins would be named like role ${taken.name}`;
-  return new Map(draft).set(name, binDelegations(floorToPowerOfTwo(wanted), binsStyle, online, prefix));
+  const style = before.delegators.get(name)?.delegations.roles === undefined ? binsStyle : "classic";
+  return new Map(draft).set(name, binDelegationsBy(floorToPowerOfTwo(wanted), style, by, prefix));
 }
 
 /** @param going every role that the edit deletes */

@@ -68,3 +68,29 @@ export function onlineKeyOf(root: Root): OnlineKey | undefined {
   const key = keyid === undefined ? undefined : root.keys[keyid];
   return keyid === undefined || key === undefined ? undefined : { keyid, key };
 }
+
+/** An online key that goes, by its keyid, and the one in its place. */
+export interface Succession {
+  readonly old: string;
+  readonly next: OnlineKey;
+}
+
+/**
+ * The online keys of `current` that `next` gives to none of its online roles any more, or says something else of
+ * (where it lies): each is followed by the key of the first role that had it. Delegated roles go with them.
+ */
+export function successions(current: Root, next: Root): readonly Succession[] {
+  const found = new Map<string, OnlineKey>();
+  for (const name of ONLINE_ROLES) {
+    for (const keyid of current.roles[name].keyids) {
+      const before = current.keys[keyid];
+      if (found.has(keyid) || onlineUriOf(before) === undefined) continue;
+      const stays = ONLINE_ROLES.some((role) => next.roles[role].keyids.includes(keyid));
+      const taker = stays ? keyid : next.roles[name].keyids.find((id) => onlineUriOf(next.keys[id]) !== undefined);
+      const key = taker === undefined ? undefined : next.keys[taker];
+      if (taker === undefined || key === undefined) continue;
+      if (!stays || canonicalString(key as unknown as Json) !== canonicalString(before as unknown as Json)) found.set(keyid, { keyid: taker, key });
+    }
+  }
+  return [...found].map(([old, key]) => ({ old, next: key }));
+}

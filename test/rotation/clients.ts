@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { TufError } from "../../src/tuf/errors.ts";
+import { delegationOf } from "../../src/tuf/search.ts";
 import { TrustedSet } from "../../src/tuf/trusted-set.ts";
 import type { RotationStage } from "../fakes/rotation-stage.ts";
 
@@ -81,9 +82,21 @@ export class Clients {
       const snapshot = this.#read(`${String(trusted.timestamp!.signed.meta["snapshot.json"].version)}.snapshot.json`);
       trusted.updateSnapshot(snapshot);
       const { meta } = trusted.snapshot!.signed;
-      for (const file of ["targets.json", ...this.#some(Object.keys(meta).filter((name) => name !== "targets.json"))]) {
-        const role = file.slice(0, -".json".length);
-        trusted.updateTargets(this.#read(`${String(meta[file]!.version)}.${file}`), role, role === "targets" ? "root" : "targets");
+      const load = (role: string, delegator: string): void => void trusted.updateTargets(this.#read(`${String(meta[`${role}.json`]!.version)}.${role}.json`), role, delegator);
+      load("targets", "root");
+      // Whoever delegates before those it delegates to; who is listed and delegated to by nobody is retired.
+      const waiting = new Set(Object.keys(meta).map((file) => file.slice(0, -".json".length)).filter((role) => role !== "targets"));
+      const looked = new Set(this.#some(Object.keys(meta).filter((name) => name !== "targets.json")));
+      for (const delegators = ["targets"]; delegators.length > 0; ) {
+        const delegator = delegators.shift()!;
+        const { signed } = trusted.targets(delegator)!;
+        for (const role of waiting) {
+          // Of many bins some; whoever may delegate, always.
+          if ((/-[0-9a-f]+$/.test(role) && !looked.has(`${role}.json`)) || delegationOf(signed, role) === undefined) continue;
+          load(role, delegator);
+          waiting.delete(role);
+          delegators.push(role);
+        }
       }
       if (cache !== undefined) Object.assign(cache, { roots: roots.length, timestamp, snapshot });
       this.walks += 1;
