@@ -28,7 +28,10 @@ export function commandTree(more: MoreCommands): CommandNode[] {
             name: "admin",
             summary: "back up, restore and recover a data directory",
             description: "What the people do who run a repository, and those who hold its keys.",
-            commands: [...more.adminCommands],
+            commands: [
+              ...more.adminCommands,
+              { name: "resize-bins", summary: "change the number of bins of a running service", load: async () => (await import("./commands/resize-bins.ts")).resizeBinsCommand },
+            ],
           },
         ]),
   ];

@@ -35,6 +35,7 @@ const adminCommands: readonly CommandNode[] = [
   { name: "backup", summary: "copy database and metadata, while the service runs or not", load: async () => (await import("./commands/admin.ts")).backupCommand },
   { name: "restore", summary: "make a data directory from a backup", load: async () => (await import("./commands/admin.ts")).restoreCommand },
   { name: "recover", summary: "go on after the database went back in time", load: async () => (await import("./commands/admin.ts")).recoverCommand },
+  { name: "advise", summary: "how many bins the repository is best cut into", load: async () => (await import("./commands/advise.ts")).adviseCommand },
 ];
 
 await runProgram(context, process.argv.slice(2), {

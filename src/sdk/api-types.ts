@@ -72,6 +72,8 @@ export interface ArtifactsRemoved {
 export interface BinsBesideRoles {
   /** 2 to 16,384, rounded down to a power of two */
   readonly number_of_delegated_bins: number;
+  /** Online keys, each of which may sign; the online key when absent */
+  readonly keyids?: readonly string[] | null;
   readonly expiration?: number | null;
 }
 
@@ -331,8 +333,12 @@ export interface Refusal {
 }
 
 export interface ResizeBinsPayload {
-  /** 2 to 16,384, rounded down to a power of two */
-  readonly number_of_delegated_bins: number;
+  /** 2 to 16,384, rounded down to a power of two; as many as there are when absent */
+  readonly number_of_delegated_bins?: number | null;
+  /** Online keys that sign the bins from now on, each alone; empty: the online key; absent: those they have */
+  readonly keyids?: readonly string[] | null;
+  /** Those of keyids that the repository does not hold yet */
+  readonly keys?: Readonly<Record<string, TUFKeys>> | null;
   /** The custom role whose bins they are; the repository's own when absent */
   readonly role?: string | null;
 }
@@ -490,7 +496,7 @@ export interface Operations {
     readonly body: MetadataDelegationDeletePayload;
     readonly answer: MetadataDelegationDeletePostResponse;
   };
-  /** Put a task to change the number of hash bins. */
+  /** Put a task to change the number of hash bins, or their keys. */
   readonly "PUT /api/v1/delegations/bins": {
     readonly path: undefined;
     readonly query: undefined;
