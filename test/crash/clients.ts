@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { TufError } from "../../src/tuf/errors.ts";
 import { parseExpires } from "../../src/tuf/parse.ts";
+import { delegationOf } from "../../src/tuf/search.ts";
 import { TrustedSet } from "../../src/tuf/trusted-set.ts";
 
 export interface Files {
@@ -72,10 +73,15 @@ export function finish(files: Files, root: Buffer, flight: InFlight, now: number
   let expiresMs = Math.min(parseExpires(timestamp.expires), parseExpires(trusted.snapshot!.signed.expires));
   const meta = trusted.snapshot!.signed.meta;
   const kept = new Map<string, Buffer>();
-  for (const role of ["targets", ...Object.keys(meta).map((file) => file.replace(/\.json$/, "")).filter((role) => role !== "targets")]) {
+  // Whoever delegates before those it delegates to; a role that nobody delegates to any more is not read.
+  const waiting = new Set(Object.keys(meta).map((file) => file.replace(/\.json$/, "")));
+  const reading: (readonly [role: string, delegator: string])[] = [["targets", "root"]];
+  for (const [role, delegator] of reading) {
+    waiting.delete(role);
     const stated = meta[`${role}.json`]!;
     const bytes = fetch(files, `${String(stated.version)}.${role}.json`);
-    trusted.updateTargets(bytes, role, role === "targets" ? "root" : "targets");
+    trusted.updateTargets(bytes, role, delegator);
+    for (const name of waiting) if (delegationOf(trusted.targets(role)!.signed, name) !== undefined) reading.push([name, role]);
     kept.set(role, bytes);
     names.push(`${String(stated.version)}.${role}.json`);
     expiresMs = Math.min(expiresMs, parseExpires(trusted.targets(role)!.signed.expires));

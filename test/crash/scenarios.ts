@@ -166,6 +166,25 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await world.accept(world.adds(["p"]));
     },
   },
+  // A unit of several roles: custom ones before the bins, one below the other, that take an artifact each.
+  unit: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.adds(BOTH_BINS));
+      await publishAll(world);
+      const role = (name: string, path: string, parent?: string) => ({ name, terminating: true, keyids: [], threshold: 1, paths: [path], ...(parent === undefined ? {} : { parent }) });
+      await world.accept(world.delegates({ action: "add", keys: {}, roles: [role("custom", "?"), role("below", "b", "custom")] }));
+    },
+  },
+  // Every bin, and every artifact, in one head.
+  resize: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.adds(BOTH_BINS));
+      await publishAll(world);
+      await world.accept(world.delegates({ action: "bins", roles: [], bins: 8 }));
+    },
+  },
   // A signer that does not answer: the publisher halts and says so.
   halted: {
     prepare: async (world) => {

@@ -3,6 +3,7 @@
 //
 // The database keeps a history of its transactions, so that it can lose the last of them.
 
+import type { DelegationEdit } from "../../src/roles/custom-delegations.ts";
 import assert from "node:assert/strict";
 import { fsck } from "../../src/fsck/fsck.ts";
 import { filesOfStorage } from "../../src/fsck/files.ts";
@@ -180,6 +181,11 @@ export class World {
 
   refresh(roles: readonly string[]): AcceptRequest {
     return this.request("force_online_metadata_update", roles.map((role) => ({ kind: "refresh" as const, role, path: "", fragment: "" })));
+  }
+
+  /** An edit of delegations, as the door stores it. */
+  delegates(edit: DelegationEdit): AcceptRequest {
+    return this.request("metadata_delegation", [{ kind: "delegate", role: "targets", path: "", fragment: JSON.stringify(edit) }]);
   }
 
   bootstrap(bins: number): AcceptRequest {
