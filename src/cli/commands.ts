@@ -10,7 +10,39 @@ export interface MoreCommands {
 export function commandTree(more: MoreCommands): CommandNode[] {
   return [
     ...(more.commands ?? []),
-    { name: "download", summary: "download artifacts, each verified", load: async () => (await import("./commands/download.ts")).downloadCommand },
+    {
+      name: "artifact",
+      summary: "tell the repository about artifacts; download them",
+      description: "Artifacts: what the repository knows of files, and the files themselves, verified.",
+      commands: [
+        { name: "add", summary: "tell the repository about files", load: async () => (await import("./commands/artifact/add.ts")).artifactAddCommand },
+        { name: "delete", summary: "take artifacts out of the repository", load: async () => (await import("./commands/artifact/delete.ts")).artifactDeleteCommand },
+        { name: "publish", summary: "make public what was held back", load: async () => (await import("./commands/artifact/publish.ts")).artifactPublishCommand },
+        { name: "download", summary: "download artifacts, each verified", load: async () => (await import("./commands/artifact/download.ts")).downloadCommand },
+        {
+          name: "repository",
+          summary: "the repositories this machine downloads from",
+          description: "The repositories this machine downloads from, and the roots they are trusted by.",
+          commands: [
+            { name: "add", summary: "remember a repository", load: async () => (await import("./commands/artifact/repository.ts")).repositoryAddCommand },
+            { name: "update", summary: "change what is known of one", load: async () => (await import("./commands/artifact/repository.ts")).repositoryUpdateCommand },
+            { name: "set", summary: "choose the one that downloads use", load: async () => (await import("./commands/artifact/repository.ts")).repositorySetCommand },
+            { name: "show", summary: "show one, or all", load: async () => (await import("./commands/artifact/repository.ts")).repositoryShowCommand },
+            { name: "delete", summary: "forget a repository", load: async () => (await import("./commands/artifact/repository.ts")).repositoryDeleteCommand },
+          ],
+        },
+      ],
+    },
+    {
+      name: "task",
+      summary: "see what became of a request",
+      description: "Tasks: what became of what was asked of the service.",
+      commands: [
+        { name: "info", summary: "show a task", load: async () => (await import("./commands/task/info.ts")).taskInfoCommand },
+        { name: "watch", summary: "tell each state of a task until it has ended", load: async () => (await import("./commands/task/info.ts")).taskWatchCommand },
+      ],
+    },
+    { name: "download", summary: "the same as artifact download", load: async () => (await import("./commands/artifact/download.ts")).downloadCommand },
     { name: "fsck", summary: "check a published repository", load: async () => (await import("./commands/fsck.ts")).fsckCommand },
     {
       name: "key",

@@ -36,6 +36,8 @@ describe("ConfigFile", () => {
     const config = await ConfigFile.read(file);
     config.set(["REPOSITORIES", "games", "metadata_url"], "http://g");
     config.set(["SERVER"], "https://b.example");
+    assert.equal(config.text("REPOSITORIES", "games", "metadata_url"), "http://g");
+    assert.equal(config.text("SERVER"), "https://b.example");
     config.delete(["CURRENT_REPOSITORY"]);
     await config.write();
     assert.equal(

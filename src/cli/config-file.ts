@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { isMap, isScalar, parseDocument, type Document, type YAMLMap } from "yaml";
+import { isMap, isNode, isScalar, parseDocument, type Document, type YAMLMap } from "yaml";
 import { CliError, systemReason } from "./errors.ts";
 import { readFileAtMost } from "./read-file.ts";
 
@@ -41,7 +41,8 @@ export class ConfigFile {
       const found = keyIn(node, key);
       node = found === undefined ? undefined : node.get(found, true);
     }
-    return isMap(node) ? node.toJS(this.#document, { maxAliasCount: 100 }) : isScalar(node) ? node.value : node === undefined ? undefined : (node as { toJS(document: Document): unknown }).toJS(this.#document);
+    // What was set in this run is there as the value it is.
+    return isNode(node) ? node.toJS(this.#document, { maxAliasCount: 100 }) : node;
   }
 
   /** A text at these keys. @throws CliError `config-unreadable` when it is something else */

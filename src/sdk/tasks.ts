@@ -58,6 +58,7 @@ export async function waitForTask(client: RestClient, taskId: string, options: W
       task = await getTask(client, taskId, { ...(waitSeconds < 1 ? {} : { waitSeconds }), signal: options.signal });
       goneMs = undefined;
     } catch (error) {
+      if (options.signal?.aborted === true) throw interrupted(taskId, error);
       if (!isOutage(error)) throw error;
       goneMs ??= askedMs;
       if (timing.monotonic() - goneMs > OUTAGE_MS) throw error;
@@ -75,7 +76,7 @@ export async function waitForTask(client: RestClient, taskId: string, options: W
       await timing.sleep(Math.max(0, Math.min(pauseMs * (0.75 + timing.fraction() / 2), endsMs - nowMs)), options.signal);
       pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * 1.6);
     } else pauseMs = FIRST_PAUSE_MS;
-    if (options.signal?.aborted === true) throw new RestError("interrupted", `waiting for task ${taskId} was interrupted`, { why: "the task goes on", todo: `rstuf task watch ${taskId}`, taskId });
+    if (options.signal?.aborted === true) throw interrupted(taskId);
   }
 }
 
@@ -88,6 +89,10 @@ export function succeeded(task: Task, what: string): Task {
 
 function unfinished(taskId: string, task: Task | undefined): RestError {
   return new RestError("task-unfinished", `task ${taskId} has not ended yet`, { why: task === undefined ? undefined : `it is ${task.state}, and goes on`, todo: `rstuf task watch ${taskId}`, taskId });
+}
+
+function interrupted(taskId: string, cause?: unknown): RestError {
+  return new RestError("interrupted", `waiting for task ${taskId} was interrupted`, { why: "the task goes on", todo: `rstuf task watch ${taskId}`, taskId, cause });
 }
 
 function isOutage(error: unknown): boolean {

@@ -64,7 +64,7 @@ async function examples(path: readonly string[] = []): Promise<[name: string, co
 }
 
 describe("help", () => {
-  test("shows examples that work, for every command", { timeout: 120_000 }, async () => {
+  test("shows examples that work, for every command", { timeout: 300_000 }, async () => {
     const all = await examples();
     for (const [name, commands] of all) assert.ok(commands.length > 0, `${name} has no example`);
     const commands = all.flatMap(([, each]) => each);
@@ -76,11 +76,12 @@ describe("help", () => {
     const service = start("rstuf serve --trial --port 0 --bins 4");
     try {
       const origin = await service.ready;
-      mkdirSync(join(folder, "rstuf-data", "files"), { recursive: true });
-      writeFileSync(join(folder, "rstuf-data", "files", "hello.txt"), "hello\n");
-      await publish(origin);
+      for (const name of [join("rstuf-data", "files"), "dist"]) mkdirSync(join(folder, name), { recursive: true });
+      for (const name of [join("rstuf-data", "files", "hello.txt"), "hello.txt", join("dist", "app.txt")]) writeFileSync(join(folder, name), "hello\n");
+      writeFileSync(join(folder, "artifacts.ndjson"), '{"file":"hello.txt","path":"listed/hello.txt"}\n');
+      const taskId = await publish(origin);
       for (const command of rest) {
-        const { code, output } = await start(command.replaceAll("http://127.0.0.1:8080", origin)).ended;
+        const { code, output } = await start(command.replaceAll("http://127.0.0.1:8080", origin).replaceAll("TASK_ID", taskId)).ended;
         assert.equal(code, 0, `${command}\n${output}`);
       }
     } finally {
@@ -102,15 +103,17 @@ describe("help", () => {
   });
 });
 
-/** Adds the artifact that the examples download. */
-async function publish(origin: string): Promise<void> {
+/** Adds the artifacts that the examples download and delete. Answers the task's id. */
+async function publish(origin: string): Promise<string> {
   const sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
   const answer = await fetch(`${origin}/api/v1/artifacts/?wait=30`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ artifacts: [{ path: "hello.txt", info: { length: 6, hashes: { sha256 } } }] }),
+    body: JSON.stringify({ artifacts: ["hello.txt", "old.txt"].map((path) => ({ path, info: { length: 6, hashes: { sha256 } } })) }),
   });
   const text = await answer.text();
   assert.equal(answer.status, 202, text);
-  assert.equal((JSON.parse(text) as { data: { state: string } }).data.state, "SUCCESS", text);
+  const { data } = JSON.parse(text) as { data: { state: string; task_id: string } };
+  assert.equal(data.state, "SUCCESS", text);
+  return data.task_id;
 }

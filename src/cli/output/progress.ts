@@ -15,8 +15,8 @@ export interface ProgressOptions {
   /** How much there is, when that is known. */
   readonly total?: number | undefined;
   readonly silent?: boolean;
-  /** Work that is over sooner is not shown. */
-  readonly quietMs?: number;
+  /** Less than so much in all is not shown. */
+  readonly atLeast?: number;
 }
 
 const EVERY_MS = 200;
@@ -39,19 +39,18 @@ export class Progress {
     this.#options = options;
     this.#total = options.total;
     this.#startMs = context.clock.monotonic();
-    this.#lastMs = this.#startMs + (options.quietMs ?? 0) - (context.isTty ? EVERY_MS : 0);
+    this.#lastMs = this.#startMs - (context.isTty ? EVERY_MS : 0);
   }
 
   /** So much is done, of so much if that is known by now. Cheap: most calls draw nothing. */
   update(done: number, total = this.#total): void {
     this.#total = total;
-    if (this.#options.silent === true) return;
+    if (this.#options.silent === true || (total ?? Number.POSITIVE_INFINITY) < (this.#options.atLeast ?? 0)) return;
     const now = this.#context.clock.monotonic();
     if (now - this.#lastMs < (this.#context.isTty ? EVERY_MS : LOG_EVERY_MS)) return;
     this.#lastMs = now;
     const line = this.#line(done, now - this.#startMs);
-    if (this.#context.isTty) this.#context.stderr.write(CLEAR_LINE + cut(line, this.#context.columns() - 1));
-    else this.#context.stderr.write(`${line}\n`);
+    this.#context.stderr.write(this.#context.isTty ? CLEAR_LINE + line : `${line}\n`);
     this.#drawn = this.#context.isTty;
   }
 
@@ -72,9 +71,11 @@ export class Progress {
       if (total !== undefined && total > done) parts.push(`${clockTime(((total - done) / perSecond) * 1000)} left`);
     }
     const told = parts.join(", ");
-    if (total === undefined || total <= 0) return `${printable(label)}  ${told}`;
+    const short = (before: string): string => (this.#context.isTty ? cut(printable(label), Math.max(8, this.#context.columns() - 1 - before.length)) : printable(label));
+    if (total === undefined || total <= 0) return `${short(told)}  ${told}`;
     const share = Math.min(1, done / total);
     const percent = `${Math.floor(share * 100)} %`.padStart(5);
-    return this.#context.isTty ? `[${padEnd("=".repeat(Math.floor(share * BAR_COLUMNS)), BAR_COLUMNS)}]${percent}  ${told}  ${printable(label)}` : `${printable(label)}: ${percent.trim()}, ${told}`;
+    const bar = `[${padEnd("=".repeat(Math.floor(share * BAR_COLUMNS)), BAR_COLUMNS)}]${percent}  ${told}  `;
+    return this.#context.isTty ? bar + short(bar) : `${short("")}: ${percent.trim()}, ${told}`;
   }
 }

@@ -1,0 +1,63 @@
+// Waiting for a task, for commands that send something to the service.
+
+import { InvalidArgumentError, type Command } from "commander";
+import type { RestClient } from "../sdk/client.ts";
+import { hasEnded, succeeded, waitForTask, type Task } from "../sdk/tasks.ts";
+import type { Session } from "./session.ts";
+
+export interface WaitFlags {
+  readonly wait?: boolean;
+  /** Seconds. */
+  readonly timeout?: number;
+}
+
+/** How long the service is asked to hold the answer to a write. */
+export const ANSWER_WAIT_SECONDS = 20;
+
+export function withWait(command: Command): Command {
+  return command.option("--wait", "wait until the task has ended, and fail if it fails").option("--timeout <seconds>", "with --wait: give up after so long (exit 3); the task goes on", seconds);
+}
+
+export function seconds(text: string): number {
+  const value = Number(text);
+  if (!/^[0-9]{1,6}(\.[0-9]+)?$/.test(text) || value <= 0) throw new InvalidArgumentError("A number of seconds above 0.");
+  return value;
+}
+
+export interface FollowOptions {
+  /** What the task does, for its error: `adding app.tar.gz`. */
+  readonly what: string;
+  readonly timeout?: number | undefined;
+}
+
+/**
+ * The task, after it succeeded; meanwhile a terminal shows what it does. Ctrl-C ends the waiting,
+ * not the task.
+ * @throws RestError `task-failed`, `task-unfinished`, `interrupted`
+ */
+export async function follow(session: Session, api: RestClient, taskId: string, options: FollowOptions): Promise<Task> {
+  return succeeded(await untilEnded(session, api, taskId, options), options.what);
+}
+
+/** The same, however it ended. */
+export async function untilEnded(session: Session, api: RestClient, taskId: string, options: { readonly timeout?: number | undefined; readonly onState?: (task: Task) => void }): Promise<Task> {
+  const { context } = session;
+  const isDrawn = context.isTty && !session.json;
+  const draw = (text: string): void => {
+    if (isDrawn) context.stderr.write(`\r\u001b[K${text}`);
+  };
+  draw(`waiting for task ${taskId}`);
+  try {
+    return await waitForTask(api, taskId, {
+      timeoutMs: options.timeout === undefined ? undefined : options.timeout * 1000,
+      signal: context.interruption(),
+      onChange: (task) => {
+        draw("");
+        options.onState?.(task);
+        if (!hasEnded(task)) draw(`waiting for task ${taskId}: ${task.state}`);
+      },
+    });
+  } finally {
+    draw("");
+  }
+}

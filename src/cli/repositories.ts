@@ -1,0 +1,96 @@
+// The repositories that the configuration file names: where each is, and the root it is trusted by.
+//
+// A trusted root is kept as the Python CLI keeps it: base64 of the bytes of root.json. It is
+// verified when it comes in: a root, signed by its own keys as it demands.
+
+import { readWhole } from "../client/bounded-read.ts";
+import { ClientError } from "../client/errors.ts";
+import { DEFAULT_LIMITS, DEFAULT_PATIENCE } from "../client/options.ts";
+import { createFileFetcher } from "../drivers/fetcher/file/fetcher.ts";
+import { createHttpFetcher } from "../drivers/fetcher/http/fetcher.ts";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { FetchError, type Fetcher } from "../ports/fetcher.ts";
+import { TrustedSet } from "../tuf/trusted-set.ts";
+import type { ConfigFile } from "./config-file.ts";
+import type { CliContext } from "./context.ts";
+import { CliError } from "./errors.ts";
+
+export interface Repository {
+  readonly name: string;
+  readonly metadataUrl: string | undefined;
+  readonly artifactsUrl: string | undefined;
+  readonly hashPrefix: boolean;
+  /** The bytes of a root. */
+  readonly trustedRoot: Buffer | undefined;
+  readonly downloadDir: string | undefined;
+}
+
+/** Names in the file, in its order. */
+export function repositoryNames(config: ConfigFile): string[] {
+  const all = config.get("REPOSITORIES");
+  return typeof all === "object" && all !== null ? Object.keys(all) : [];
+}
+
+/** CURRENT_REPOSITORY, or DEFAULT_REPOSITORY, as older pages call it. */
+export function currentName(config: ConfigFile): string | undefined {
+  return config.text("CURRENT_REPOSITORY") ?? config.text("DEFAULT_REPOSITORY");
+}
+
+/** @throws CliError `repository-missing` */
+export function repositoryOf(config: ConfigFile, name: string): Repository {
+  const names = repositoryNames(config);
+  if (!names.includes(name)) {
+    throw new CliError("repository-missing", names.length === 0 ? "There are no configured repositories" : `Repository ${name} is missing in your configuration`, {
+      ...(names.length === 0 ? {} : { why: `there are: ${names.join(", ")}` }),
+      todo: `rstuf artifact repository add --name ${name} --root FILE --metadata-url URL --artifacts-url URL`,
+    });
+  }
+  const text = (key: string): string | undefined => config.text("REPOSITORIES", name, key);
+  const root = text("trusted_root");
+  return {
+    name,
+    metadataUrl: text("metadata_url"),
+    artifactsUrl: text("artifact_base_url") ?? text("artifacts_url"),
+    hashPrefix: config.get("REPOSITORIES", name, "hash_prefix") === true,
+    trustedRoot: root === undefined ? undefined : Buffer.from(root, "base64"),
+    downloadDir: text("download_dir"),
+  };
+}
+
+/** A root from a file or a URL, its own signatures checked. @throws CliError `file-unreadable` */
+export async function readRoot(context: CliContext, where: string): Promise<Buffer> {
+  const url = urlOf(context, where);
+  let bytes: Uint8Array;
+  try {
+    bytes = await readWhole({
+      fetcher: createFetcher(context),
+      clock: context.clock,
+      url,
+      maxBytes: DEFAULT_LIMITS.rootBytes,
+      deadlineMs: DEFAULT_PATIENCE.metadataMs,
+      tooLarge: () => new ClientError("metadata-too-large", `it is larger than the ${String(DEFAULT_LIMITS.rootBytes)} bytes a root may have`),
+    });
+  } catch (error) {
+    if (!(error instanceof FetchError) && !(error instanceof ClientError)) throw error;
+    throw new CliError("file-unreadable", `the root at ${where} could not be read`, { why: error.message, todo: "name a file or a URL that holds a root.json you got by a way you trust", cause: error });
+  }
+  try {
+    new TrustedSet(bytes, { now: context.clock.now() });
+  } catch (error) {
+    throw new CliError("file-unreadable", `what is at ${where} is no root that can be trusted`, { why: error instanceof Error ? error.message : String(error), todo: "name a root.json, signed by its own keys", cause: error });
+  }
+  return Buffer.from(bytes);
+}
+
+/** `file:` for repositories carried by hand, http and https for all others. */
+export function createFetcher(context: CliContext): Fetcher {
+  const file = createFileFetcher();
+  const http = createHttpFetcher({ version: context.version });
+  return { fetch: (url, options) => (url.startsWith("file:") ? file : http).fetch(url, options) };
+}
+
+/** A URL as it is; anything else is a file or folder. */
+export function urlOf(context: CliContext, text: string): string {
+  return /^(?:https?|file):/i.test(text) ? text : pathToFileURL(resolve(context.cwd, text)).href;
+}
