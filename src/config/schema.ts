@@ -164,7 +164,7 @@ export const SCHEMA = {
     allowUnportable: flag({ meaning: "Accept public keys that not every TUF client can verify (P-384, P-521 and others).", wrong: "Clients that cannot verify them refuse the repository." }),
     sigstoreTrustedRoot: file({
       meaning: "Sigstore's `trusted_root.json`. With it people may sign roots and delegated roles with a Sigstore identity (keytype `sigstore-oidc`), verified under it, offline.",
-      wrong: "Of the clients only python-tuf with securesystemslib's extra `sigstore` verifies such keys; go-tuf refuses a role that has one. An old file does not know the newest logs: their signatures are refused.",
+      wrong: "No client reads such a root as it comes: python-tuf refuses it whole unless its program registers securesystemslib's `SigstoreKey`, go-tuf refuses a role that has one. An old file does not know the newest logs: their signatures are refused.",
     }),
   },
   snapshot: {
