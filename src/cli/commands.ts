@@ -33,6 +33,7 @@ export function commandTree(more: MoreCommands): CommandNode[] {
         },
       ],
     },
+    { name: "status", summary: "how the repository is, on one screen", load: async () => (await import("./commands/status.ts")).statusCommand },
     {
       name: "task",
       summary: "see what became of a request",

@@ -81,7 +81,7 @@ describe("every command", async () => {
   const all = await commands();
 
   test("is found", () => {
-    assert.deepEqual(all.map((path) => path.join(" ")).sort(), [...["add", "delete", "download", "publish", ...["add", "delete", "set", "show", "update"].map((name) => `repository ${name}`)].map((name) => `artifact ${name}`), "download", "fsck", "key generate", "key info", "task info", "task watch"]);
+    assert.deepEqual(all.map((path) => path.join(" ")).sort(), [...["add", "delete", "download", "publish", ...["add", "delete", "set", "show", "update"].map((name) => `repository ${name}`)].map((name) => `artifact ${name}`), "download", "fsck", "key generate", "key info", "status", "task info", "task watch"]);
   });
 
   for (const path of all) {

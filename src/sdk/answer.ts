@@ -77,7 +77,8 @@ function textAt(value: unknown, name: string): string | undefined {
   return typeof found === "string" ? found : undefined;
 }
 
-async function readText(response: Response, what: string): Promise<string> {
+/** The body as text, within bounds. @throws RestError `answer-unexpected` */
+export async function readText(response: Response, what: string): Promise<string> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   for await (const piece of (response.body ?? []) as AsyncIterable<Uint8Array>) {

@@ -4,7 +4,7 @@
 // write, each of which carries an Idempotency-Key of its own, so that the service applies it
 // once however often it arrives. Redirects are never followed: a token would go along.
 
-import { readJson, refusalOf } from "./answer.ts";
+import { readJson, readText, refusalOf } from "./answer.ts";
 import type { Operations, Streamed } from "./api-types.ts";
 import { RestError } from "./errors.ts";
 import { DEFAULT_RETRIES, delayBefore, isPassing, retryAfterMs, systemCode, type RetryPolicy, type Timing } from "./retry.ts";
@@ -70,6 +70,21 @@ export class RestClient {
       if (delay === undefined) throw outcome.error;
       await this.timing.sleep(delay, request.signal);
       if (request.signal?.aborted === true) throw interrupted(this.#what(operation));
+    }
+  }
+
+  /** What lies at a path beside the API, `/readyz` or `/metadata/timestamp.json`, whatever its status; asked once. */
+  async probe(path: string, signal?: AbortSignal): Promise<{ readonly status: number; readonly text: string }> {
+    const operation = `GET ${path}`;
+    const headers = new Headers({ ...this.#options.headers, "user-agent": this.#options.userAgent });
+    const timeoutMs = this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    try {
+      const response = await fetch(this.server + path, { headers, redirect: "manual", signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]) });
+      return { status: response.status, text: await this.#reading(operation, () => readText(response, this.#what(operation))) };
+    } catch (cause) {
+      if (cause instanceof RestError) throw cause;
+      if (signal?.aborted === true) throw interrupted(this.#what(operation));
+      throw unreachable(this.#what(operation), this.server, timeoutMs, cause);
     }
   }
 
