@@ -9,7 +9,7 @@ const roles = (...list: readonly object[]): object => ({ delegations: { keys: {}
 
 /** Every shape that the catch-all must take: depths, leading dots, characters of all kinds. */
 const PATHS = [
-  "a", ".hidden", "b/.well-known", ".c/d", ".e/.f", "g/.h/.i/j", "größe/世界", "emoji/\u{1f600}", "with space/x,y:z;k=v&w", "q+(r)/{s}[t]!@u", "~v/-x_y.z",
+  "a", ".hidden", "b/.well-known", ".c/d", ".e/.f", "g/.h/.i/j", "größe/世界", "emoji/\u{1f600}", "with space/x,y:z;k=v&w", "~v/-x_y.z",
   Array.from({ length: 16 }, (_, at) => `d${String(at)}`).join("/"),
   Array.from({ length: 16 }, (_, at) => (at === 0 || at === 15 ? `.d${String(at)}` : `d${String(at)}`)).join("/"),
 ];
