@@ -36,6 +36,8 @@ const adminCommands: readonly CommandNode[] = [
   { name: "restore", summary: "make a data directory from a backup", load: async () => (await import("./commands/admin.ts")).restoreCommand },
   { name: "recover", summary: "go on after the database went back in time", load: async () => (await import("./commands/admin.ts")).recoverCommand },
   { name: "advise", summary: "how many bins the repository is best cut into", load: async () => (await import("./commands/advise.ts")).adviseCommand },
+  { name: "adopt", summary: "take over a published repository, such as one of the Python implementation", load: async () => (await import("./commands/admin.ts")).adoptCommand },
+  { name: "migrate", summary: "move published metadata to another folder or bucket", load: async () => (await import("./commands/admin.ts")).migrateCommand },
 ];
 
 await runProgram(context, process.argv.slice(2), {

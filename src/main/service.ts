@@ -19,7 +19,7 @@ import { useSigstore } from "../drivers/verifier/sigstore/sigstore.ts";
 import { readiness } from "../operations/readiness.ts";
 import type { Database } from "../ports/database.ts";
 import { publicUrlFault } from "./public-url.ts";
-import { apiSettingsOf, publisherPolicyOf } from "./settings.ts";
+import { apiSettingsOf, publisherPolicyOf, signersOf } from "./settings.ts";
 import { openStorage, placeOfStorage, storageOrderOf } from "./storage.ts";
 import { trialFiles } from "./trial-files.ts";
 import { startPublisher } from "./threads/publisher-link.ts";
@@ -94,7 +94,7 @@ async function assemble({ config, version, trial, died }: ServiceOptions, parts:
     {
       database: database.connector(),
       storage: storageOrderOf(config),
-      signers: { keyDir: config.keyDir, allow: config.signers.allow, password: config.signers.password?.reveal(), passwordFile: config.signers.passwordFile },
+      signers: signersOf(config),
       sigstoreTrustedRoot,
       logLevel: config.log.level,
       policy: publisherPolicyOf(config),

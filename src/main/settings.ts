@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { DEFAULT_LIMITS, LOOPBACK_HOSTS, type ApiSettings } from "../api/settings.ts";
 import type { Config } from "../config/schema.ts";
+import type { FileSignersOptions } from "../drivers/signer/file/signers.ts";
 import type { PublisherPolicy } from "../publisher/deps.ts";
 import { readTokensFile } from "./tokens-file.ts";
 
@@ -21,6 +22,11 @@ export function publisherPolicyOf(config: Config): PublisherPolicy {
     settleMs: config.rotation.settleSeconds * 1000,
     allowUnportableKeys: config.keys.allowUnportable,
   };
+}
+
+/** Where private online keys are; plain values, the password revealed: never log it. */
+export function signersOf({ keyDir, signers }: Config): Omit<FileSignersOptions, "env"> {
+  return { keyDir, allow: signers.allow, password: signers.password?.reveal(), passwordFile: signers.passwordFile };
 }
 
 export function apiSettingsOf(config: Config, version: string, trial: boolean): ApiSettings {

@@ -20,19 +20,20 @@ import { belowIn, NESTED, settingOf } from "../roles/below.ts";
 import { belowOf, delegationTreeOf, ownerOf, rolesOf, type Below, type DelegationTree } from "../roles/delegation.ts";
 import { isBinName } from "../tuf/bins.ts";
 import { canonicalString } from "../tuf/canonical.ts";
-import { hashHex, isHashAlgorithm, sha256Hex } from "../tuf/crypto.ts";
+import { sha256Hex } from "../tuf/crypto.ts";
 import type { Delegations, FileMeta, Json, Targets } from "../tuf/documents.ts";
 import { TufError } from "../tuf/errors.ts";
 import { parseEnvelope, parseExpires, type ParsedEnvelope } from "../tuf/parse.ts";
 import { delegationIn } from "../tuf/search.ts";
 import { requireThreshold } from "../tuf/threshold.ts";
-import { CLIENT_LIMITS, TrustedSet } from "../tuf/trusted-set.ts";
+import { TrustedSet } from "../tuf/trusted-set.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { binSettings } from "./bin-settings.ts";
 import { PublisherError } from "./errors.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import { TIMESTAMP } from "./project.ts";
 import { foldAll } from "./publish.ts";
+import { requireStated } from "./stated.ts";
 import { taskResult, type EndedChange } from "./results.ts";
 
 export type AdoptDeps = Pick<PublisherDeps, "database" | "storage" | "clock" | "random" | "telemetry" | "policy">;
@@ -445,12 +446,4 @@ const conflict = (role: string, { kind, path }: OpenChange): string =>
 
 function statedOf({ version, length, hashes }: FileMeta): { version: number; length: number; sha256: string } {
   return { version, length: length ?? 0, sha256: hashes?.["sha256"] ?? "" };
-}
-
-/** @throws TufError `targets-length` | `targets-hash` */
-function requireStated(role: string, stated: FileMeta, bytes: Buffer): void {
-  if (stated.length === undefined ? bytes.length > CLIENT_LIMITS.targetsBytes : bytes.length !== stated.length) throw new TufError("targets-length", `${role} has ${String(bytes.length)} bytes`);
-  for (const [algorithm, hex] of Object.entries(stated.hashes ?? {})) {
-    if (isHashAlgorithm(algorithm) && hashHex(algorithm, bytes) !== hex.toLowerCase()) throw new TufError("targets-hash", `${role} has another ${algorithm} than is stated`);
-  }
 }

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -89,6 +89,10 @@ describe("help", () => {
     }
     assert.equal((await service.ended).code, 0);
 
+    // What examples of taking over and of moving name.
+    copyFileSync(join(folder, "rstuf-data", "trusted", "1.root.json"), join(folder, "1.root.json"));
+    writeFileSync(join(folder, "adopt.yaml"), JSON.stringify({ keyDir: "rstuf-data/keys", metadata: { directory: "rstuf-data/metadata" } }));
+    writeFileSync(join(folder, "bucket.yaml"), JSON.stringify({ metadata: { directory: "rstuf-moved" } }));
     for (const command of offline) {
       const { code, output } = await start(command).ended;
       assert.equal(code, 0, `${command}\n${output}`);

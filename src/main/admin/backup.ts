@@ -225,6 +225,22 @@ async function copyFiles(names: readonly string[], read: (name: string) => Promi
   }
 }
 
+/** What the head leads to, by name. */
+export async function namesReached(database: Database, storage: Storage): Promise<string[]> {
+  const head = await database.head();
+  if (head === undefined) return [];
+  const snapshotName = `${String(head.snapshotVersion)}.snapshot.json`;
+  const snapshot = await storage.read(snapshotName, READ_AT_MOST);
+  if (snapshot === undefined) throw new CliError("file-unreadable", `${snapshotName}, which the repository's head refers to, is not there. See rstuf fsck`);
+  const roots = (await database.envelope("root"))?.version ?? 0;
+  return [
+    ...Object.entries(parseEnvelope(snapshot.bytes, "snapshot").signed.meta).map(([file, { version }]) => `${String(version)}.${file}`),
+    snapshotName,
+    ...Array.from({ length: roots }, (_, at) => `${String(at + 1)}.root.json`),
+    "timestamp.json",
+  ];
+}
+
 /** A bucket is not listed; a repository shows by these. @throws CliError `file-exists` */
 async function requireUnused(order: StorageOrder): Promise<void> {
   const storage = await openStorage(order);
@@ -238,7 +254,7 @@ async function requireUnused(order: StorageOrder): Promise<void> {
 }
 
 /** What fsck says, age aside; undefined before a repository begins. */
-async function look(database: Database, storage: Storage, progress: Progress): Promise<Report | undefined> {
+export async function look(database: Database, storage: Storage, progress: Progress): Promise<Report | undefined> {
   const root = await database.envelope("root", 1);
   if (root === undefined) return undefined;
   return await fsck({ files: filesOfStorage(storage), root: root.bytes, database, now: 0, onProgress: (done, known) => { progress.draw(`${String(done)} of ${String(known)} roles looked at`); } });

@@ -16,7 +16,7 @@ import type { Storage } from "../../ports/storage.ts";
 import type { PublisherDeps } from "../../publisher/deps.ts";
 import { LeaseHold } from "../../publisher/lease-hold.ts";
 import { dataPathsOf, type DataPaths } from "../service.ts";
-import { publisherPolicyOf } from "../settings.ts";
+import { publisherPolicyOf, signersOf } from "../settings.ts";
 import { openStorage, storageOrderOf, type StorageOrder } from "../storage.ts";
 
 export interface DataDirFlags {
@@ -79,7 +79,7 @@ export async function withDataDir<T>(config: Config, parts: DataDirParts, work: 
     try {
       return await withLease(database, async (hold) => {
         const telemetry = createTelemetry({ level: "warn", processMetrics: false, base: { part: "admin" } });
-        const signers = createFileSigners({ keyDir: config.keyDir, allow: [], env: () => undefined });
+        const signers = createFileSigners({ ...signersOf(config), env: (name) => processEnvironment()[name] });
         return await work({ database, storage, hold, deps: { database, storage, signers, clock: systemClock, random: systemRandom, telemetry, policy: publisherPolicyOf(config) } });
       });
     } finally {
