@@ -54,8 +54,7 @@ export function recoverCommand(context: CliContext): Command {
 }
 
 export function adoptCommand(context: CliContext): Command {
-  return withPlace(new Command("adopt"))
-    .summary("take over a published repository, such as one of the Python implementation")
+  return withPlace(new Command())
     .description("Makes a new database for a repository that is published already: in the metadata folder, or the bucket that the configuration names. Everything is read back from the published files and verified as a client would; artifacts come from the documents of bins and delegated roles. The online key must be in the key directory, or allowed by signers.allow. The former service must be stopped for good. Nothing published is changed before this service starts; then versions go on, and returning clients notice nothing.")
     .option("--root <file>", "the first root as you know it; the published one must be the same")
     .addHelpText("after", examplesText([{ title: "With no database there yet, and the former service stopped for good:", commands: ["rstuf admin adopt --data-dir rstuf-adopted --config adopt.yaml --root 1.root.json"] }], "0 taken over, 1 refused or failed, 2 used wrongly"))
@@ -66,9 +65,8 @@ export function adoptCommand(context: CliContext): Command {
 }
 
 export function migrateCommand(context: CliContext): Command {
-  return withPlace(new Command("migrate"))
+  return withPlace(new Command())
     .requiredOption("--to <file>", "the configuration file, YAML, of the place to move to")
-    .summary("move published metadata to another folder or bucket")
     .description("With the service stopped, copies the published metadata to where the other configuration says, timestamp.json last, and looks at the copy. May be repeated, and goes on where it was cut off. The database stays where it is: start the service with the new configuration.")
     .addHelpText("after", examplesText([{ title: "With the service stopped:", commands: ["rstuf admin migrate --data-dir rstuf-data --to bucket.yaml"] }], "0 moved and sound, 1 refused, failed or not sound,\n2 used wrongly"))
     .action(async (flags: MigrateFlags) => {
