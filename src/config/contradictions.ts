@@ -28,7 +28,7 @@ const OF_ONE_KIND: Readonly<Record<string, Config["storage"]["kind"]>> = {
 
 /** @param given the keys that were set, as opposed to left at their default. */
 export function contradictions(config: Config, given: ReadonlySet<string>): readonly Contradiction[] {
-  const { server, api, tls, metadata, publisher, storage } = config;
+  const { server, api, tls, metadata, publisher, storage, cdn } = config;
   const bucket = storage.kind !== "folder";
   const givenOfStorage = [...given].filter((key) => key.startsWith("storage.") && key !== "storage.kind");
   const others = givenOfStorage.filter((key) => (OF_ONE_KIND[key] ?? storage.kind) !== storage.kind);
@@ -51,6 +51,9 @@ export function contradictions(config: Config, given: ReadonlySet<string>): read
     },
     { keys: ["keyDir", "metadata.directory"], holds: !isInside(config.keyDir, metadata.directory), message: "private keys must not lie in the folder that everybody may read" },
     { keys: ["dataDir", "metadata.directory"], holds: !isInside(config.dataDir, metadata.directory), message: "the database must not lie in the folder that everybody may read" },
+    { keys: ["cdn.purgeUrl", "metadata.publicUrl"], holds: cdn.purgeUrl === undefined || cdn.purgeMethod === "purge" || metadata.publicUrl !== undefined, message: "the edge is told the timestamp's public address: set metadata.publicUrl" },
+    { keys: ["cdn.purgeUrl"], holds: cdn.purgeUrl === undefined || cdn.purgeUrl.startsWith("https:") || isLoopback(new URL(cdn.purgeUrl).hostname.replace(/^\[|\]$/g, "")), message: "a token goes there: https, or an address on this machine" },
+    { keys: ["cdn.purgeToken", "cdn.purgeTokenFile"], holds: !(given.has("cdn.purgeToken") && given.has("cdn.purgeTokenFile")), message: "the token is given twice; choose one" },
     { keys: ["storage.kind", "storage.bucket"], holds: !bucket || storage.bucket !== undefined, message: "a bucket has a name: set storage.bucket" },
     { keys: ["storage.kind", ...givenOfStorage], holds: bucket || givenOfStorage.length === 0, message: "these are for buckets, and storage.kind is folder: set storage.kind, or leave them out" },
     { keys: ["storage.kind", ...others], holds: !bucket || others.length === 0, message: `these are for another kind of storage than ${storage.kind}; leave them out` },

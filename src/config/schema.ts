@@ -99,6 +99,12 @@ export const SCHEMA = {
       wrong: "Without it nobody notices that a bucket or an edge answers 403 there, or keeps a 404: both leave clients with an old root.",
     }),
   },
+  cdn: {
+    purgeUrl: url({ meaning: "Asked after each publish, so that an edge drops `timestamp.json` at once. With `POST` the body is `{\"files\":[\"<metadata.publicUrl>/timestamp.json\"]}`. A publish does not wait for it; three tries of five seconds, then a line in the log.", wrong: "Over plain http it must be on this machine, for it carries a token." }),
+    purgeMethod: choice({ value: "post", of: ["post", "purge"], meaning: "`post`: an interface of the edge. `purge`: the method PURGE, without a body, as Varnish and others have it; `cdn.purgeUrl` is then the timestamp's own address." }),
+    purgeToken: secret({ meaning: "Sent with it as `Authorization: Bearer`." }),
+    purgeTokenFile: file({ meaning: "A file whose first line is that token." }),
+  },
   storage: {
     kind: choice({ value: "folder", of: ["folder", "s3", "gcs", "azure"], meaning: "Where published metadata lies: the folder `metadata.directory`, or a bucket of Amazon S3 or another store that speaks its protocol, of Google Cloud Storage, or a container of Azure Blob Storage." }),
     bucket: word({ form: "the name of a bucket", pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{1,221}$/, meaning: "The bucket, or Azure's container. It must exist. Nothing but this repository may write under the prefix.", wrong: "Its store must honour conditional writes; that is tried at start, on a name of its own, and refused otherwise." }),

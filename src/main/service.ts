@@ -19,7 +19,7 @@ import { useSigstore } from "../drivers/verifier/sigstore/sigstore.ts";
 import { readiness } from "../operations/readiness.ts";
 import type { Database } from "../ports/database.ts";
 import { publicUrlFault } from "./public-url.ts";
-import { apiSettingsOf, publisherPolicyOf, signersOf } from "./settings.ts";
+import { apiSettingsOf, publisherPolicyOf, purgeOf, signersOf } from "./settings.ts";
 import { openStorage, placeOfStorage, storageOrderOf } from "./storage.ts";
 import { trialFiles } from "./trial-files.ts";
 import { startPublisher } from "./threads/publisher-link.ts";
@@ -94,6 +94,7 @@ async function assemble({ config, version, trial, died }: ServiceOptions, parts:
     {
       database: database.connector(),
       storage: storageOrderOf(config),
+      purge: purgeOf(config),
       signers: signersOf(config),
       sigstoreTrustedRoot,
       logLevel: config.log.level,

@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS, LOOPBACK_HOSTS, type ApiSettings } from "../api/setting
 import type { Config } from "../config/schema.ts";
 import type { FileSignersOptions } from "../drivers/signer/file/signers.ts";
 import type { PublisherPolicy } from "../publisher/deps.ts";
+import type { PurgeOrder } from "./purge.ts";
 import { readTokensFile } from "./tokens-file.ts";
 
 export function publisherPolicyOf(config: Config): PublisherPolicy {
@@ -27,6 +28,12 @@ export function publisherPolicyOf(config: Config): PublisherPolicy {
 /** Where private online keys are; plain values, the password revealed: never log it. */
 export function signersOf({ keyDir, signers }: Config): Omit<FileSignersOptions, "env"> {
   return { keyDir, allow: signers.allow, password: signers.password?.reveal(), passwordFile: signers.passwordFile };
+}
+
+/** Whom to tell of a new timestamp; plain values, the token revealed: never log it. */
+export function purgeOf({ cdn, metadata }: Config): PurgeOrder | undefined {
+  if (cdn.purgeUrl === undefined) return undefined;
+  return { url: cdn.purgeUrl, method: cdn.purgeMethod === "post" ? "POST" : "PURGE", token: cdn.purgeToken?.reveal(), file: `${metadata.publicUrl ?? ""}/timestamp.json` };
 }
 
 export function apiSettingsOf(config: Config, version: string, trial: boolean): ApiSettings {

@@ -8,11 +8,13 @@ import type { TelemetryOptions } from "../../drivers/telemetry/pino/telemetry.ts
 import { AppError } from "../../lib/app-error.ts";
 import type { Metrics } from "../../ports/telemetry.ts";
 import type { PublisherPolicy } from "../../publisher/deps.ts";
+import type { PurgeOrder } from "../purge.ts";
 import type { StorageOrder } from "../storage.ts";
 
 export interface PublisherOrder {
   readonly database: SqliteConnector;
   readonly storage: StorageOrder;
+  readonly purge: PurgeOrder | undefined;
   readonly signers: Omit<FileSignersOptions, "env">;
   readonly sigstoreTrustedRoot: string | undefined;
   readonly logLevel: TelemetryOptions["level"];

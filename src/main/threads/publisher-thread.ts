@@ -15,6 +15,7 @@ import { AppError } from "../../lib/app-error.ts";
 import type { Storage } from "../../ports/storage.ts";
 import type { Metrics } from "../../ports/telemetry.ts";
 import { Publisher } from "../../publisher/publisher.ts";
+import { purging } from "../purge.ts";
 import { openStorage, type StorageOrder } from "../storage.ts";
 import type { FromPublisher, PublisherOrder } from "./publisher-link.ts";
 
@@ -29,7 +30,8 @@ const metrics = new Proxy({} as Metrics, {
 });
 const environment = processEnvironment();
 if (order.sigstoreTrustedRoot !== undefined) await useSigstore(order.sigstoreTrustedRoot);
-const storage = await openProved(order.storage);
+const proved = await openProved(order.storage);
+const storage = order.purge === undefined ? proved : purging(proved, order.purge, log);
 const database = connectSqlite(order.database);
 const publisher = new Publisher({
   database,
