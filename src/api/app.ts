@@ -10,6 +10,7 @@ import type { Clock, Random } from "../ports/clock.ts";
 import type { Database } from "../ports/database.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
 import { createOwners } from "../operations/owners.ts";
+import { artifactListRoutes } from "./artifact-list.ts";
 import { artifactRoutes } from "./artifacts.ts";
 import { bootstrapRoutes } from "./bootstrap.ts";
 import { configRoutes } from "./config.ts";
@@ -18,6 +19,7 @@ import { parseDisabled } from "./disabled.ts";
 import { docsPage } from "./docs.ts";
 import { serveExpectingClients } from "./expect-continue.ts";
 import { importRoutes } from "./import.ts";
+import { createEventStreams, eventRoutes } from "./events.ts";
 import { fileRoutes, type ArtifactFiles } from "./files.ts";
 import { authenticate, checkHost, checkOrigin, isApi, isWrite } from "./gate.ts";
 import { acceptJsonBodies } from "./json-body.ts";
@@ -29,9 +31,11 @@ import { probeRoutes, type Probes } from "./probes.ts";
 import { problemOf, reportProblem, sendProblem } from "./problems.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { limitSlowBodies } from "./slow-body.ts";
+import { roleRoutes } from "./roles.ts";
 import { createRegistrar } from "./routes.ts";
 import type { ApiSettings } from "./settings.ts";
 import { signingRoutes } from "./signing.ts";
+import { taskListRoutes } from "./task-list.ts";
 import { taskRoutes } from "./tasks.ts";
 import { createWaiters } from "./waiters.ts";
 
@@ -87,13 +91,15 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   limitSlowBodies(app, limits.requestTimeoutMs);
   acceptJsonBodies(app, limits);
   const waiters = createWaiters(deps, limits.waiters);
+  const streams = createEventStreams(deps, limits);
   app.addHook("preClose", (done) => {
     waiters.close();
+    streams.close();
     done();
   });
 
   const disabled = parseDisabled(settings.disabledEndpoints);
-  const operations = { database: deps.database, clock: deps.clock, random: deps.random, owners: createOwners(deps.database), limits };
+  const operations = { database: deps.database, clock: deps.clock, random: deps.random, owners: createOwners(deps.database), limits, refreshAtFraction: settings.refreshAtFraction };
   const registrar = createRegistrar(app, { operations, telemetry, waiters, disabled });
   answerUnknownPaths(app);
   bootstrapRoutes(registrar);
@@ -103,7 +109,11 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   signingRoutes(registrar);
   artifactRoutes(registrar);
   importRoutes(registrar, limits);
+  artifactListRoutes(registrar);
   taskRoutes(registrar);
+  taskListRoutes(registrar);
+  roleRoutes(registrar);
+  eventRoutes(registrar, streams);
   metadataFileRoutes(app, deps.metadata, telemetry, disabled);
   if (deps.files !== undefined && !disabled.has("GET", "/files")) fileRoutes(app, deps.files, telemetry);
   probeRoutes(app, deps, disabled);
@@ -132,7 +142,8 @@ function createServer(settings: ApiSettings): FastifyInstance {
   const { limits, tls } = settings;
   const options = {
     logger: false,
-    routerOptions: { ignoreTrailingSlash: true },
+    // Longer than any request line: names are refused by what they name, not by their length.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 16_384 },
     bodyLimit: limits.bodyBytes,
     connectionTimeout: limits.idleTimeoutMs,
     // Ours knows an exception (slow-body.ts).

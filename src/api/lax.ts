@@ -26,6 +26,8 @@ export interface LaxSchema {
   readonly exclusiveMaximum?: number;
   /** Two members: something, and null. */
   readonly anyOf?: readonly LaxSchema[];
+  /** Of strings. */
+  readonly enum?: readonly string[];
   readonly default?: unknown;
 }
 
@@ -95,6 +97,10 @@ function read(schema: LaxSchema, value: unknown, loc: Loc, faults: DetailList, d
       return readBoolean(value, loc, faults);
     case "string":
       if (typeof value !== "string") faults.add({ type: "string_type", loc, msg: "Input should be a valid string", input: value });
+      else if (schema.enum?.includes(value) === false) {
+        const expected = listed(schema.enum.map((one) => `'${one}'`));
+        faults.add({ type: "literal_error", loc, msg: `Input should be ${expected}`, input: value, ctx: { expected } });
+      }
       return value;
     case "array":
       return readList(schema, value, loc, faults, done);

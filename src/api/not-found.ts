@@ -14,7 +14,7 @@ export function answerUnknownPaths(app: FastifyInstance): void {
   });
   app.setNotFoundHandler((request, reply) => {
     const allowed = allowedMethods(request, methods);
-    if (allowed === undefined) return sendProblem(request, reply, { status: 404, code: "not-found", detail: "Not Found", summary: "there is nothing here" });
+    if (allowed === undefined) return sendProblem(request, reply, { status: 404, code: "not-found", detail: "Not Found", summary: "there is nothing here; /openapi.json says what there is" });
     void reply.header("allow", [...allowed].sort().join(", "));
     return sendProblem(request, reply, { status: 405, code: "method-not-allowed", detail: "Method Not Allowed", summary: `${request.method} is not possible here` });
   });

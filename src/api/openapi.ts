@@ -11,7 +11,8 @@ export function openApiDocument(routes: readonly RegisteredRoute[], options: { r
   const components = new Map<string, unknown>();
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) (paths[route.path] ??= {})[route.method.toLowerCase()] = operation(route, components);
-  const problem = reference(CONTRACT_PROBLEM, components);
+  const refused = reference(CONTRACT_PROBLEM, components);
+  const problem = reference(PROBLEM, components);
   return {
     openapi: "3.1.0",
     info: {
@@ -26,7 +27,8 @@ export function openApiDocument(routes: readonly RegisteredRoute[], options: { r
     components: {
       schemas: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
       responses: {
-        Refused: { description: "Refused: nothing was applied. `code` is stable.", content: { "application/json": { schema: problem } } },
+        Refused: { description: "Refused: nothing was applied. `code` is stable.", content: { "application/json": { schema: refused } } },
+        Problem: { description: "Refused: nothing was applied. `code` is stable.", content: { "application/problem+json": { schema: problem } } },
       },
       ...(options.tokens ? { securitySchemes: { token: { type: "http", scheme: "bearer" } } } : {}),
     },
@@ -63,34 +65,50 @@ const CONTRACT_PROBLEM = {
   },
 } as const;
 
+/** RFC 9457. */
+const PROBLEM = {
+  $id: "Problem",
+  type: "object",
+  required: ["type", "title", "status", "detail", "code"],
+  properties: {
+    type: { type: "string" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string", description: "What is wrong and what to do, in words" },
+    code: { type: "string", description: "Stable: for programs" },
+    errors: { ...CONTRACT_PROBLEM.properties.detail.anyOf[2], description: "Of a 422: every fault" },
+  },
+} as const;
+
 function operation(route: RegisteredRoute, components: Map<string, unknown>): JsonRecord {
   const { tag, summary, description, operationId, examples = {} } = route.docs;
   const answers: Record<string, unknown> = {};
-  for (const [status, { description: words, schema }] of Object.entries(route.answers)) {
-    answers[status] = { description: words, content: json(reference(schema, components), answersOf(examples, Number(status))) };
+  for (const [status, { description: words, schema, mediaType }] of Object.entries(route.answers)) {
+    answers[status] = { description: words, content: content(reference(schema, components), answersOf(examples, Number(status)), mediaType) };
   }
-  const problem = reference(CONTRACT_PROBLEM, components);
+  const isProblem = route.shape === "problem";
+  const problem = reference(isProblem ? PROBLEM : CONTRACT_PROBLEM, components);
   for (const [status, words] of [[404, "Not now, or not here"], [422, "The request breaks a rule; every fault is listed"]] as const) {
-    answers[status] = { description: words, content: json(problem, answersOf(examples, status)) };
+    answers[status] = { description: words, content: content(problem, answersOf(examples, status), isProblem ? "application/problem+json" : undefined) };
   }
-  answers["default"] = { $ref: "#/components/responses/Refused" };
+  answers["default"] = { $ref: `#/components/responses/${isProblem ? "Problem" : "Refused"}` };
   const requests = requestsOf(examples);
   return {
     tags: [tag],
     summary,
     description,
     operationId,
-    ...(route.query === undefined && route.method === "GET" ? {} : { parameters: parameters(route) }),
     ...(route.lines === undefined ? {} : { requestBody: { required: true, content: { "application/x-ndjson": { schema: reference(route.lines, components), ...requestExamples(requests) } } } }),
-    ...(route.body === undefined ? {} : { requestBody: { required: true, content: json(reference(route.body, components), requests) } }),
+    ...(route.query === undefined && route.params === undefined && route.method === "GET" ? {} : { parameters: parameters(route) }),
+    ...(route.body === undefined ? {} : { requestBody: { required: true, content: content(reference(route.body, components), requests) } }),
     responses: answers,
   };
 }
 
 const requestExamples = (examples: JsonRecord): JsonRecord => (Object.keys(examples).length === 0 ? {} : { examples });
 
-function json(schema: unknown, examples: JsonRecord): JsonRecord {
-  return { "application/json": Object.keys(examples).length === 0 ? { schema } : { schema, examples } };
+function content(schema: unknown, examples: JsonRecord, mediaType = "application/json"): JsonRecord {
+  return { [mediaType]: Object.keys(examples).length === 0 ? { schema } : { schema, examples } };
 }
 
 function answersOf(examples: Readonly<Record<string, Example>>, status: number): JsonRecord {
@@ -130,8 +148,10 @@ function parameters(route: RegisteredRoute): readonly unknown[] {
     required: query.required?.includes(name) === true,
     schema: plain(schema),
   }));
+  const params = (route.params ?? {}) as { readonly properties?: JsonRecord };
+  const inPath = Object.entries(params.properties ?? {}).map(([name, schema]) => ({ name, in: "path", required: true, schema: plain(schema) }));
   const waits = query.properties?.["wait"] === undefined ? [] : [PREFER];
-  return [...inQuery, ...waits, ...(route.method === "GET" ? [] : WRITE_HEADERS)];
+  return [...inPath, ...inQuery, ...waits, ...(route.method === "GET" ? [] : WRITE_HEADERS)];
 }
 
 /** The schema, with every schema that has an `$id` moved to the components. */

@@ -24,6 +24,9 @@ export interface Problem {
   readonly retryAfterSeconds?: number;
 }
 
+/** How refusals of a route are answered. */
+export type ProblemShape = "contract" | "problem";
+
 /** Words for `{"detail":{message,error}}` of one endpoint, where the contract fixes them. */
 export interface ContractWords {
   /** `message` of `bootstrap-required`, and how its `error` begins. */
@@ -73,6 +76,8 @@ function operationProblem(error: OperationError, words: ContractWords): Problem 
     case "import-gap":
     case "import-elsewhere":
       return { status: 409, code: error.code, detail: { message: "Import refused.", error: error.message }, summary: error.message };
+    case "no-such-role":
+      return refused("Not found.", `there is no role ${error.message}; GET /api/v1/roles lists those there are`);
     case "not-signing":
       return refused(`No signing process for ${error.message}.`, `The ${error.message} role is not in a signing process.`);
     default:
@@ -83,9 +88,9 @@ function operationProblem(error: OperationError, words: ContractWords): Problem 
 function databaseProblem(error: DatabaseError): Problem {
   switch (error.code) {
     case "backlog-full":
-      return later(429, error.code, "too many changes are pending; try again later", 5);
+      return later(429, error.code, "too many changes are pending: publish what is held, or try again later", 5);
     case "idempotency-key-reused":
-      return invalid([{ type: "value_error", loc: ["header", "idempotency-key"], msg: "Value error, this Idempotency-Key came before with another body", code: error.code }], error.code);
+      return invalid([{ type: "value_error", loc: ["header", "idempotency-key"], msg: "Value error, this Idempotency-Key came before with another body: a new request needs a new key", code: error.code }], error.code);
     default:
       return later(503, error.code, "the database cannot take the request now; nothing is known to be lost, try again");
   }
@@ -111,14 +116,15 @@ function fastifyProblem(error: unknown): Problem | undefined {
   return { status, code: ours, detail: { message: "Request refused.", error: reason }, summary: reason };
 }
 
-/** Answers with the shape of the endpoint: the contract's under /api/, problem+json elsewhere. */
+/** Answers with the shape of the endpoint: the contract's, or problem+json, as everywhere outside /api/. */
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
   void reply.code(problem.status).header("cache-control", "no-store");
   if (problem.retryAfterSeconds !== undefined) void reply.header("retry-after", problem.retryAfterSeconds);
-  if (isApi(request)) return reply.type("application/json").send({ detail: problem.detail, code: problem.code });
+  if (isApi(request) && request.routeOptions.config.shape !== "problem") return reply.type("application/json").send({ detail: problem.detail, code: problem.code });
+  const errors = problem.status === 422 && Array.isArray(problem.detail) ? { errors: problem.detail as unknown[] } : {};
   return reply
     .type("application/problem+json")
-    .send({ type: "about:blank", title: TITLES.get(problem.status) ?? "Error", status: problem.status, detail: problem.summary, code: problem.code });
+    .send({ type: "about:blank", title: TITLES.get(problem.status) ?? "Error", status: problem.status, detail: problem.summary, code: problem.code, ...errors });
 }
 
 const TITLES: ReadonlyMap<number, string> = new Map([

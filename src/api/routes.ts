@@ -12,7 +12,7 @@ import { askForBody } from "./expect-continue.ts";
 import { SchemaRefusal } from "./faults.ts";
 import { readBody, readQuery } from "./lax.ts";
 import { preferredWait } from "./prefer.ts";
-import { problemOf, reportProblem, sendProblem, type ContractWords } from "./problems.ts";
+import { problemOf, reportProblem, sendProblem, type ContractWords, type ProblemShape } from "./problems.ts";
 import { lastUpdate, taskResultBody, type TaskResultBody } from "./task-body.ts";
 import type { Waiters } from "./waiters.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
@@ -23,10 +23,11 @@ export type Method = "GET" | "POST" | "PUT";
 export interface Example {
   readonly summary: string;
   /** When it is answered so: how far the repository is. */
-  readonly given: "bootstrapped" | "fresh";
+  readonly given: "published" | "bootstrapped" | "fresh";
   readonly body?: unknown;
   /** The values of an NDJSON body. */
   readonly lines?: readonly unknown[];
+  readonly params?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string>>;
   readonly status: number;
   readonly answer: unknown;
@@ -40,24 +41,29 @@ export interface RouteDocs {
   readonly examples?: Readonly<Record<string, Example>>;
 }
 
-export interface ApiRoute<Body extends TSchema, Query extends TSchema> {
+export interface ApiRoute<Body extends TSchema, Query extends TSchema, Params extends TSchema> {
   readonly method: Method;
-  /** As documented; the other trailing-slash form is served too. */
+  /** As documented, `{name}` for a parameter; the other trailing-slash form is served too. */
   readonly path: string;
+  /** How refusals are answered: as the contract does, or problem+json (RFC 9457). The contract's unless told. */
+  readonly shape?: ProblemShape;
   readonly docs: RouteDocs;
   readonly body?: Body;
   /** Instead of a body: what each line of an NDJSON body is. The handler gets the bytes as they come. */
   readonly lines?: TSchema;
   readonly query?: Query;
+  /** Strings. */
+  readonly params?: Params;
   /** The answers' bodies by status; 404, 422 and the general refusals are added. */
-  readonly answers: Readonly<Record<number, { readonly description: string; readonly schema: TSchema }>>;
+  readonly answers: Readonly<Record<number, { readonly description: string; readonly schema: TSchema; /** JSON unless told. */ readonly mediaType?: string }>>;
   readonly words?: ContractWords;
-  readonly handle: (call: Call<Static<Body>, Static<Query>>) => Promise<Answer> | Answer;
+  readonly handle: (call: Call<Static<Body>, Static<Query>, Static<Params>>) => Promise<Answer | Stream> | Answer | Stream;
 }
 
-export interface Call<Body, Query> {
+export interface Call<Body, Query, Params> {
   readonly body: Body;
   readonly query: Query;
+  readonly params: Params;
   readonly request: FastifyRequest;
   /** The body of a route with `lines`, of any length; empty for all others. */
   readonly pieces: AsyncIterable<Uint8Array>;
@@ -71,20 +77,29 @@ export interface Answer {
   readonly task?: { readonly id: string; readonly show: (view: TaskView) => unknown };
 }
 
+/** An answer that goes on: the response is whose function this is. */
+export interface Stream {
+  readonly stream: (reply: FastifyReply) => void;
+}
+
 export interface RegisteredRoute {
   readonly method: Method;
   readonly path: string;
   readonly docs: RouteDocs;
+  readonly shape?: ProblemShape;
   readonly body?: TSchema;
   readonly lines?: TSchema;
   readonly query?: TSchema;
-  readonly answers: ApiRoute<TSchema, TSchema>["answers"];
+  readonly params?: TSchema;
+  readonly answers: AnyRoute["answers"];
 }
+
+type AnyRoute = ApiRoute<TSchema, TSchema, TSchema>;
 
 /** What resource plugins are given. */
 export interface Resource {
   readonly operations: OperationDeps;
-  route<Body extends TSchema, Query extends TSchema>(route: ApiRoute<Body, Query>): void;
+  route<Body extends TSchema, Query extends TSchema, Params extends TSchema>(route: ApiRoute<Body, Query, Params>): void;
 }
 
 export interface Registrar extends Resource {
@@ -103,6 +118,9 @@ declare module "fastify" {
     /** Who holds the token of this request; null without tokens. */
     principal: string | null;
   }
+  interface FastifyContextConfig {
+    shape?: ProblemShape;
+  }
 }
 
 export function createRegistrar(app: FastifyInstance, deps: RegistrarDeps): Registrar {
@@ -115,9 +133,10 @@ export function createRegistrar(app: FastifyInstance, deps: RegistrarDeps): Regi
       routes.push(route);
       const one = (scope: FastifyInstance): FastifyInstance => scope.route({
         method: route.method,
-        url: route.path,
-        handler: (request, reply) => answer(route as unknown as ApiRoute<TSchema, TSchema>, request, reply, deps),
-        ...(route.lines === undefined ? {} : { config: { streams: true }, bodyLimit: Number.MAX_SAFE_INTEGER }),
+        url: route.path.replaceAll(/\{([a-z]+)\}/g, ":$1"),
+        handler: (request, reply) => answer(route as unknown as AnyRoute, request, reply, deps),
+        config: { shape: route.shape ?? "contract", ...(route.lines === undefined ? {} : { streams: true }) },
+        ...(route.lines === undefined ? {} : { bodyLimit: Number.MAX_SAFE_INTEGER }),
       });
       if (route.lines === undefined) one(app);
       // A scope of its own: elsewhere such a body is of an unsupported type.
@@ -131,12 +150,17 @@ export function createRegistrar(app: FastifyInstance, deps: RegistrarDeps): Regi
   };
 }
 
-async function answer(route: ApiRoute<TSchema, TSchema>, request: FastifyRequest, reply: FastifyReply, deps: RegistrarDeps): Promise<FastifyReply> {
+async function answer(route: AnyRoute, request: FastifyRequest, reply: FastifyReply, deps: RegistrarDeps): Promise<FastifyReply | undefined> {
   try {
     const query = route.query === undefined ? {} : readQuery(route.query, request.query);
     const body = route.body === undefined ? undefined : await readBody(route.body, request.body);
     const idempotency = route.method === "GET" ? undefined : idempotencyOf(request);
-    const answered = await route.handle({ body, query, request, pieces: route.lines === undefined ? nothing() : piecesOf(request), idempotency });
+    const answered = await route.handle({ body, query, params: request.params, request, pieces: route.lines === undefined ? nothing() : piecesOf(request), idempotency });
+    if ("stream" in answered) {
+      reply.hijack();
+      answered.stream(reply);
+      return undefined;
+    }
     const full = answered.task === undefined ? answered.body : await afterWaiting(answered.body, answered.task, waitOf(request, query), request, reply, deps.waiters);
     return await reply.code(answered.status).type("application/json").send(full);
   } catch (error) {

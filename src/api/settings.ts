@@ -21,6 +21,8 @@ export interface ApiSettings {
   /** Writes per client address; absent: no limit. */
   readonly rateLimit?: RateLimit;
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer };
+  /** What is left of a lifetime when a role is signed again; a third when absent. */
+  readonly refreshAtFraction?: number;
   /** Trial mode: nothing here depends on it but what the documentation page says. */
   readonly trial: boolean;
 }
@@ -49,6 +51,10 @@ export interface ApiLimits extends OperationLimits {
   readonly connections: number;
   /** Requests that wait for a task (`Prefer: wait`); further ones are answered at once. */
   readonly waiters: number;
+  /** Event streams open at one time; further ones are answered 503. */
+  readonly streams: number;
+  /** How long a stream may take to receive what was written before it is cut off. */
+  readonly streamStallMs: number;
   /** Until a request's headers are complete. */
   readonly headersTimeoutMs: number;
   /** Until a request is received completely; of an import, until more of it is. */
@@ -68,6 +74,8 @@ export const DEFAULT_LIMITS: ApiLimits = {
   jsonDepth: 64,
   connections: 1000,
   waiters: 1000,
+  streams: 100,
+  streamStallMs: 10_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   idleTimeoutMs: 120_000,

@@ -65,6 +65,9 @@ export function contradictions(config: Config, given: ReadonlySet<string>): read
     { keys: ["api.headersTimeoutMs", "api.requestTimeoutMs"], holds: api.headersTimeoutMs <= api.requestTimeoutMs, message: "the headers are part of the request; their time cannot be longer" },
     { keys: ["api.maxArtifactsPerRequest", "publisher.maxBacklogChanges"], holds: api.maxArtifactsPerRequest <= publisher.maxBacklogChanges, message: "a request of the largest size would never fit the backlog" },
     { keys: ["api.maxBodyBytes", "publisher.maxBacklogBytes"], holds: api.maxBodyBytes <= publisher.maxBacklogBytes, message: "a request of the largest size would never fit the backlog" },
+    { keys: ["webhooks.urls", "webhooks.secret"], holds: config.webhooks.urls.length === 0 || config.webhooks.secret !== undefined, message: "webhooks are signed, so that receivers can tell them from others: set webhooks.secretFile, or webhooks.secret" },
+    { keys: ["webhooks.secret"], holds: config.webhooks.secret === undefined || config.webhooks.secret.reveal().length >= 16, message: "a secret of less than 16 characters can be guessed" },
+    { keys: ["webhooks.secret", "webhooks.secretFile"], holds: !(given.has("webhooks.secret") && given.has("webhooks.secretFile")), message: "the secret is given twice; choose one" },
     { keys: ["retention.eventMs", "retention.taskMs"], holds: config.retention.eventMs <= config.retention.taskMs, message: "an event would tell of a task that is forgotten; events cannot be kept longer than tasks" },
     { keys: ["signers.password", "signers.passwordFile"], holds: !(given.has("signers.password") && given.has("signers.passwordFile")), message: "the password is given twice; choose one" },
   ];

@@ -75,7 +75,7 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
       values.set(key, setting.read(found.raw, found.folder));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      faults.push({ key, source: found.source, message: `${setting.secret ? "the value" : shorten(found.raw)} ${error.message}` });
+      faults.push({ key, source: found.source, message: `${setting.secret || setting.print !== undefined ? "the value" : shorten(found.raw)} ${error.message}` });
       values.set(key, defaultOf(key, setting.value, values, input.cwd));
     }
   }
@@ -92,9 +92,9 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
 /** The configuration as `[key, value]` lines to log at start; secrets only say that they are set. */
 export function printable(config: Config): Readonly<Record<string, unknown>> {
   const shown: Record<string, unknown> = {};
-  for (const key of SETTINGS.keys()) {
+  for (const [key, { print }] of SETTINGS) {
     const value = key.split(".").reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], config);
-    if (value !== undefined) shown[key] = value instanceof Secret ? "[secret]" : value;
+    if (value !== undefined) shown[key] = value instanceof Secret ? "[secret]" : print === undefined ? value : print(value);
   }
   return shown;
 }

@@ -156,6 +156,22 @@ export const SCHEMA = {
     maxEvents: integer({ value: 1_000_000, min: 1000, max: 100_000_000, unit: "events", meaning: "The most events that are kept; the oldest go first." }),
     idempotencyMs: integer({ value: DAY_MS, min: MINUTE_MS, max: YEAR_MS, unit: "milliseconds", meaning: "How long an `Idempotency-Key` is remembered." }),
   },
+  webhooks: {
+    urls: list({
+      each: "addresses, `https://…`, or `http://` on this machine (`localhost`, `127.0.0.1`, `[::1]`)",
+      pattern: /^(?:https:\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])|http:\/\/(?:localhost|127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(?:[/?][^\s#@]*)?$/,
+      shows: (url) => `${new URL(url).origin}/…`,
+      meaning: "Who is told by POST what happens, the same as in `GET /api/v1/events`. Link-local addresses and those of metadata services are refused when the name is resolved. What follows the host is shown nowhere: it may be a secret of the receiver's.",
+      wrong: "A receiver that does not answer is tried three times for each event and holds up nobody, but its events come late.",
+    }),
+    events: list({
+      each: "events: `published`, `task-finished`, `signing-required`, `role-expiring`, `failed`, `resumed`",
+      pattern: /^(?:published|task-finished|signing-required|role-expiring|failed|resumed)$/,
+      meaning: "What receivers are told of; everything when empty.",
+    }),
+    secret: secret({ meaning: "What webhooks are signed with (HMAC-SHA-256), at least 16 characters. Needed with `webhooks.urls`." }),
+    secretFile: file({ meaning: "A file whose first line is that secret." }),
+  },
   signers: {
     allow: list({
       each: "key URIs such as `file:/run/keys/online.pem` or `env:RSTUF_KEY_ONLINE`",

@@ -22,6 +22,8 @@ export interface Setting<T> {
   /** The flag of `rstuf serve` that sets it. */
   readonly flag?: string;
   readonly secret: boolean;
+  /** How the value is shown when the configuration is printed: as it is, unless told. */
+  readonly print?: (value: T) => unknown;
   /** @param folder what a relative path is relative to. @throws Refusal */
   read(raw: unknown, folder: string): T;
 }
@@ -118,9 +120,10 @@ export function choice<const T extends string>(
 }
 
 /** Several words: a YAML list, or text with commas between. */
-export function list(prose: Prose & { readonly each: string; readonly pattern: RegExp }): Setting<readonly string[]> {
+export function list(prose: Prose & { readonly each: string; readonly pattern: RegExp; /** An entry without what may be secret in it. */ readonly shows?: (entry: string) => string }): Setting<readonly string[]> {
+  const { shows, ...words } = prose;
   const form = `a list of ${prose.each}`;
-  return setting<readonly string[]>(prose, `${form}; as text, with commas between`, [], "empty", (raw) => {
+  const read = setting<readonly string[]>(words, `${form}; as text, with commas between`, [], "empty", (raw) => {
     const parts: unknown = typeof raw === "string" ? raw.split(",").map((part) => part.trim()).filter((part) => part !== "") : raw;
     if (!Array.isArray(parts)) throw new Refusal(`should be ${form}`);
     return parts.map((part: unknown, index) => {
@@ -128,6 +131,7 @@ export function list(prose: Prose & { readonly each: string; readonly pattern: R
       throw new Refusal(`should be ${form}; entry ${index + 1} is not`);
     });
   });
+  return shows === undefined ? read : { ...read, print: (entries) => entries.map(shows) };
 }
 
 /** A folder, made when it is missing. Absolute once read. */

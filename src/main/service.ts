@@ -16,6 +16,7 @@ import { systemClock, systemRandom } from "../drivers/clock/system/clock.ts";
 import { openSqlite } from "../drivers/database/sqlite/sqlite.ts";
 import { createTelemetry } from "../drivers/telemetry/pino/telemetry.ts";
 import { useSigstore } from "../drivers/verifier/sigstore/sigstore.ts";
+import { startWebhooks } from "./webhooks.ts";
 import { readiness } from "../operations/readiness.ts";
 import type { Database } from "../ports/database.ts";
 import { publicUrlFault } from "./public-url.ts";
@@ -123,6 +124,7 @@ async function assemble({ config, version, trial, died }: ServiceOptions, parts:
   await metadataApp?.listen(config.metadata.listen);
   parts.defer(() => metadataApp?.close());
   parts.defer(keepTrustedRoot(database, paths.trustedRoot));
+  parts.defer(startWebhooks(config, version, database, telemetry.log));
   if (config.metadata.publicUrl !== undefined) {
     void publicUrlFault(config.metadata.publicUrl).then((warning) => { if (warning !== undefined) telemetry.log.warn({ warning }, "clients may be misled"); });
   }

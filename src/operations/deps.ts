@@ -10,6 +10,8 @@ export interface OperationDeps {
   readonly random: Random;
   readonly owners: Owners;
   readonly limits: OperationLimits;
+  /** What is left of a lifetime when a role is signed again; a third when absent. */
+  readonly refreshAtFraction?: number | undefined;
 }
 
 export interface OperationLimits {

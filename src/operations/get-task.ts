@@ -47,7 +47,7 @@ function viewOf(taskId: string, row: TaskRow | undefined): TaskView {
   if (row === undefined) return { taskId, state: "PENDING" };
   if (row.result !== undefined) return { taskId, state: row.result.state, result: endedResult(row.kind, row.result) };
   if (row.kind === "import_artifacts") return { taskId, state: "RUNNING", result: { message: "Publishing", lastUpdateMs: row.createdMs } };
-  if (row.kind !== "add_artifacts" && row.kind !== "remove_artifacts") return { taskId, state: "PENDING" };
+  if (openStateOf(row.kind) === "PENDING") return { taskId, state: "PENDING" };
   return {
     taskId,
     state: "RUNNING",
@@ -57,6 +57,11 @@ function viewOf(taskId: string, row: TaskRow | undefined): TaskView {
       details: { published_roles: [], roles_to_publish: pythonList(row.request.roles ?? []) },
     },
   };
+}
+
+/** A task without a result: artifacts are on their way until clients see them. */
+export function openStateOf(kind: TaskKind): "PENDING" | "RUNNING" {
+  return kind === "add_artifacts" || kind === "remove_artifacts" || kind === "import_artifacts" ? "RUNNING" : "PENDING";
 }
 
 function endedResult(kind: TaskKind, result: TaskResult): TaskViewResult {

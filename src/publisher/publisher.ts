@@ -34,6 +34,7 @@ import { project } from "./project.ts";
 import { endingTasks, publish, unpressableOf, type PublishOrder } from "./publish.ts";
 import { recover } from "./recover.ts";
 import { Sealer } from "./seal.ts";
+import { Teller } from "./tell.ts";
 
 /** How long a publisher that does not lead waits before it asks for the lease again. */
 const FOLLOW_MS = 1_000;
@@ -58,6 +59,7 @@ export class Publisher {
   #suspectsTurn = true;
   readonly #fileCheck = new FileCheck();
   readonly #pace: ImportPace;
+  readonly #teller: Teller;
   readonly #unpressable = new Map<number, string>();
 
   constructor(deps: PublisherDeps) {
@@ -65,6 +67,7 @@ export class Publisher {
     this.#holder = deps.random.hex(16);
     this.#ceremony = new Ceremony(deps);
     this.#pace = new ImportPace(deps.policy.maxBatchChanges);
+    this.#teller = new Teller(deps);
     this.#sealer = new Sealer(deps.signers);
   }
 
@@ -116,6 +119,7 @@ export class Publisher {
       this.#head = await bootstrap(this.#deps, hold, this.#sealer);
       this.#nextTick = this.#head === undefined ? clock.monotonic() + this.#deps.policy.refresh.tickMs : 0;
     }
+    await this.#teller.signing(hold);
     if (this.#head === undefined) return false;
     this.#head = { ...this.#head, expiry: expiryPolicyOf(await database.settings()) };
     const nowMs = await requireSaneClock(this.#deps, this.#head);
@@ -184,6 +188,7 @@ export class Publisher {
     await project(this.#deps, hold);
     await collect(this.#deps, hold);
     await this.#tellExpiry(head);
+    await this.#teller.expiring(hold, head);
     await this.#tellBacklog();
     const due = await dueNow(this.#deps, head, clock.now());
     const damaged = await this.#fileCheck.due(this.#deps, head);

@@ -26,6 +26,13 @@ export interface ArtifactInfo {
   readonly custom?: Readonly<Record<string, unknown>> | null;
 }
 
+export interface ArtifactPage {
+  /** In order of path */
+  readonly data: readonly ListedArtifact[];
+  /** The cursor of the next page; absent on the last one */
+  readonly next?: string;
+}
+
 export interface ArtifactsAdded {
   readonly data: {
     /** Paths in request order */
@@ -127,6 +134,38 @@ export interface ConfigGetResponse {
   readonly message: string;
 }
 
+/** A role with what it delegates, in the order in which clients search; or a set of bins, as `bins` */
+export interface DelegationNode {
+  readonly name?: string;
+  readonly kind?: "root" | "targets" | "snapshot" | "timestamp" | "delegated" | "bins";
+  readonly version?: number;
+  readonly expires?: string;
+  /** `fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it */
+  readonly state?: "fresh" | "due" | "late" | "expired" | "retired";
+  /** Bytes of its file */
+  readonly length?: number;
+  /** Absent of a retired role */
+  readonly delegated_by?: string;
+  readonly threshold?: number;
+  readonly keyids?: readonly string[];
+  /** Who signs it: this service, people, or both together */
+  readonly signing?: "online" | "offline" | "mixed";
+  readonly paths?: readonly string[];
+  readonly terminating?: boolean;
+  readonly delegations?: readonly DelegationNode[];
+  readonly bins?: {
+    readonly prefix?: string;
+    readonly count?: number;
+    readonly style?: "succinct" | "classic";
+    readonly threshold?: number;
+    readonly keyids?: readonly string[];
+    /** Who signs it: this service, people, or both together */
+    readonly signing?: "online" | "offline" | "mixed";
+    /** When the first of all bins expires */
+    readonly first_expires?: string;
+  };
+}
+
 export interface DeletePayload {
   readonly artifacts: readonly string[];
   /** false: held until POST /api/v1/artifacts/publish/ */
@@ -168,6 +207,71 @@ export interface ImportSubmitted {
     readonly result?: TaskResult;
   };
   readonly message: string;
+}
+
+export interface KeyPage {
+  /** In order of keyid */
+  readonly data: readonly ListedKey[];
+  /** The cursor of the next page; absent on the last one */
+  readonly next?: string;
+}
+
+export interface ListedArtifact {
+  readonly path: string;
+  /** The role whose metadata lists it */
+  readonly role: string;
+  /** Of that role now */
+  readonly version?: number;
+  /** Bytes */
+  readonly length: number;
+  readonly hashes: Readonly<Record<string, string>>;
+  readonly custom?: Readonly<Record<string, unknown>>;
+  /** When what it says was published; absent when that was before this was kept */
+  readonly published?: string;
+}
+
+export interface ListedKey {
+  readonly keyid: string;
+  readonly keytype: string;
+  readonly scheme: string;
+  readonly public?: string;
+  /** `x-rstuf-key-name` */
+  readonly name?: string;
+  /** This service signs with it */
+  readonly online: boolean;
+  /** A set of bins as its prefix and `-*` */
+  readonly roles: readonly string[];
+}
+
+export interface ListedRole {
+  readonly name: string;
+  readonly kind: "root" | "targets" | "snapshot" | "timestamp" | "delegated" | "bins";
+  readonly version: number;
+  readonly expires: string;
+  /** `fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it */
+  readonly state: "fresh" | "due" | "late" | "expired" | "retired";
+  /** Bytes of its file */
+  readonly length: number;
+  /** Absent of a retired role */
+  readonly delegated_by?: string;
+  readonly threshold?: number;
+  readonly keyids?: readonly string[];
+  /** Who signs it: this service, people, or both together */
+  readonly signing?: "online" | "offline" | "mixed";
+}
+
+export interface ListedTask {
+  readonly task_id: string;
+  /** What the task does */
+  readonly task: "bootstrap" | "add_artifacts" | "remove_artifacts" | "import_artifacts" | "publish_artifacts" | "update_settings" | "force_online_metadata_update" | "metadata_update" | "metadata_delegation" | "sign_metadata" | "delete_sign_metadata";
+  readonly state: "PENDING" | "RUNNING" | "SUCCESS" | "ERRORED" | "FAILURE";
+  /** Its artifacts wait for a publish request */
+  readonly held?: boolean;
+  readonly created: string;
+  readonly ended?: string;
+  /** Cut at 300 characters, as `error` is; GET /api/v1/task/ has all of it */
+  readonly message?: string;
+  readonly error?: string;
 }
 
 export interface MetadataDelegationDeletePayload {
@@ -297,6 +401,26 @@ export interface MetadataSignPostResponse {
   readonly message: string;
 }
 
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  /** What is wrong and what to do, in words */
+  readonly detail: string;
+  /** Stable: for programs */
+  readonly code: string;
+  /** Of a 422: every fault */
+  readonly errors?: readonly {
+    readonly type: string;
+    readonly loc: readonly (string | number)[];
+    readonly msg: string;
+    /** The value, cut at 200 characters */
+    readonly input?: unknown;
+    readonly ctx?: Readonly<Record<string, unknown>>;
+    readonly code?: string;
+  }[];
+}
+
 export interface PutPayload {
   readonly settings: {
     /** Days by role name */
@@ -360,6 +484,58 @@ export interface Role {
   readonly expiration: number;
 }
 
+export interface RoleDetail {
+  readonly name: string;
+  readonly kind: "root" | "targets" | "snapshot" | "timestamp" | "delegated" | "bins";
+  readonly version: number;
+  readonly expires: string;
+  /** `fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it */
+  readonly state: "fresh" | "due" | "late" | "expired" | "retired";
+  /** Bytes of its file */
+  readonly length: number;
+  /** Absent of a retired role */
+  readonly delegated_by?: string;
+  readonly threshold?: number;
+  readonly keyids?: readonly string[];
+  /** Who signs it: this service, people, or both together */
+  readonly signing?: "online" | "offline" | "mixed";
+  /** Of its next version */
+  readonly lifetime_seconds: number;
+  readonly sha256?: string;
+  readonly paths?: readonly string[];
+  readonly terminating?: boolean;
+  readonly artifacts: {
+    readonly count: number;
+    /** There are more; counting ended there */
+    readonly more: boolean;
+  };
+}
+
+export interface RolePage {
+  /** In order of name */
+  readonly data: readonly ListedRole[];
+  /** The cursor of the next page; absent on the last one */
+  readonly next?: string;
+}
+
+export interface RootPage {
+  /** Newest first */
+  readonly data: readonly RootVersion[];
+  /** The cursor of the next page; absent on the last one */
+  readonly next?: string;
+}
+
+export interface RootVersion {
+  readonly version: number;
+  readonly expires: string;
+  readonly threshold: number;
+  readonly keyids: readonly string[];
+  /** Keys whose signatures count: its own, and those of the root before */
+  readonly signed_by: readonly string[];
+  /** What it changed, in words */
+  readonly changes: readonly string[];
+}
+
 export interface TUFDelegations {
   readonly keys: Readonly<Record<string, TUFKeys>>;
   readonly roles: readonly TUFSignedDelegationsRoles[];
@@ -399,6 +575,13 @@ export interface TUFSignedDelegationsRoles {
   readonly parent?: string | null;
   /** 2 to 16,384: what it takes is listed in so many hash bins of its own, rounded down to a power of two */
   readonly bins?: number | null;
+}
+
+export interface TaskPage {
+  /** Newest first */
+  readonly data: readonly ListedTask[];
+  /** The cursor of the next page; absent on the last one */
+  readonly next?: string;
 }
 
 export interface TaskResponse {
@@ -489,6 +672,13 @@ export interface Operations {
     readonly body: MetadataDelegationsPayload;
     readonly answer: MetadataDelegationPutResponse;
   };
+  /** Get the delegation tree. */
+  readonly "GET /api/v1/delegations/": {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: undefined;
+    readonly answer: DelegationNode;
+  };
   /** Post a task to create a delete delegation. */
   readonly "POST /api/v1/delegations/delete": {
     readonly path: undefined;
@@ -523,6 +713,24 @@ export interface Operations {
     readonly query: undefined;
     readonly body: AddPayload;
     readonly answer: ArtifactsAdded;
+  };
+  /** List artifacts. */
+  readonly "GET /api/v1/artifacts/": {
+    readonly path: undefined;
+    readonly query: {
+      /** Exactly this path */
+      readonly path?: string;
+      /** Paths that begin so */
+      readonly prefix?: string;
+      /** Those this role lists */
+      readonly role?: string;
+      /** The most entries of one page */
+      readonly limit?: number;
+      /** `next` of the page before; the first page has none */
+      readonly cursor?: string;
+    };
+    readonly body: undefined;
+    readonly answer: ArtifactPage;
   };
   /** Post a task to remove artifacts from Metadata. */
   readonly "POST /api/v1/artifacts/delete": {
@@ -569,5 +777,86 @@ export interface Operations {
     };
     readonly body: undefined;
     readonly answer: TaskResponse;
+  };
+  /** List tasks. */
+  readonly "GET /api/v1/tasks": {
+    readonly path: undefined;
+    readonly query: {
+      /** What the task does */
+      readonly task?: "bootstrap" | "add_artifacts" | "remove_artifacts" | "import_artifacts" | "publish_artifacts" | "update_settings" | "force_online_metadata_update" | "metadata_update" | "metadata_delegation" | "sign_metadata" | "delete_sign_metadata";
+      /** `open`: PENDING or RUNNING; `ended`: all others */
+      readonly state?: "PENDING" | "RUNNING" | "SUCCESS" | "ERRORED" | "FAILURE" | "open" | "ended";
+      /** Accepted then or later */
+      readonly created_from?: string;
+      /** Accepted earlier than that */
+      readonly created_before?: string;
+      /** The most entries of one page */
+      readonly limit?: number;
+      /** `next` of the page before; the first page has none */
+      readonly cursor?: string;
+    };
+    readonly body: undefined;
+    readonly answer: TaskPage;
+  };
+  /** List roles. */
+  readonly "GET /api/v1/roles": {
+    readonly path: undefined;
+    readonly query: {
+      readonly kind?: "root" | "targets" | "snapshot" | "timestamp" | "delegated" | "bins";
+      /** `fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it */
+      readonly state?: "fresh" | "due" | "late" | "expired" | "retired";
+      /** The most entries of one page */
+      readonly limit?: number;
+      /** `next` of the page before; the first page has none */
+      readonly cursor?: string;
+    };
+    readonly body: undefined;
+    readonly answer: RolePage;
+  };
+  /** Get one role. */
+  readonly "GET /api/v1/roles/{name}": {
+    readonly path: {
+      /** The whole name, in its own case */
+      readonly name: string;
+    };
+    readonly query: undefined;
+    readonly body: undefined;
+    readonly answer: RoleDetail;
+  };
+  /** List the versions of root. */
+  readonly "GET /api/v1/roots": {
+    readonly path: undefined;
+    readonly query: {
+      /** The most entries of one page */
+      readonly limit?: number;
+      /** `next` of the page before; the first page has none */
+      readonly cursor?: string;
+    };
+    readonly body: undefined;
+    readonly answer: RootPage;
+  };
+  /** List the public keys in force. */
+  readonly "GET /api/v1/keys": {
+    readonly path: undefined;
+    readonly query: {
+      /** The most entries of one page */
+      readonly limit?: number;
+      /** `next` of the page before; the first page has none */
+      readonly cursor?: string;
+    };
+    readonly body: undefined;
+    readonly answer: KeyPage;
+  };
+  /** Follow what happens. */
+  readonly "GET /api/v1/events": {
+    readonly path: undefined;
+    readonly query: {
+      /** Go on after the event with that id; `0` begins with the oldest that is kept. The header `Last-Event-ID` comes first. Without either: what happens from now on */
+      readonly after?: string;
+      /** Only these, with commas between: published, task-finished, signing-required, role-expiring, failed, resumed */
+      readonly events?: string;
+    };
+    readonly body: undefined;
+    readonly answer: Streamed;
   };
 }

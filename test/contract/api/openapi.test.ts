@@ -45,8 +45,8 @@ describe("the examples of the OpenAPI document are answered as they say", async 
         const { app: fresh } = await createTestApi({ given: example.given });
         const response = await fresh.inject({
           method: route.method,
-          url: route.path,
           headers: example.lines === undefined ? HEADERS : { ...HEADERS, "content-type": "application/x-ndjson" },
+          url: route.path.replaceAll(/\{([a-z]+)\}/g, (_, member: string) => example.params?.[member] ?? ""),
           ...(example.query === undefined ? {} : { query: { ...example.query } }),
           ...(example.lines === undefined ? {} : { payload: example.lines.map((line) => `${JSON.stringify(line)}\n`).join("") }),
           ...(example.body === undefined ? {} : { payload: example.body as object }),

@@ -56,8 +56,8 @@ describe("paths", () => {
       return [response.statusCode, response.headers.allow];
     };
     assert.deepEqual(await allow("DELETE /api/v1/bootstrap/"), [405, "GET, HEAD, POST"]);
-    assert.deepEqual(await allow("OPTIONS /api/v1/artifacts"), [405, "POST"]);
-    assert.deepEqual(await allow("GET /api/v1/artifacts/"), [405, "POST"]);
+    assert.deepEqual(await allow("OPTIONS /api/v1/artifacts"), [405, "GET, HEAD, POST"]);
+    assert.deepEqual(await allow("PUT /api/v1/artifacts/"), [405, "GET, HEAD, POST"]);
     assert.deepEqual(await allow("PUT /metadata/timestamp.json"), [405, "GET, HEAD"]);
     assert.deepEqual((await call(api, "PATCH /api/v1/config/")).json(), { detail: "Method Not Allowed", code: "method-not-allowed" });
   });
