@@ -54,18 +54,59 @@ export function commandTree(more: MoreCommands): CommandNode[] {
         { name: "info", summary: "say what TUF calls a key", load: async () => (await import("./commands/key.ts")).keyInfoCommand },
       ],
     },
-    ...(more.adminCommands === undefined
-      ? []
-      : [
-          {
-            name: "admin",
-            summary: "back up, restore and recover a data directory",
-            description: "What the people do who run a repository, and those who hold its keys.",
-            commands: [
-              ...more.adminCommands,
-              { name: "resize-bins", summary: "change the number of bins of a running service", load: async () => (await import("./commands/resize-bins.ts")).resizeBinsCommand },
-            ],
-          },
-        ]),
+    adminGroup(more.adminCommands ?? []),
   ];
 }
+
+/** What the people do who run a repository, and those who hold its keys. */
+function adminGroup(more: readonly CommandNode[]): CommandNode {
+  return {
+    name: "admin",
+    summary: "hold ceremonies, change root, delegate; back up and recover",
+    description: "What the people do who run a repository, and those who hold its keys.",
+    commands: [
+      { name: "ceremony", summary: "make the first root and start the repository", load: async () => (await import("./commands/admin/ceremony.ts")).ceremonyCommand },
+      {
+        name: "metadata",
+        summary: "change root, sign what waits",
+        description: "Documents that people sign.",
+        commands: [
+          { name: "update", summary: "make the next root", load: async () => (await import("./commands/admin/metadata-update.ts")).metadataUpdateCommand },
+          { name: "sign", summary: "sign what waits for signatures", load: async () => (await import("./commands/admin/metadata-sign.ts")).metadataSignCommand },
+          { name: "stop-sign", summary: "give up what waits for signatures", load: async () => (await import("./commands/admin/metadata-stop-sign.ts")).metadataStopSignCommand },
+          { name: "online", summary: "new versions of what the online key signs", load: async () => (await import("./commands/admin/metadata-online.ts")).metadataOnlineCommand },
+        ],
+      },
+      {
+        name: "delegations",
+        summary: "custom roles: new, update, delete, list",
+        description: "Roles with patterns and keys of their own.",
+        commands: [
+          { name: "new", summary: "delegate to new roles", load: async () => (await import("./commands/admin/delegations.ts")).delegationsNewCommand },
+          { name: "update", summary: "change a role", load: async () => (await import("./commands/admin/delegations.ts")).delegationsUpdateCommand },
+          { name: "delete", summary: "take roles away", load: async () => (await import("./commands/admin/delegations.ts")).delegationsDeleteCommand },
+          { name: "list", summary: "show them in order", load: async () => (await import("./commands/admin/delegations.ts")).delegationsListCommand },
+        ],
+      },
+      {
+        name: "send",
+        summary: "upload what was made offline",
+        description: "Uploads what was made on a machine without a network.",
+        commands: (["bootstrap", "sign", "update", "delegations"] as const).map((kind) => ({ name: kind, summary: SEND_SUMMARIES[kind], load: async () => (await import("./commands/admin/send.ts")).sendCommand(kind) })),
+      },
+      {
+        name: "config",
+        summary: "settings of the repository: get, set",
+        description: "The repository's settings.",
+        commands: [
+          { name: "get", summary: "show the settings", load: async () => (await import("./commands/admin/config.ts")).configGetCommand },
+          { name: "set", summary: "set how long roles live", load: async () => (await import("./commands/admin/config.ts")).configSetCommand },
+        ],
+      },
+      ...more,
+      { name: "resize-bins", summary: "change the number of bins of a running service", load: async () => (await import("./commands/resize-bins.ts")).resizeBinsCommand },
+    ],
+  };
+}
+
+const SEND_SUMMARIES = { bootstrap: "start a repository", sign: "add a signature", update: "send a new root", delegations: "add delegations" } as const;

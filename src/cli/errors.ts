@@ -8,6 +8,17 @@ import { AppError, reasonOf } from "../lib/app-error.ts";
  * - `file-exists`       a file that would be made is there already; nothing was overwritten
  * - `file-unwritable`   a file could not be written
  * - `key-unreadable`    no key that TUF clients can use
+ * - `key-not-asked`     a key that may not sign the document
+ * - `document-unreadable` no document that people sign, or not all that signing it needs
+ * - `signature-refused` a signature that the service would not take
+ * - `plan-invalid`      a plan that cannot be carried out; every fault is named
+ * - `bootstrap-done`    the service has a repository already
+ * - `bootstrap-missing` the service has no repository yet
+ * - `nothing-pending`   no document waits for signatures, or none of that role
+ * - `setting-unknown`   the repository has no setting or role of that name
+ * - `role-unknown`      the repository has no delegated role of that name
+ * - `role-refused`      the service did not do to a role what was asked
+ * - `declined`          somebody said no
  * - `config-unreadable` the configuration file cannot be read or is not what it should be
  * - `server-missing`    no address of a service was given
  * - `repository-missing` no repository of that name, or none at all, is configured
@@ -21,6 +32,17 @@ export class CliError extends AppError<
   | "file-exists"
   | "file-unwritable"
   | "key-unreadable"
+  | "key-not-asked"
+  | "document-unreadable"
+  | "signature-refused"
+  | "plan-invalid"
+  | "bootstrap-done"
+  | "bootstrap-missing"
+  | "nothing-pending"
+  | "setting-unknown"
+  | "role-unknown"
+  | "role-refused"
+  | "declined"
   | "config-unreadable"
   | "server-missing"
   | "repository-missing"

@@ -10,6 +10,8 @@ import { addCommonOptions, addToGroup, VALUE_OPTIONS } from "./options.ts";
 export interface CommandParts {
   /** How `fsck --data-dir` gets at the database. Without it that flag is refused. */
   readonly openDatabase?: OpenDatabase;
+  /** Starts a service on a data directory, on a free port, for as long as a rehearsal lasts. */
+  readonly rehearse?: (dataDir: string) => Promise<{ readonly origin: string } & AsyncDisposable>;
 }
 
 /** Makes a command with its arguments, options, help and action; name and summary come from the tree. */

@@ -43,6 +43,7 @@ const adminCommands: readonly CommandNode[] = [
 await runProgram(context, process.argv.slice(2), {
   commands,
   adminCommands,
+  rehearse: async (dataDir) => (await import("./rehearsal.ts")).startRehearsal(dataDir),
   openDatabase: async (dataDir) => {
     const { openSqlite } = await import("../drivers/database/sqlite/sqlite.ts");
     const database = await openSqlite({ file: join(dataDir, "rstuf.db") });

@@ -1,8 +1,9 @@
 // What a root changes against the one before it, in sentences for people.
 
-import type { Key, Root } from "../tuf/documents.ts";
+import type { Root } from "../tuf/documents.ts";
 import { own } from "../lib/own.ts";
 import { samePublicKey } from "../tuf/keys.ts";
+import { keyWords } from "./key-words.ts";
 
 const ROLES = ["root", "timestamp", "snapshot", "targets"] as const;
 
@@ -20,21 +21,10 @@ export function rootChanges(before: Root | undefined, after: Root): readonly str
   }
   for (const [keyid, key] of Object.entries(after.keys)) {
     const was = own(before?.keys, keyid);
-    if (was !== undefined && !samePublicKey(was, key)) changes.push(`keyid ${keyid.slice(0, SHOWN)} names another public key than before`);
+    if (was !== undefined && !samePublicKey(was, key)) changes.push(`keyid ${keyid} names another public key than before`);
   }
   if (before?.expires !== after.expires) changes.push(before === undefined ? `expires ${after.expires}` : `expires ${after.expires} instead of ${before.expires}`);
   if (before !== undefined && before.consistent_snapshot !== after.consistent_snapshot) changes.push(`consistent_snapshot is ${String(after.consistent_snapshot)} instead of ${String(before.consistent_snapshot)}`);
   if (before !== undefined && changes.length === 0) changes.push("nothing but the version");
   return changes;
-}
-
-/** Hex digits of a keyid that people compare. */
-const SHOWN = 12;
-const KEY_NAME = "x-rstuf-key-name";
-
-/** A key as people know it: by its name if it has one, and the beginning of its keyid. */
-export function keyWords(keyid: string, key: Key | undefined): string {
-  const name = key?.[KEY_NAME];
-  const short = keyid.slice(0, SHOWN);
-  return typeof name === "string" && name !== "" ? `${name.slice(0, 100)} (${short})` : short;
 }

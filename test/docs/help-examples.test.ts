@@ -70,7 +70,8 @@ describe("help", () => {
     const commands = all.flatMap(([, each]) => each);
     const serving = commands.filter((command) => command.startsWith("rstuf serve "));
     const offline = commands.filter((command) => command.includes("--data-dir") && !serving.includes(command));
-    const rest = commands.filter((command) => !serving.includes(command) && !offline.includes(command));
+    const ceremonial = inOrder(commands.filter((command) => CEREMONIAL.test(command)));
+    const rest = commands.filter((command) => !serving.includes(command) && !offline.includes(command) && !ceremonial.includes(command));
     assert.ok(serving.length > 0 && offline.length > 0 && rest.length > 0);
 
     const service = start("rstuf serve --trial --port 0 --bins 4");
@@ -93,6 +94,7 @@ describe("help", () => {
     copyFileSync(join(folder, "rstuf-data", "trusted", "1.root.json"), join(folder, "1.root.json"));
     writeFileSync(join(folder, "adopt.yaml"), JSON.stringify({ keyDir: "rstuf-data/keys", metadata: { directory: "rstuf-data/metadata" } }));
     writeFileSync(join(folder, "bucket.yaml"), JSON.stringify({ metadata: { directory: "rstuf-moved" } }));
+    await ceremony(ceremonial);
     for (const command of offline) {
       const { code, output } = await start(command).ended;
       assert.equal(code, 0, `${command}\n${output}`);
@@ -106,6 +108,35 @@ describe("help", () => {
     }
   });
 });
+
+/** What key holders do, which takes a repository of their own. */
+const CEREMONIAL = /^rstuf admin (?:ceremony|metadata|delegations|send|config) /;
+/** Each needs what those before it made. */
+const ORDER = [/admin ceremony/, /sign --in ceremony-payload/, /send bootstrap/, /metadata update --days/, /sign --export/, /sign --in pending/, /send sign/, /metadata update --metadata-url/, /send update/, /stop-sign/, /metadata online/, /delegations new/, /send delegations/, /delegations update/, /delegations delete/, /delegations list/, /config/];
+
+function inOrder(commands: readonly string[]): readonly string[] {
+  const placed = ORDER.flatMap((pattern) => commands.filter((command) => pattern.test(command)));
+  assert.deepEqual([...placed].sort(), [...commands].sort(), "an example that has no place, or two");
+  return placed;
+}
+
+/** Runs them against a service that waits for its first root. */
+async function ceremony(commands: readonly string[]): Promise<void> {
+  for (const name of ["ann", "bob", "carol"]) assert.equal((await start(`rstuf key generate --name ${name} --out-dir ceremony`).ended).code, 0);
+  assert.equal((await start("rstuf key generate --name online --out-dir waiting/keys").ended).code, 0);
+  writeFileSync(join(folder, "ceremony", "plan.yaml"), 'root: { threshold: 2, keys: [ann.pub, bob.pub] }\nonline: { file: ../waiting/keys/online.pub, uri: "fn:online" }\nbins: { number: 4 }\n');
+  const service = start("rstuf serve --port 0 --data-dir waiting");
+  try {
+    const origin = await service.ready;
+    for (const command of commands) {
+      const { code, output } = await start(command.replaceAll("http://127.0.0.1:8080", origin)).ended;
+      assert.equal(code, 0, `${command}\n${output}`);
+    }
+  } finally {
+    service.child.kill("SIGTERM");
+  }
+  assert.equal((await service.ended).code, 0);
+}
 
 /** Adds the artifacts that the examples download and delete. Answers the task's id. */
 async function publish(origin: string): Promise<string> {

@@ -1,0 +1,63 @@
+// What waits for signatures: at the service, or in a file that came from somewhere.
+//
+// A file may be what `--export` saved (the service's own answer), a payload of a ceremony or an
+// update, or a single signed document.
+
+import { own } from "../../lib/own.ts";
+import { CliError } from "../errors.ts";
+import type { Session } from "../session.ts";
+import { readJsonFile } from "./payload-file.ts";
+import { isRoot, pendingRoot, pendingTargets, readDocument, readRoot, type Pending } from "./pending.ts";
+
+type Mapping = { readonly [name: string]: unknown };
+const isMapping = (value: unknown): value is Mapping => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The service's answer about what waits. @throws CliError `nothing-pending` */
+export async function askPending(session: Session): Promise<Mapping> {
+  const answer = await (await session.api()).call("GET /api/v1/metadata/sign", {});
+  if (answer.data === undefined) throw new CliError("nothing-pending", "No metadata available for signing", { why: answer.message });
+  return answer as unknown as Mapping;
+}
+
+/**
+ * Of what waits, the one that is meant: the role named, the only one there is, or the one chosen.
+ * @param trustedRoot a file with the root in force, where the file does not bring it along
+ */
+export async function choosePending(session: Session, source: Mapping, options: { readonly role?: string; readonly trustedRoot?: string }): Promise<Pending> {
+  const documents = documentsIn(source);
+  const names = Object.keys(documents).filter((name) => !name.startsWith("trusted_"));
+  if (names.length === 0) throw new CliError("nothing-pending", "No metadata available for signing", { why: "there is no document in it that people sign" });
+  const role = options.role ?? (names.length === 1 ? (names[0] ?? "") : await session.ask.choose({ message: "Select a role to sign", flag: "--role NAME", choices: names.map((value) => ({ value, label: value })) }));
+  const document = own(documents, role);
+  if (document === undefined) throw new CliError("nothing-pending", `no document of role ${role} waits for signatures`, { why: `there are: ${names.join(", ")}` });
+  const read = readDocument(document, `the document of ${role}`);
+  if (!isRoot(read)) {
+    const delegator = readDocument(documents["trusted_targets"], "the targets metadata that comes with it");
+    if (isRoot(delegator)) throw new CliError("document-unreadable", "the targets metadata that comes with it is a root");
+    return pendingTargets(role, read, delegator.signed);
+  }
+  const previous = options.trustedRoot === undefined ? documents["trusted_root"] : await readJsonFile(session, options.trustedRoot);
+  return pendingRoot(read, previous === undefined ? undefined : readRoot(previous, "the root in force"));
+}
+
+function documentsIn(source: Mapping): Mapping {
+  if (isMapping(source["data"]) && isMapping(source["data"]["metadata"])) return source["data"]["metadata"];
+  if (isMapping(source["metadata"])) return source["metadata"];
+  if (!isMapping(source["signed"])) throw new CliError("document-unreadable", "the file holds no document that people sign", { todo: "name a payload of a ceremony or an update, what --export saved, or a signed document" });
+  const type = source["signed"]["_type"];
+  return { [type === "root" ? "root" : String(type)]: source };
+}
+
+/** The file with another envelope in its place. */
+export function replaced(source: Mapping, pending: Pending): Mapping {
+  const envelope = pending.document.envelope;
+  if (isMapping(source["data"]) && isMapping(source["data"]["metadata"])) return { ...source, data: { ...source["data"], metadata: { ...source["data"]["metadata"], [pending.role]: envelope } } };
+  if (isMapping(source["metadata"])) return { ...source, metadata: { ...source["metadata"], [pending.role]: envelope } };
+  return { ...source, signatures: envelope.signatures };
+}
+
+export async function readPendingFile(session: Session, file: string): Promise<Mapping> {
+  const source = await readJsonFile(session, file);
+  if (!isMapping(source)) throw new CliError("document-unreadable", `${file} holds no document that people sign`);
+  return source;
+}

@@ -1,0 +1,62 @@
+// Public keys, from the files people have them in: SubjectPublicKeyInfo PEM, an X.509 certificate,
+// or a private key that is not encrypted (of which only the public half is looked at).
+
+import { X509Certificate } from "node:crypto";
+import { basename } from "node:path";
+import { AppError } from "../../lib/app-error.ts";
+import { KEY_NAME } from "../../roles/key-words.ts";
+import { ONLINE_URI } from "../../roles/online-key.ts";
+import type { Key } from "../../tuf/documents.ts";
+import { keyFileName, keyidOf, publicKeyOf } from "../../tuf/keys.ts";
+import { CliError } from "../errors.ts";
+import { readFileAtMost } from "../read-file.ts";
+
+export interface NamedKey {
+  readonly keyid: string;
+  readonly key: Key;
+  readonly name: string;
+}
+
+const MAX_BYTES = 64 * 1024;
+const CERTIFICATE = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/;
+
+export interface KeyFile {
+  readonly key: Key;
+  /** The certificate's common name, or the file's name without `.pub`. */
+  readonly suggestedName: string;
+}
+
+/** @param shown the file as the user named it @throws CliError `file-unreadable` | `key-unreadable` */
+export async function readPublicKey(path: string, shown: string): Promise<KeyFile> {
+  const pem = (await readFileAtMost(path, MAX_BYTES)).toString("latin1");
+  if (CERTIFICATE.test(pem)) return fromCertificate(pem, shown);
+  if (/ENCRYPTED/.test(pem)) throw new CliError("key-unreadable", `${shown} is an encrypted private key`, { why: "its public half cannot be read without the password, which is not asked for here", todo: `name its public key instead: ${shown}.pub, or the output of openssl pkey -pubout` });
+  return { key: publicHalf(pem, shown), suggestedName: basename(shown).replace(/\.(?:pub|pem)$/, "") };
+}
+
+function fromCertificate(pem: string, shown: string): KeyFile {
+  try {
+    const certificate = new X509Certificate(pem);
+    const name = /^CN=(.+)$/m.exec(certificate.subject)?.[1]?.trim();
+    return { key: publicKeyOf(certificate.publicKey.export({ type: "spki", format: "pem" })), suggestedName: name ?? basename(shown) };
+  } catch (error) {
+    throw new CliError("key-unreadable", `${shown} holds no certificate with a key that TUF clients can use`, { ...(error instanceof AppError ? { why: error.message } : {}), cause: error });
+  }
+}
+
+function publicHalf(pem: string, shown: string): Key {
+  try {
+    return publicKeyOf(pem);
+  } catch (error) {
+    throw new CliError("key-unreadable", `${shown} holds no key that TUF clients can use`, { ...(error instanceof AppError ? { why: error.message } : {}), todo: "ed25519, ecdsa P-256 or RSA of 2,048 bits and more, as PEM: rstuf key generate makes them", cause: error });
+  }
+}
+
+/** A key as metadata lists it: with its name, and for an online key the URI of what signs with it. The keyid is over all of it. */
+export function namedKey(key: Key, name: string, uri?: string): NamedKey {
+  const whole: Key = { ...key, [KEY_NAME]: name, ...(uri === undefined ? {} : { [ONLINE_URI]: uri }) };
+  return { keyid: keyidOf(whole), key: whole, name };
+}
+
+/** Where the service looks for the private half of a key when nothing else was said. */
+export const defaultUri = (key: Key): string => `fn:${keyFileName(key)}`;

@@ -1,0 +1,57 @@
+// Requests that change who may sign: sent, awaited, and told in the words scripts know.
+
+import type { TaskResult } from "../../sdk/api-types.ts";
+import { RestError } from "../../sdk/errors.ts";
+import { succeeded, waitForTask } from "../../sdk/tasks.ts";
+import { CliError } from "../errors.ts";
+import type { Session } from "../session.ts";
+
+type Accepted = { readonly data: { readonly task_id: string } };
+
+const DEFAULT_WAIT_MS = 300_000;
+
+export interface Sent {
+  readonly taskId: string;
+  readonly result: TaskResult | undefined;
+}
+
+/**
+ * Sends, tells the task, and waits for its end.
+ * @param what as the line says it: `Bootstrap`
+ * @throws RestError when it is refused, fails, or does not end in time
+ */
+export async function sendAndWait(session: Session, what: string, send: () => Promise<Accepted>, timeoutMs = DEFAULT_WAIT_MS): Promise<Sent> {
+  const { data } = await send();
+  session.note(`${what} status: ACCEPTED (${data.task_id})`);
+  const task = await waitForTask(await session.api(), data.task_id, {
+    timeoutMs,
+    signal: session.context.interruption(),
+    onChange: ({ state }) => { session.note(`${what} status: ${state}`); },
+  });
+  return { taskId: data.task_id, result: succeeded(task, what).result };
+}
+
+/** What the task says of how far it is, e.g. `Root v2 is pending signatures`. */
+export function detail(sent: Sent, name: string): string | undefined {
+  const value = (sent.result?.details)?.[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** @throws CliError `bootstrap-done` | `bootstrap-missing` when the repository is not where this needs it */
+export async function requireBootstrap(session: Session, wanted: "open" | "finished"): Promise<void> {
+  const client = await session.api();
+  const { data, message } = await client.call("GET /api/v1/bootstrap/", {});
+  const { server } = client;
+  if (wanted === "open" && (data.bootstrap || data.state !== undefined)) {
+    throw new CliError("bootstrap-done", `${server} has a repository already`, { why: `${message} State: ${data.state ?? "finished"}`, todo: data.state === "signing" ? "its root waits for signatures: rstuf admin metadata sign; or stop it: rstuf admin metadata stop-sign" : "change its root with rstuf admin metadata update" });
+  }
+  if (wanted === "finished" && !data.bootstrap) throw new CliError("bootstrap-missing", `${server} has no repository yet`, { why: `State: ${data.state ?? "None"}`, todo: "hold a ceremony first: rstuf admin ceremony" });
+}
+
+/** The metadata this service keeps, as it says itself. */
+export async function trustedDocument(session: Session, name: "trusted_root" | "trusted_targets"): Promise<unknown> {
+  const { data } = await (await session.api()).call("GET /api/v1/config/", {});
+  const document = data[name];
+  if (document === undefined || document === null) throw new RestError("answer-unexpected", `the service's settings hold no ${name}`, { todo: "is it bootstrapped? rstuf status shows" });
+  return document;
+}
