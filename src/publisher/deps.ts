@@ -8,11 +8,14 @@ import type { Telemetry } from "../ports/telemetry.ts";
 import type { BinsStyle } from "../roles/delegation.ts";
 import type { RefreshPolicy } from "../roles/refresh.ts";
 import type { SnapshotHashes } from "../roles/snapshot.ts";
+import type { Verify } from "./seal.ts";
 
 export interface PublisherDeps {
   readonly database: Database;
   readonly storage: Storage;
   readonly signers: Signers;
+  /** How every signature is checked before its file is put (promise 7). */
+  readonly verify: Verify;
   readonly clock: Clock;
   readonly random: Random;
   readonly telemetry: Telemetry;

@@ -68,7 +68,7 @@ export class Publisher {
     this.#ceremony = new Ceremony(deps);
     this.#pace = new ImportPace(deps.policy.maxBatchChanges);
     this.#teller = new Teller(deps);
-    this.#sealer = new Sealer(deps.signers);
+    this.#sealer = new Sealer(deps);
   }
 
   /** Publishes until `signal` aborts; then ends the lease. Rejects only when durability is in doubt. */
@@ -86,7 +86,7 @@ export class Publisher {
     const hold = await LeaseHold.take(database, clock, policy.leaseMs, this.#holder);
     if (hold === undefined) return false;
     this.#hold = hold;
-    this.#sealer = new Sealer(this.#deps.signers);
+    this.#sealer = new Sealer(this.#deps);
     const expired = before.lease.holder !== "" && before.lease.holder !== this.#holder;
     if (expired && storage.traits.weakReplace) this.#watch = { until: clock.monotonic() + WATCH.forMs, next: 0 };
     telemetry.metrics.leading(true);

@@ -4,7 +4,7 @@ import type { Signer, Signers } from "../ports/signer.ts";
 import { onlineUriOf } from "../roles/online-key.ts";
 import { envelopeBytes } from "../tuf/canonical.ts";
 import type { Key, RoleKeys, Signature } from "../tuf/documents.ts";
-import { verifyThresholdApart } from "../tuf/threshold.ts";
+import type { verifyThreshold, verifyThresholdApart } from "../tuf/threshold.ts";
 import { PublisherError } from "./errors.ts";
 
 /** The keys and threshold that clients will demand of a role, as its delegator WILL say in this head (rule 11). */
@@ -13,12 +13,17 @@ export interface RoleAuthority {
   readonly role: RoleKeys;
 }
 
+/** In other threads, so that a slice of roles is verified on other cores while the next is composed; or in turn, where steps are to be counted. */
+export type Verify = typeof verifyThreshold | typeof verifyThresholdApart;
+
 export class Sealer {
   readonly #signers: Signers;
+  readonly #verify: Verify;
   readonly #open = new Map<string, Promise<Signer>>();
 
-  constructor(signers: Signers) {
+  constructor({ signers, verify }: { readonly signers: Signers; readonly verify: Verify }) {
     this.#signers = signers;
+    this.#verify = verify;
   }
 
   /**
@@ -29,8 +34,7 @@ export class Sealer {
   async seal(name: string, canonical: Buffer, ...authorities: readonly RoleAuthority[]): Promise<Buffer> {
     const signatures: Signature[] = [];
     for (const authority of authorities) await this.#sign(canonical, authority, signatures);
-    // Apart, so that a slice of roles is verified on other cores while the next is composed.
-    const verdicts = await Promise.all(authorities.map((authority) => verifyThresholdApart(authority, { signatures, canonical })));
+    const verdicts = await Promise.all(authorities.map((authority) => this.#verify(authority, { signatures, canonical })));
     if (!verdicts.every(({ met }) => met)) {
       this.#open.clear();
       throw new PublisherError("signature-invalid", `the signatures for ${name} do not meet its threshold: a signer answered with another key or other bytes`);

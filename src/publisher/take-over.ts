@@ -199,7 +199,7 @@ async function walkRoots(deps: PublisherDeps, firstRoot: Buffer | undefined): Pr
 
 /** What cannot be signed from now on would run out in silence. */
 async function requireSigners(deps: PublisherDeps, trusted: TrustedSet, tree: DelegationTree): Promise<void> {
-  const sealer = new Sealer(deps.signers);
+  const sealer = new Sealer(deps);
   const top = { root: trusted.root.signed, tree };
   for (const role of ["timestamp", "snapshot", "targets", ...tree.custom.map(({ name }) => name), ...tree.bins.flatMap((bins) => binsOf({ ...tree, bins: [bins] }).slice(0, 1))]) {
     try {

@@ -21,5 +21,5 @@ export function keyNameOf(key: Key | undefined): string | undefined {
 export function keyWords(keyid: string, key: Key | undefined): string {
   const uri = onlineUriOf(key);
   const facts = [...(key === undefined ? ["unknown"] : [key.keytype]), ...(uri === undefined ? [] : [uri]), keyid];
-  return `${keyNameOf(key) ?? "a key without a name"} (${facts.join(", ")})`;
+  return `${keyNameOf(key) ?? "without a name"} (${facts.join(", ")})`;
 }

@@ -19,7 +19,7 @@ test("says who comes, who goes, and what else is another", () => {
     roles: { ...first.roles, root: { keyids: ["a", "c0ffee0123456789"], threshold: 1 } },
   };
   assert.deepEqual(rootChanges(first, next), [
-    "root: key a key without a name (ed25519, c0ffee0123456789) added",
+    "root: key without a name (ed25519, c0ffee0123456789) added",
     "root: key Bob (ed25519, b) removed",
     "root: threshold from 2 to 1",
     "keyid online names another public key than before",

@@ -188,5 +188,5 @@ async function publishOpen(world: World, hold: LeaseHold, head: Head, database: 
   const deps = { ...world.deps(), database };
   const open = await database.openChanges({ changes: 100, bytes: 1e6 });
   const plan = planBatch({ open, tree: head.tree, listed: new Map(), unpressable: new Map(), refresh: [], force: true });
-  return publish(deps, hold, new Sealer(deps.signers), { head, plan, nowMs: world.clock.now() });
+  return publish(deps, hold, new Sealer(deps), { head, plan, nowMs: world.clock.now() });
 }

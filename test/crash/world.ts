@@ -18,6 +18,7 @@ import { createMemoryStorage } from "../fakes/storage.ts";
 import { createMemoryTelemetry } from "../fakes/telemetry.ts";
 import { begin, emptyCache, finish, isExpired, isStillSo, visit, type Cache, type InFlight, type Seen } from "./clients.ts";
 import { Model } from "./model.ts";
+import { verifyThreshold } from "../../src/tuf/threshold.ts";
 
 const WRITES = new Set([
   "accept", "takeLease", "renewLease", "releaseLease", "halt", "cut", "allocate", "stageAdopted", "adopt", "stageResults", "stageTaskResults",
@@ -200,7 +201,7 @@ export class World {
 
   deps(): PublisherDeps {
     const { database, storage, signers, clock, random, telemetry, policy } = this;
-    return { database, storage, signers, clock, random, telemetry, policy };
+    return { database, storage, signers, verify: verifyThreshold, clock, random, telemetry, policy };
   }
 
   /** The bytes of timestamp.json that clients see now. */

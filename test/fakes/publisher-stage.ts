@@ -11,6 +11,7 @@ import { canonicalize } from "../../src/tuf/canonical.ts";
 import type { Json, Key } from "../../src/tuf/documents.ts";
 import { keyidOf } from "../../src/tuf/keys.ts";
 import { formatExpires, parseEnvelope } from "../../src/tuf/parse.ts";
+import { verifyThreshold } from "../../src/tuf/threshold.ts";
 import { createFakeClock, createFakeRandom, type FakeClock } from "./clock.ts";
 import { createMemoryDatabase, type MemoryDatabase } from "./database.ts";
 import { createMemorySigners, type MemorySigners } from "./signer.ts";
@@ -74,7 +75,7 @@ export function createPublisherStage(options: StageOptions = {}): Stage {
   const storage = createMemoryStorage();
   const signers = createMemorySigners();
   const telemetry = createMemoryTelemetry();
-  const deps: PublisherDeps = { database, storage, signers, clock, random, telemetry, policy: { ...TEST_POLICY, ...options.policy } };
+  const deps: PublisherDeps = { database, storage, signers, verify: verifyThreshold, clock, random, telemetry, policy: { ...TEST_POLICY, ...options.policy } };
   const online = signers.addEd25519("fn:online");
   const root = options.root !== undefined ? Buffer.from(JSON.stringify(options.root(online))) : signedRoot(online, clock.now() + (options.rootDays ?? 3650) * DAY_MS);
   const limits = { changes: 1_000_000, bytes: 1_000_000_000 };

@@ -29,6 +29,7 @@ import { createFakeClock, createFakeRandom } from "../fakes/clock.ts";
 import { DAY_MS, HOUR_MS, START, TEST_POLICY } from "../fakes/publisher-stage.ts";
 import { createMemorySigners } from "../fakes/signer.ts";
 import { createMemoryTelemetry } from "../fakes/telemetry.ts";
+import { verifyThreshold } from "../../src/tuf/threshold.ts";
 
 export { DAY_MS, HOUR_MS };
 
@@ -89,7 +90,7 @@ export class World {
   async open(around: (storage: Storage) => Storage = (storage) => storage): Promise<void> {
     this.database = await openSqlite({ file: this.databaseFile, clock: this.#databaseClock });
     this.storage = around(await openPosixStorage({ directory: this.metadata }));
-    this.deps = { database: this.database, storage: this.storage, signers: this.signers, clock: this.clock, random: this.random, telemetry: this.telemetry, policy: TEST_POLICY };
+    this.deps = { database: this.database, storage: this.storage, signers: this.signers, verify: verifyThreshold, clock: this.clock, random: this.random, telemetry: this.telemetry, policy: TEST_POLICY };
     this.publisher = new Publisher(this.deps);
   }
 

@@ -41,7 +41,7 @@ interface Status {
 export function statusCommand(context: CliContext): Command {
   return withServer(new Command())
     .description("Shows whether the repository is bootstrapped and the service ready, each kind of role with its version and when it expires, what waits for signatures, and what waits to be published.")
-    .addHelpText("after", examplesText([{ commands: STATUS_EXAMPLES }], "0 all is well, 1 something is not, or it cannot be told, 2 used wrongly"))
+    .addHelpText("after", examplesText([{ commands: STATUS_EXAMPLES }], "0 all is well, 1 something is not, or it cannot be told,\n2 used wrongly"))
     .action(async (_flags: object, self: Command) => {
       const session = await openSession(context, self);
       const status = await look(await session.api(), context);

@@ -18,6 +18,7 @@ import { LeaseHold } from "../../publisher/lease-hold.ts";
 import { dataPathsOf, type DataPaths } from "../service.ts";
 import { publisherPolicyOf, signersOf } from "../settings.ts";
 import { openStorage, storageOrderOf, type StorageOrder } from "../storage.ts";
+import { verifyThresholdApart } from "../../tuf/threshold.ts";
 
 export interface DataDirFlags {
   readonly config?: string;
@@ -80,7 +81,7 @@ export async function withDataDir<T>(config: Config, parts: DataDirParts, work: 
       return await withLease(database, async (hold) => {
         const telemetry = createTelemetry({ level: "warn", processMetrics: false, base: { part: "admin" } });
         const signers = createFileSigners({ ...signersOf(config), env: (name) => processEnvironment()[name] });
-        return await work({ database, storage, hold, deps: { database, storage, signers, clock: systemClock, random: systemRandom, telemetry, policy: publisherPolicyOf(config) } });
+        return await work({ database, storage, hold, deps: { database, storage, signers, verify: verifyThresholdApart, clock: systemClock, random: systemRandom, telemetry, policy: publisherPolicyOf(config) } });
       });
     } finally {
       await storage.close();

@@ -18,6 +18,7 @@ import { Publisher } from "../../publisher/publisher.ts";
 import { purging } from "../purge.ts";
 import { openStorage, type StorageOrder } from "../storage.ts";
 import type { FromPublisher, PublisherOrder } from "./publisher-link.ts";
+import { verifyThresholdApart } from "../../tuf/threshold.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("this file runs as a worker thread");
@@ -37,6 +38,7 @@ const publisher = new Publisher({
   database,
   storage,
   signers: createFileSigners({ ...order.signers, env: (name) => environment[name] }),
+  verify: verifyThresholdApart,
   clock: systemClock,
   random: systemRandom,
   telemetry: { log, metrics },
