@@ -34,7 +34,7 @@ export class Sealer {
   async seal(name: string, canonical: Buffer, ...authorities: readonly RoleAuthority[]): Promise<Buffer> {
     const signatures: Signature[] = [];
     for (const authority of authorities) await this.#sign(canonical, authority, signatures);
-    const verdicts = await Promise.all(authorities.map((authority) => this.#verify(authority, { signatures, canonical })));
+    const verdicts = await Promise.all(authorities.map(async (authority) => this.#verify(authority, { signatures, canonical })));
     if (!verdicts.every(({ met }) => met)) {
       this.#open.clear();
       throw new PublisherError("signature-invalid", `the signatures for ${name} do not meet its threshold: a signer answered with another key or other bytes`);

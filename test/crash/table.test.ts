@@ -1,30 +1,23 @@
 // The crash table, executed: each row, each kind of fault, and what clients see.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
-import { runAccept } from "./accept-case.ts";
-import type { FaultKind } from "./actor.ts";
-import { runAdopt, runLost, traceAdopt } from "./adopt-case.ts";
-import { runCase, type Facts } from "./case.ts";
+import { before, describe, test } from "node:test";
+import { apart } from "../fakes/apart.ts";
+import { traceAdopt } from "./adopt-case.ts";
 import { SCENARIOS, trace } from "./scenarios.ts";
-import { cellText, COMMITS_LOST, crashTable, type TableRow } from "./table.ts";
+import { crashTable } from "./table.ts";
 
 const rows = crashTable();
 
-function factsOf(row: TableRow, kind: FaultKind): Promise<Facts> {
-  const fault = { kind, at: { call: row.call, nth: row.nth } };
-  if (row.call === "database.accept") return runAccept(kind);
-  if (row.call === COMMITS_LOST) return runLost(kind);
-  if (row.scenario === "adopt") return runAdopt(fault);
-  const scenario = SCENARIOS[row.scenario];
-  assert.ok(scenario, `nothing is known of "${row.scenario}"`);
-  return runCase(scenario, fault);
-}
-
 describe("the crash table", () => {
-  for (const row of rows) {
-    test(`rule ${row.rule}: ${row.call} during ${row.scenario}${row.nth === 1 ? "" : ` #${String(row.nth)}`}`, async () => {
-      for (const { kind, expected } of row.cells) assert.equal(cellText(await factsOf(row, kind)), expected, kind);
+  let told: readonly (readonly string[])[] = [];
+  before(async () => {
+    told = await apart(import.meta.resolve("./execute.ts"), "execute", rows);
+  });
+
+  for (const [index, row] of rows.entries()) {
+    test(`rule ${row.rule}: ${row.call} during ${row.scenario}${row.nth === 1 ? "" : ` #${String(row.nth)}`}`, () => {
+      for (const [at, { kind, expected }] of row.cells.entries()) assert.equal(told[index]?.[at], expected, kind);
     });
   }
 
