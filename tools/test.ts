@@ -9,6 +9,7 @@ import { spawn } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve as resolvePath } from "node:path";
+import { offerServers } from "../test/servers/offer.ts";
 import type { TestCounts } from "./test-counts.ts";
 
 const root = dirname(import.meta.dirname);
@@ -18,7 +19,7 @@ const TESTS_AT_LEAST = 1000;
 const TIME_OUT_MS = 15 * 60_000;
 /** Two files at a time also where Node would take the cores minus one. */
 const CONCURRENCY = 2;
-const GLOBS = ["src/**/*.test.ts", "test/{contract,golden,attacks,crash,delegations,recovery,rotation,e2e,docs}/**/*.test.ts"];
+const GLOBS = ["src/**/*.test.ts", "test/{contract,golden,attacks,crash,delegations,recovery,rotation,postgres,e2e,docs}/**/*.test.ts"];
 
 const flags = process.argv.slice(2).filter((argument) => argument.startsWith("-"));
 const globs = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
@@ -28,7 +29,9 @@ const files = globSync(whole || globs.length === 0 ? GLOBS : globs, { cwd: root 
   .sort();
 
 const folder = mkdtempSync(join(tmpdir(), "rstuf-test-"));
+const servers = offerServers();
 const ended = files.length === 0 ? "no test file matches" : await run();
+await servers.end();
 const counts = read();
 rmSync(folder, { recursive: true, force: true });
 
@@ -53,7 +56,7 @@ function run(): Promise<string> {
       `--test-reporter=${join(import.meta.dirname, "test-counts.ts")}`, `--test-reporter-destination=${join(folder, "counts.json")}`,
       ...flags, ...files,
     ],
-    { cwd: root, stdio: "inherit", detached: true },
+    { cwd: root, stdio: "inherit", detached: true, env: { ...process.env, ...servers.environment } },
   );
   const end = (): void => {
     // The whole group: also what a test started and forgot.

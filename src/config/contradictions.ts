@@ -69,6 +69,7 @@ export function contradictions(config: Config, given: ReadonlySet<string>): read
     { keys: ["webhooks.secret"], holds: config.webhooks.secret === undefined || config.webhooks.secret.reveal().length >= 16, message: "a secret of less than 16 characters can be guessed" },
     { keys: ["webhooks.secret", "webhooks.secretFile"], holds: !(given.has("webhooks.secret") && given.has("webhooks.secretFile")), message: "the secret is given twice; choose one" },
     { keys: ["retention.eventMs", "retention.taskMs"], holds: config.retention.eventMs <= config.retention.taskMs, message: "an event would tell of a task that is forgotten; events cannot be kept longer than tasks" },
+    { keys: ["database.password", "database.passwordFile"], holds: !(given.has("database.password") && given.has("database.passwordFile")), message: "the password is given twice; choose one" },
     { keys: ["signers.password", "signers.passwordFile"], holds: !(given.has("signers.password") && given.has("signers.passwordFile")), message: "the password is given twice; choose one" },
   ];
   return rules.filter(({ holds }) => !holds).map(({ keys, message }) => ({ keys, message }));

@@ -127,6 +127,22 @@ export const SCHEMA = {
     concurrency: integer({ value: 32, min: 1, max: 256, unit: "requests", meaning: "Bucket: the most requests in flight at once.", wrong: "Too many, and the store answers that it is too much; a bootstrap with many bins takes longer with few." }),
     requestTimeoutMs: integer({ value: 10_000, min: 100, max: 60_000, unit: "milliseconds", meaning: "Bucket: how long one request may take. What comes to nothing is tried again for half a minute." }),
   },
+  database: {
+    url: word({
+      form: "`postgresql://USER@HOST[:PORT][,HOST…]/DATABASE`, or `postgresql://USER@/DATABASE?host=FOLDER` for a socket; no password in it",
+      pattern: /^postgres(?:ql)?:\/\/[^@/?#:]+@[^/?#@]*\/[^/?#]+(?:\?host=[^&#]+)?$/,
+      meaning: "The PostgreSQL that holds the state, for several processes or machines. Without it the state is `rstuf.db` in the data directory. Of several hosts the one that is no standby is used.",
+      wrong: "Two repositories cannot share one database. A server older than 14, or one that runs with fsync off, is refused.",
+    }),
+    password: secret({ meaning: "The password of the database's user." }),
+    passwordFile: file({ meaning: "A file whose first line is that password." }),
+    caFile: file({ meaning: "Certificates, PEM, of the authorities the database's certificate may be of; the system's when not given." }),
+    allowUnencryptedConnections: flag({ meaning: "Speak to a database on another machine in clear text.", wrong: "Whoever is between reads the password, and can change what is published." }),
+    maxConnections: integer({ value: 10, min: 2, max: 100, unit: "connections", meaning: "The most connections of one process to the database; a publisher and the listener for hints have their own beside them." }),
+  },
+  worker: {
+    listen: address({ meaning: "Where `rstuf worker` answers `/healthz`, `/readyz` and `/metrics`; nowhere unless set." }),
+  },
   tls: {
     cert: file({ meaning: "The certificate chain, PEM. With `tls.key` the API speaks https." }),
     key: file({ meaning: "The private key of `tls.cert`, PEM." }),

@@ -29,6 +29,8 @@ const context: CliContext = {
 
 const commands: readonly CommandNode[] = [
   { name: "serve", summary: "run the service: API, publisher and metadata on one port", load: async () => (await import("./commands/serve.ts")).serveCommand },
+  { name: "api", summary: "run the REST API alone, one of many, on PostgreSQL", load: async () => (await import("./commands/scaled-out.ts")).apiCommand },
+  { name: "worker", summary: "run the publisher alone, one of many, on PostgreSQL", load: async () => (await import("./commands/scaled-out.ts")).workerCommand },
 ];
 
 const adminCommands: readonly CommandNode[] = [

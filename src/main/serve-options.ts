@@ -4,6 +4,7 @@ export interface ServeOptions {
   readonly json?: boolean;
   readonly config?: string;
   readonly dataDir?: string;
+  readonly listen?: string;
   readonly host?: string;
   readonly port?: string;
   readonly keyDir?: string;

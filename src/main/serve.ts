@@ -1,4 +1,4 @@
-// What `rstuf serve` does: configuration, start, trial bootstrap, and an orderly end.
+// What `rstuf serve`, `rstuf api` and `rstuf worker` do: configuration, start, trial bootstrap, and an orderly end.
 
 import { existsSync } from "node:fs";
 import { relative } from "node:path";
@@ -15,7 +15,7 @@ import { readBootstrapState } from "../operations/bootstrap-state.ts";
 import { createOwners } from "../operations/owners.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import type { ServeOptions } from "./serve-options.ts";
-import { startService, type Service } from "./service.ts";
+import { startService, type Part, type Service } from "./service.ts";
 import { apiSettingsOf } from "./settings.ts";
 import { rootKeyFile, trialBootstrap } from "./trial.ts";
 import { trialWords, type TrialFacts } from "./trial-words.ts";
@@ -24,7 +24,7 @@ import { VERSION } from "./version.ts";
 /** How long an ordinary end may take before the process ends all the same; a crash loses nothing either. */
 const STOP_MS = 4_500;
 
-export async function serve(context: CliContext, options: ServeOptions): Promise<number> {
+export async function serve(context: CliContext, part: Part, options: ServeOptions): Promise<number> {
   const stopped = untilStopped();
   try {
     const environment = processEnvironment();
@@ -33,8 +33,9 @@ export async function serve(context: CliContext, options: ServeOptions): Promise
     for (const warning of warnings) log.warn({ warning }, "read configuration with a warning");
     log.info({ version: VERSION, ...printable(config) }, "read configuration");
 
+    if (part !== "serve" && config.database.url === undefined) throw new AppError("no-shared-database", `rstuf ${part} runs beside others, on one PostgreSQL: set database.url, or run rstuf serve`);
     const trial = options.trial === true;
-    const service = await startService({ config, version: VERSION, trial, died: stopped.died });
+    const service = await startService({ part, config, version: VERSION, trial, died: stopped.died });
     try {
       const facts = trial ? await startTrial(context, config, service) : undefined;
       context.stdout.write(options.json === true ? readyJson(service, facts) : readyWords(service, facts));
@@ -70,6 +71,7 @@ function flagsOf(options: ServeOptions, environment: Environment): Record<string
     "server.host": options.host,
     "server.port": options.port,
     keyDir: options.keyDir,
+    "worker.listen": options.listen,
     "trial.bins": options.bins,
     "api.allowUnauthenticatedWritesFromTheNetwork": options.allowUnauthenticatedWritesFromTheNetwork,
   };
@@ -77,12 +79,12 @@ function flagsOf(options: ServeOptions, environment: Environment): Record<string
 
 function readyWords(service: Service, facts: TrialFacts | undefined): string {
   const metadata = service.metadataOrigin === undefined ? "" : `metadata ${service.metadataOrigin}/metadata/\n`;
-  return `${facts === undefined ? "" : trialWords(facts)}${metadata}ready ${service.origin}\n`;
+  return `${facts === undefined ? "" : trialWords(facts)}${metadata}ready ${service.origin ?? "worker"}\n`;
 }
 
 function readyJson({ origin, metadataOrigin, paths }: Service, facts: TrialFacts | undefined): string {
-  const metadata = `${metadataOrigin ?? origin}/metadata/`;
-  return `${JSON.stringify({ ready: origin, metadata, trustedRoot: paths.trustedRoot, database: paths.database, ...(facts === undefined ? {} : { files: facts.filesDir, rootKeyFile: facts.rootKeyFile }) })}\n`;
+  const metadata = metadataOrigin ?? origin;
+  return `${JSON.stringify({ ready: origin ?? "worker", ...(metadata === undefined ? {} : { metadata: `${metadata}/metadata/` }), trustedRoot: paths.trustedRoot, database: paths.database, ...(facts === undefined ? {} : { files: facts.filesDir, rootKeyFile: facts.rootKeyFile }) })}\n`;
 }
 
 /** Bootstraps the trial repository on its first start; answers what to tell about it. */
@@ -98,7 +100,7 @@ async function startTrial(context: CliContext, config: Config, service: Service)
   const root = await database.envelope("root", 1);
   const bins = await database.setting("number_of_delegated_bins");
   return {
-    origin: service.origin,
+    origin: service.origin ?? "",
     dataDir: config.dataDir,
     metadataDir: paths.metadata,
     filesDir: paths.files,

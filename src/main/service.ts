@@ -1,8 +1,9 @@
-// The single-node service: database, storage, publisher's thread and API, put together.
+// The service: database, storage, publisher's thread and API, put together; or the API alone, or
+// the publisher alone, of several that share one PostgreSQL.
 //
-// The only file in which they meet. Order of start: the data directory is taken, storage is
-// opened (its left-overs cleaned) before the publisher writes there, the publisher's thread
-// proves storage, the API listens. The end goes the other way round.
+// The only file in which they meet. Order of start: the database is opened (SQLite's data
+// directory is taken), storage is opened (its left-overs cleaned) before the publisher writes
+// there, the publisher's thread proves storage, the API listens. The end goes the other way round.
 
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
@@ -10,17 +11,18 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createApi } from "../api/app.ts";
 import { createMetadataApp } from "../api/metadata-app.ts";
+import { createProbesApp } from "../api/probes-app.ts";
 import type { MetadataFiles } from "../api/metadata-files.ts";
 import type { Config } from "../config/schema.ts";
 import { systemClock, systemRandom } from "../drivers/clock/system/clock.ts";
-import { openSqlite } from "../drivers/database/sqlite/sqlite.ts";
 import { createTelemetry } from "../drivers/telemetry/pino/telemetry.ts";
 import { useSigstore } from "../drivers/verifier/sigstore/sigstore.ts";
-import { startWebhooks } from "./webhooks.ts";
-import { readiness } from "../operations/readiness.ts";
+import { answering, readiness } from "../operations/readiness.ts";
 import type { Database } from "../ports/database.ts";
+import { databaseOrderOf, openDatabase } from "./database.ts";
 import { publicUrlFault } from "./public-url.ts";
 import { apiSettingsOf, publisherPolicyOf, purgeOf, signersOf } from "./settings.ts";
+import { startWebhooks } from "./webhooks.ts";
 import { openStorage, placeOfStorage, storageOrderOf } from "./storage.ts";
 import { trialFiles } from "./trial-files.ts";
 import { startPublisher } from "./threads/publisher-link.ts";
@@ -31,8 +33,8 @@ const STOP_MS = 3_000;
 const METADATA_BYTES = 64 * 1024 * 1024;
 
 export interface Service {
-  /** `http://HOST:PORT` as a browser on this machine would write it. */
-  readonly origin: string;
+  /** `http://HOST:PORT` as a browser on this machine would write it; a worker's, where `worker.listen` took effect. */
+  readonly origin: string | undefined;
   /** Where `metadata.listen` took effect. */
   readonly metadataOrigin: string | undefined;
   readonly database: Database;
@@ -58,7 +60,11 @@ export function dataPathsOf(config: Config): DataPaths {
   };
 }
 
+/** `serve`: both in one process. `api`: requests and metadata. `worker`: publishes when it leads, and stands by when another does. */
+export type Part = "serve" | "api" | "worker";
+
 export interface ServiceOptions {
+  readonly part: Part;
   readonly config: Config;
   readonly version: string;
   /** Trial mode: serves `<data-dir>/files/` too. */
@@ -78,33 +84,40 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 }
 
 /** What was put on `parts` is taken down in the opposite order: first the API, last the database. */
-async function assemble({ config, version, trial, died }: ServiceOptions, parts: AsyncDisposableStack): Promise<Service> {
+async function assemble({ part, config, version, trial, died }: ServiceOptions, parts: AsyncDisposableStack): Promise<Service> {
   const paths = dataPathsOf(config);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o750 });
   const telemetry = createTelemetry({ level: config.log.level, clock: systemClock });
   const { sigstoreTrustedRoot } = config.keys;
   if (sigstoreTrustedRoot !== undefined) await useSigstore(sigstoreTrustedRoot);
-  const database = await openSqlite({ file: paths.database, broken: died });
+  const opened = await openDatabase(databaseOrderOf(config), died);
+  const { database } = opened;
   parts.defer(() => database.close());
-  await endDeadLease(database);
+  if (opened.exclusive) await endDeadLease(database);
   const storage = await openStorage(storageOrderOf(config));
   parts.defer(() => storage.close());
   if (trial) await mkdir(paths.files, { recursive: true });
 
-  const publisher = await startPublisher(
-    {
-      database: database.connector(),
+  if (part !== "api") {
+    const order = {
       storage: storageOrderOf(config),
       purge: purgeOf(config),
       signers: signersOf(config),
       sigstoreTrustedRoot,
       logLevel: config.log.level,
       policy: publisherPolicyOf(config),
-    },
-    telemetry.metrics,
-    died,
-  );
-  parts.defer(() => publisher.stop(STOP_MS));
+    };
+    const publisher = await startPublisher(opened, order, telemetry.metrics, died);
+    parts.defer(() => publisher.stop(STOP_MS));
+  }
+  const metricsText = (): Promise<string> => telemetry.metricsText();
+  const service = { database, paths, stop: () => parts.disposeAsync() };
+  if (part === "worker") {
+    const probes = config.worker.listen === undefined ? undefined : createProbesApp({ metricsText, readiness: () => answering(database) });
+    await probes?.listen(config.worker.listen);
+    parts.defer(() => probes?.close());
+    return { ...service, origin: probes && originOf("http", probes.server.address() as AddressInfo), metadataOrigin: undefined };
+  }
   const settings = apiSettingsOf(config, version, trial);
   const files: MetadataFiles = { read: (name) => storage.read(name, METADATA_BYTES) };
   const api = await createApi({
@@ -112,8 +125,9 @@ async function assemble({ config, version, trial, died }: ServiceOptions, parts:
     clock: systemClock,
     random: systemRandom,
     telemetry,
-    metricsText: () => telemetry.metricsText(),
-    readiness: () => readiness(database, systemClock),
+    metricsText,
+    // Beside others it takes requests whether or not somebody leads just now.
+    readiness: () => part === "api" ? answering(database) : readiness(database, systemClock),
     metadata: files,
     ...(trial ? { files: trialFiles(paths.files) } : {}),
     settings,
@@ -130,11 +144,9 @@ async function assemble({ config, version, trial, died }: ServiceOptions, parts:
   }
 
   return {
+    ...service,
     origin: originOf(config.tls.cert === undefined ? "http" : "https", api.server.address() as AddressInfo),
     metadataOrigin: metadataApp === undefined ? undefined : originOf("http", metadataApp.server.address() as AddressInfo),
-    database,
-    paths,
-    stop: () => parts.disposeAsync(),
   };
 }
 

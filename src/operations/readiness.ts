@@ -25,6 +25,16 @@ export async function readiness(database: Database, clock: Pick<Clock, "now">): 
   }
 }
 
+/** One of several processes is ready when the database answers it: what is wrong with publishing is wrong with all of them. */
+export async function answering(database: Database): Promise<Readiness> {
+  try {
+    await database.publisher();
+    return { ready: true, reasons: [] };
+  } catch (error) {
+    return { ready: false, reasons: [`the database does not answer: ${reasonOf(error)}`] };
+  }
+}
+
 /** Of each kind the first moment at which one expires; root, which only its key holders can renew, too. */
 async function expiries(database: Database): Promise<ReadonlyMap<string, number>> {
   const found = new Map<string, number>(await database.firstExpiry());

@@ -360,7 +360,10 @@ export interface OpenChange extends NewChange {
   readonly attempts: number;
   /** How many of those held this change and no other. */
   readonly attemptsAlone: number;
-  /** A held change, or one of an import that is not its turn yet, that a publishable one of the same path, accepted later, absorbs. */
+  /**
+   * Still open, and held, or of an import that is not its turn yet: one that a publishable change of the same path,
+   * accepted later, absorbs.
+   */
   readonly held: boolean;
   /** It came with an import. */
   readonly imported?: boolean;

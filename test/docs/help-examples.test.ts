@@ -8,6 +8,8 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
+import { createDatabase } from "../servers/shared-postgres.ts";
+
 const checkout = dirname(dirname(import.meta.dirname));
 const base = mkdtempSync(join(tmpdir(), "rstuf-help-"));
 const folder = join(base, "work");
@@ -69,10 +71,23 @@ describe("help", () => {
     for (const [name, commands] of all) assert.ok(commands.length > 0, `${name} has no example`);
     const commands = all.flatMap(([, each]) => each);
     const serving = commands.filter((command) => command.startsWith("rstuf serve "));
+    const scaledOut = commands.filter((command) => /^rstuf (?:api|worker) /.test(command));
     const offline = commands.filter((command) => command.includes("--data-dir") && !serving.includes(command));
     const ceremonial = inOrder(commands.filter((command) => CEREMONIAL.test(command)));
-    const rest = commands.filter((command) => !serving.includes(command) && !offline.includes(command) && !ceremonial.includes(command));
+    const rest = commands.filter((command) => !serving.includes(command) && !scaledOut.includes(command) && !offline.includes(command) && !ceremonial.includes(command));
     assert.ok(serving.length > 0 && offline.length > 0 && rest.length > 0);
+
+    const store = await createDatabase();
+    writeFileSync(join(folder, "postgres.yaml"), `dataDir: scaled-out\ndatabase:\n  url: ${store.url}\n`);
+    for (const command of scaledOut) {
+      const { child, ready } = start(command);
+      try {
+        await ready;
+      } finally {
+        child.kill("SIGTERM");
+      }
+    }
+    assert.equal(scaledOut.length, 2);
 
     const service = start("rstuf serve --trial --port 0 --bins 4");
     try {

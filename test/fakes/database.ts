@@ -659,7 +659,7 @@ class Memory implements MemoryDatabase {
 
   taskChanges(id: string): Promise<readonly (OpenChange & { outcome?: ChangeOutcome })[]> {
     return this.#run((state) => (state.tasks.get(id)?.changes ?? [])
-      .map((change) => ({ ...openChange(change), ...(change.outcome ? { outcome: change.outcome } : {}) })));
+      .map((change) => ({ ...openChange(change), ...(change.outcome ? { outcome: change.outcome, held: false } : {}) })));
   }
 
   importRemainder(id: string, limit: number): Promise<{ open: boolean; setAside: number; paths: readonly string[] }> {

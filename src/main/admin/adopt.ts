@@ -8,7 +8,7 @@ import { CliError } from "../../cli/errors.ts";
 import { readFileAtMost } from "../../cli/read-file.ts";
 import { takeOver, type TakenOver } from "../../publisher/take-over.ts";
 import { placeOfStorage } from "../storage.ts";
-import { partsOf, placeOf, withDataDir, type DataDirFlags } from "./data-dir.ts";
+import { partsOf, placeOf, requireSqlite, withDataDir, type DataDirFlags } from "./data-dir.ts";
 import { Progress } from "./progress.ts";
 
 /** Larger than any root clients read. */
@@ -21,6 +21,7 @@ export interface AdoptFlags extends DataDirFlags {
 /** 0: taken over. */
 export async function adoptRepository(context: CliContext, flags: AdoptFlags): Promise<number> {
   const place = placeOf(context, flags);
+  requireSqlite(place);
   const parts = partsOf(place);
   if (parts.storage.kind === "folder" && !existsSync(resolve(parts.storage.directory, "timestamp.json"))) {
     throw new CliError("file-unreadable", `${parts.storage.directory} holds no published repository: there is no timestamp.json. Set metadata.directory, or storage.kind`);

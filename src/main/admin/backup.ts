@@ -26,7 +26,7 @@ import { recover } from "../../publisher/recover.ts";
 import { parseEnvelope } from "../../tuf/parse.ts";
 import { ensureKeyFolder } from "../key-folder.ts";
 import { openStorage, placeOfStorage, type StorageOrder } from "../storage.ts";
-import { partsOf, placeOf, requireDatabase, requireEmptyFolder, withDataDir, type DataDirFlags, type DataDirParts } from "./data-dir.ts";
+import { partsOf, placeOf, requireDatabase, requireEmptyFolder, requireSqlite, withDataDir, type DataDirFlags, type DataDirParts } from "./data-dir.ts";
 import { Progress } from "./progress.ts";
 
 export interface BackupFlags extends DataDirFlags {
@@ -100,6 +100,7 @@ export async function restore(context: CliContext, source: string, flags: Restor
   const folder = resolve(context.cwd, source);
   const manifest = readManifest(folder);
   const place = placeOf(context, flags);
+  requireSqlite(place);
   const { config, paths } = place;
   const target = partsOf(place);
   const keep = flags.keepMetadata === true;

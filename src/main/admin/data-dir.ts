@@ -38,8 +38,16 @@ export function placeOf(context: CliContext, flags: DataDirFlags): Place {
   return { config, paths: dataPathsOf(config) };
 }
 
-/** @throws CliError `file-unreadable` */
-export function requireDatabase({ config, paths }: Place): void {
+/** A rstuf.db left beside a configuration of PostgreSQL is not the repository. @throws CliError `not-here` */
+export function requireSqlite({ config }: Place): void {
+  if (config.database.url === undefined) return;
+  throw new CliError("not-here", "this command works on SQLite in a data directory; with database.url it cannot be done yet", { todo: "For backups use PostgreSQL's own tools: docs/operate/postgres.md" });
+}
+
+/** @throws CliError `file-unreadable` | `not-here` */
+export function requireDatabase(place: Place): void {
+  requireSqlite(place);
+  const { config, paths } = place;
   if (!existsSync(paths.database)) throw new CliError("file-unreadable", `${config.dataDir} is no data directory: it holds no rstuf.db`);
 }
 

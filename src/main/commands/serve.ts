@@ -26,6 +26,6 @@ Every other setting: docs/operate/configuration.md. Exit codes: 0 ended when tol
     .action(async (options: ServeOptions) => {
       // Loaded when needed: the service's libraries are many, and most commands use none of them.
       const { serve } = await import("../serve.ts");
-      context.setExitCode(await serve(context, options));
+      context.setExitCode(await serve(context, "serve", options));
     });
 }

@@ -2,17 +2,17 @@
 
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { SqliteConnector } from "../../drivers/database/sqlite/sqlite.ts";
 import type { FileSignersOptions } from "../../drivers/signer/file/signers.ts";
 import type { TelemetryOptions } from "../../drivers/telemetry/pino/telemetry.ts";
 import { AppError } from "../../lib/app-error.ts";
 import type { Metrics } from "../../ports/telemetry.ts";
 import type { PublisherPolicy } from "../../publisher/deps.ts";
+import type { DatabaseConnector, OpenDatabase } from "../database.ts";
 import type { PurgeOrder } from "../purge.ts";
 import type { StorageOrder } from "../storage.ts";
 
 export interface PublisherOrder {
-  readonly database: SqliteConnector;
+  readonly database: DatabaseConnector;
   readonly storage: StorageOrder;
   readonly purge: PurgeOrder | undefined;
   readonly signers: Omit<FileSignersOptions, "env">;
@@ -39,11 +39,15 @@ export interface PublisherThread {
 const HEAP = { maxYoungGenerationSizeMb: 24, maxOldGenerationSizeMb: 640 };
 
 /** Resolves once the publisher's storage is proved. `died` hears of an end that nobody asked for. */
-export async function startPublisher(order: PublisherOrder, metrics: Metrics, died: (error: Error) => void): Promise<PublisherThread> {
+export async function startPublisher(
+  database: OpenDatabase, rest: Omit<PublisherOrder, "database">, metrics: Metrics, died: (error: Error) => void,
+): Promise<PublisherThread> {
+  const { connector, transferList } = database.connector();
+  const order: PublisherOrder = { ...rest, database: connector };
   const worker = new Worker(new URL(`./publisher-thread${extname(import.meta.filename)}`, import.meta.url), {
     workerData: order,
     resourceLimits: HEAP,
-    transferList: [...order.database.transferList],
+    transferList: [...transferList],
   });
   let stopping = false;
   const ended = new Promise<void>((resolve) => worker.once("exit", () => { resolve(); }));

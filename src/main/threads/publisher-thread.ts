@@ -7,7 +7,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { processEnvironment } from "../../config/environment.ts";
 import { systemClock, systemRandom } from "../../drivers/clock/system/clock.ts";
-import { connectSqlite } from "../../drivers/database/sqlite/sqlite.ts";
 import { createFileSigners } from "../../drivers/signer/file/signers.ts";
 import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
 import { useSigstore } from "../../drivers/verifier/sigstore/sigstore.ts";
@@ -15,6 +14,7 @@ import { AppError } from "../../lib/app-error.ts";
 import type { Storage } from "../../ports/storage.ts";
 import type { Metrics } from "../../ports/telemetry.ts";
 import { Publisher } from "../../publisher/publisher.ts";
+import { connectDatabase } from "../database.ts";
 import { purging } from "../purge.ts";
 import { openStorage, type StorageOrder } from "../storage.ts";
 import type { FromPublisher, PublisherOrder } from "./publisher-link.ts";
@@ -33,7 +33,7 @@ const environment = processEnvironment();
 if (order.sigstoreTrustedRoot !== undefined) await useSigstore(order.sigstoreTrustedRoot);
 const proved = await openProved(order.storage);
 const storage = order.purge === undefined ? proved : purging(proved, order.purge, log);
-const database = connectSqlite(order.database);
+const database = await connectDatabase(order.database);
 const publisher = new Publisher({
   database,
   storage,

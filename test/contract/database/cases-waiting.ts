@@ -141,7 +141,7 @@ export const waitingCases: readonly Case[] = [
       assert.equal((await database.signingEvents())[0]?.state, "cancelled");
       setNow(START + 100_000);
       await lease(database, "two");
-      for (const late of [giveUp(database, held, "x"), database.setWaiting(held, []), database.resumeWaiting(held)]) await refuses("lease-lost", late);
+      for (const late of [() => giveUp(database, held, "x"), () => database.setWaiting(held, []), () => database.resumeWaiting(held)]) await refuses("lease-lost", late());
     },
   },
   {

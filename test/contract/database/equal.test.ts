@@ -1,4 +1,4 @@
-// SQLite and the fake do the same, whatever is asked of them in whatever order.
+// Each engine and the fake do the same, whatever is asked of them in whatever order.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,6 +9,7 @@ import { DatabaseError } from "../../../src/ports/database.ts";
 import type { Database, Lease } from "../../../src/ports/database.ts";
 import { everything } from "./cases-lease.ts";
 import { openMemory } from "./memory.ts";
+import { openPostgresSubject } from "./postgres.ts";
 import { openSqliteSubject } from "./sqlite.ts";
 import { accept, add, bins, commitOf, id, open, pressed, refresh, remove, START, success } from "./subject.ts";
 import type { Subject } from "./subject.ts";
@@ -84,14 +85,19 @@ async function trace(subject: Subject, plan: readonly Step[]): Promise<unknown[]
   return seen;
 }
 
-test("SQLite and the fake answer alike, step by step", { timeout: 120_000 }, async () => {
-  await fc.assert(fc.asyncProperty(steps, async (plan) => {
-    const [sqlite, memory] = [await openSqliteSubject(), await openMemory()];
-    try {
-      assert.deepEqual(await trace(sqlite, plan), await trace(memory, plan));
-    } finally {
-      await sqlite.close();
-      await memory.close();
-    }
-  }), { numRuns: 25, endOnFailure: true });
-});
+for (const { engine, openSubject, runs } of [
+  { engine: "SQLite", openSubject: openSqliteSubject, runs: 15 },
+  { engine: "PostgreSQL", openSubject: openPostgresSubject, runs: 10 },
+]) {
+  test(`${engine} and the fake answer alike, step by step`, { timeout: 240_000 }, async () => {
+    await fc.assert(fc.asyncProperty(steps, async (plan) => {
+      const [real, memory] = [await openSubject(), await openMemory()];
+      try {
+        assert.deepEqual(await trace(real, plan), await trace(memory, plan));
+      } finally {
+        await real.close();
+        await memory.close();
+      }
+    }), { numRuns: runs, endOnFailure: true });
+  });
+}

@@ -280,7 +280,7 @@ export class Reader {
       if (!task || task[0] === null) return [];
       const [first, last, held] = task;
       return this.#all(`SELECT ${CHANGE}, coalesce(outcome, iif(?3 = 2, 'set-aside', NULL)) FROM change c WHERE no BETWEEN ?1 AND ?2 ORDER BY no`, first ?? null, last ?? null, held ?? null)
-        .map((row) => ({ ...openChange(row, id, held === 1), ...(row[9] === null ? {} : { outcome: row[9] as ChangeOutcome }) }));
+        .map((row) => ({ ...openChange(row, id, held === 1 && row[9] === null), ...(row[9] === null ? {} : { outcome: row[9] as ChangeOutcome }) }));
     });
   }
 

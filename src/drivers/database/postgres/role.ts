@@ -1,0 +1,42 @@
+// Rows of roles, and of the names that are left behind when one of them moves on.
+
+import type { RoleResult, RoleRow } from "../../../ports/database.ts";
+import type { Sql } from "./sessions.ts";
+
+/** What a role's row becomes: kind and parent as stated, as they were, or as the name says; the name it had before is left behind. Parts of a WITH after `slice`; $1: from when that one may go. */
+export const PUT_ROLES = `
+  old AS MATERIALIZED (SELECT o.name, o.kind, o.parent, o.version, o.retired FROM role o JOIN slice s ON s.role = o.name),
+  left_behind AS (
+    INSERT INTO garbage (name, role, version, not_before_ms)
+    SELECT o.version || '.' || o.name || '.json', o.name, o.version, $1 FROM old o JOIN slice s ON s.role = o.name
+    WHERE o.version <> s.version AND o.name NOT IN ('root', 'timestamp')
+    ON CONFLICT (name) DO UPDATE SET not_before_ms = excluded.not_before_ms),
+  put AS (
+    INSERT INTO role (name, kind, parent, version, length, sha256, expires_ms, retired)
+    SELECT s.role, coalesce(s.kind, o.kind, CASE WHEN s.role IN ('root', 'targets') THEN s.role ELSE 'delegated' END), coalesce(s.parent, o.parent, ''),
+      s.version, s.length, s.sha256, s.expires_ms, CASE WHEN s.kind IS NULL THEN coalesce(o.retired, false) ELSE false END
+    FROM slice s LEFT JOIN old o ON o.name = s.role
+    ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, parent = excluded.parent, version = excluded.version, length = excluded.length,
+      sha256 = excluded.sha256, expires_ms = excluded.expires_ms, retired = excluded.retired)`;
+
+/** Inside a fenced transaction: the roles' rows say what `results` say; the names they had before may go from `notBeforeMs` on. */
+export async function putRoles(
+  sql: Sql, results: readonly (RoleResult & { readonly as: { readonly kind: RoleRow["kind"]; readonly parent: string } })[], notBeforeMs: number,
+): Promise<void> {
+  await sql.run(
+    `WITH slice AS MATERIALIZED (
+       SELECT w.role, w.version, w.length, w.sha256, w.expires_ms, w.kind, w.parent
+       FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::text[]) w(role, version, length, sha256, expires_ms, kind, parent)), ${PUT_ROLES}
+     SELECT 1`, notBeforeMs,
+    results.map(({ role }) => role), results.map(({ version }) => version), results.map(({ length }) => length), results.map(({ sha256 }) => sha256),
+    results.map(({ expiresMs }) => expiresMs), results.map(({ as }) => as.kind), results.map(({ as }) => as.parent),
+  );
+}
+
+/** Inside a fenced transaction. */
+export async function addGarbage(sql: Sql, role: string, version: number, notBeforeMs: number): Promise<void> {
+  await sql.run(
+    "INSERT INTO garbage (name, role, version, not_before_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE SET not_before_ms = excluded.not_before_ms",
+    `${version}.${role}.json`, role, version, notBeforeMs,
+  );
+}

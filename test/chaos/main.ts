@@ -1,0 +1,39 @@
+// npm run test:chaos -- [--seconds 240] [--apis 2] [--workers 3] [--bins 64] [--senders 8] [--lease-ms 15000]
+
+import { parseArgs } from "node:util";
+import { BLOWS, chaos } from "./chaos.ts";
+
+const TAKES_OVER_WITHIN_MS = 20_000;
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "240" }, apis: { type: "string", default: "2" }, workers: { type: "string", default: "3" },
+    bins: { type: "string", default: "64" }, senders: { type: "string", default: "8" }, "lease-ms": { type: "string", default: "15000" },
+  },
+});
+const leaseMs = Number(values["lease-ms"]);
+const figures = await chaos({
+  apis: Number(values.apis), workers: Number(values.workers), bins: Number(values.bins), senders: Number(values.senders), leaseMs,
+  blows: BLOWS, seconds: Number(values.seconds), tell: (what) => { process.stderr.write(`${new Date().toISOString()} ${what}\n`); },
+});
+const row = (what: string, value: string | number): void => { process.stdout.write(`${what.padEnd(44)}${String(value)}\n`); };
+for (const [blow, times] of Object.entries(figures.blows)) row(blow, times);
+row("requests accepted", figures.accepted);
+row("requests sent again with their key", figures.resent);
+row("artifacts a second, added, changed or removed", Math.round(figures.artifacts / figures.seconds));
+row("longest take-over, seconds", (Math.max(...figures.takeOvers) / 1000).toFixed(1));
+row("lost, or not as accepted", figures.lost.length);
+row("tasks without a good end", figures.stuck.length);
+row("refreshes of clients", figures.refreshes);
+row("refusals of clients", figures.refusals.length);
+row("fsck with the database", figures.unsound.length === 0 ? "sound" : "not sound");
+row("seconds of load", Math.round(figures.seconds));
+
+const faults = [
+  ...([["lost", figures.lost], ["stuck", figures.stuck], ["requests refused", figures.refusedRequests], ["clients refused", figures.refusals], ["faults of fsck", figures.unsound]] as const)
+    .flatMap(([what, list]) => (list.length === 0 ? [] : [`${String(list.length)} ${what}: ${list.slice(0, 5).join("; ")}`])),
+  ...figures.takeOvers.filter((ms) => ms > leaseMs + 5_000).map((ms) => `a take-over took ${(ms / 1000).toFixed(1)} s, at most ${String((leaseMs + 5_000) / 1000)} are allowed`),
+];
+if (leaseMs + 5_000 > TAKES_OVER_WITHIN_MS) process.stdout.write(`with this lease a take-over may take longer than ${String(TAKES_OVER_WITHIN_MS / 1000)} s\n`);
+for (const fault of faults) process.stdout.write(`FAILED: ${fault}\n`);
+process.exitCode = faults.length === 0 ? 0 : 1;
