@@ -164,6 +164,9 @@ export const SCHEMA = {
   rotation: {
     settleSeconds: integer({ value: 10, min: 0, max: 86_400, unit: "seconds", meaning: "How long old and new online keys sign together before a new root is shown, and again after it. The default is for metadata that no CDN caches; behind one set at least what an edge keeps `timestamp.json` and a 404, and as long as a client's update takes.", wrong: "Too short, and clients on their way through a change of keys are refused until they try again." }),
   },
+  signing: {
+    windowDays: integer({ value: 14, min: 1, max: 3650, unit: "days", meaning: "How long before it expires a delegated role that people sign asks for their signatures: a third of its lifetime, or so many days if that is more, but never more than half of its lifetime.", wrong: "Too few, and the role expires while people are away; clients then find none of its artifacts." }),
+  },
   retention: {
     edgeStaleMs: integer({ value: DAY_MS, min: 0, max: YEAR_MS, unit: "milliseconds", meaning: "How long a cache between us and clients may show an old `timestamp.json`; files it reaches are kept so much longer.", wrong: "Too short, and slow clients find files missing." }),
     taskMs: integer({ value: 30 * DAY_MS, min: HOUR_MS, max: 10 * YEAR_MS, unit: "milliseconds", meaning: "How long a task that ended can be asked for, by its id and in lists.", wrong: "Shorter than `retention.eventMs`, and ends of tasks that events tell of are forgotten before the events." }),

@@ -20,6 +20,7 @@ export function publisherPolicyOf(config: Config): PublisherPolicy {
     keep: { tasksMs: retention.taskMs, committedMs: retention.committedMs, idempotencyMs: retention.idempotencyMs, noticesMs: retention.eventMs, mostNotices: retention.maxEvents },
     snapshotHashes: config.snapshot.hashes,
     binsStyle: config.bins.style,
+    signingWindowMs: config.signing.windowDays * 86_400_000,
     settleMs: config.rotation.settleSeconds * 1000,
     allowUnportableKeys: config.keys.allowUnportable,
   };

@@ -63,6 +63,7 @@ interface Door {
 
 async function checkArtifacts(deps: OperationDeps, request: AddArtifacts, taskId: string): Promise<Door> {
   const ownerOf = await deps.owners.current();
+  let later: ((path: string) => string | undefined) | undefined;
   const faults = new FaultList();
   const changes: NewChange[] = [];
   const roles = new Set<string>();
@@ -74,7 +75,7 @@ async function checkArtifacts(deps: OperationDeps, request: AddArtifacts, taskId
     const path = checkPath(artifact.path, at, paths, faults);
     const fragment = checkInfo(deps, request, artifact, taskId, at, faults);
     if (path === undefined || fragment === undefined || !faults.empty) continue;
-    const role = ownerOf(path);
+    const role = ownerOf(path) ?? (later ??= await deps.owners.pending())(path);
     if (role === undefined) {
       invalidPaths.push(path);
       continue;

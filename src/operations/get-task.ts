@@ -52,9 +52,13 @@ function viewOf(taskId: string, row: TaskRow | undefined): TaskView {
     taskId,
     state: "RUNNING",
     result: {
-      message: row.held ? "Held until published" : "Publishing",
+      message: row.held ? "Held until published" : row.waitingFor.length > 0 ? "Waiting for signatures" : "Publishing",
       lastUpdateMs: row.createdMs,
-      details: { published_roles: [], roles_to_publish: pythonList(row.request.roles ?? []) },
+      details: {
+        published_roles: [],
+        roles_to_publish: pythonList(row.request.roles ?? []),
+        ...(row.waitingFor.length > 0 ? { waiting_for: row.waitingFor } : {}),
+      },
     },
   };
 }

@@ -4,6 +4,8 @@ import type { Targets } from "../tuf/documents.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import { belowIn, NESTED, stampIn } from "../roles/below.ts";
 import { delegationTreeOf, ownerOf, type DelegationTree } from "../roles/delegation.ts";
+import { RoleError } from "../roles/errors.ts";
+import { pendingEdits, withPending, type PendingEdit } from "../roles/pending-edit.ts";
 import type { Database } from "../ports/database.ts";
 
 export interface Owners {
@@ -12,6 +14,8 @@ export interface Owners {
    * again when it cuts the batch (rule 9), so an answer that has aged does no harm.
    */
   current(): Promise<(path: string) => string | undefined>;
+  /** The role that is to take a path once people have signed a change of delegations that waits; undefined when none is. */
+  pending(): Promise<(path: string) => string | undefined>;
   /** Top-level targets now; undefined before bootstrap. */
   targets(): Promise<Targets | undefined>;
   /** Who delegates to whom now; undefined before bootstrap. */
@@ -43,6 +47,11 @@ export function createOwners(database: Database): Owners {
       const known = await read();
       return (path) => (known === undefined ? undefined : ownerOf(known.tree, path));
     },
+    async pending() {
+      const known = await read();
+      const trees = known === undefined ? [] : pendingEdits(await database.signingEvents()).flatMap((edit) => treeWith(known, edit));
+      return (path) => trees.map((tree) => ownerOf(tree, path)).find((role) => role !== undefined);
+    },
     async targets() {
       return (await read())?.targets;
     },
@@ -50,4 +59,14 @@ export function createOwners(database: Database): Owners {
       return (await read())?.tree;
     },
   };
+}
+
+/** The tree with the edit carried out, if it still can be. */
+function treeWith({ tree }: Known, edit: PendingEdit): readonly DelegationTree[] {
+  try {
+    return [withPending(tree, edit)];
+  } catch (error) {
+    if (error instanceof RoleError) return [];
+    throw error;
+  }
 }

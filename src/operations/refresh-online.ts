@@ -1,8 +1,8 @@
 // New versions of online roles, asked for by hand.
 
 import type { NewChange, TaskResult } from "../ports/database.ts";
-import { needsPeople } from "../roles/delegation-edit.ts";
 import type { DelegationTree } from "../roles/delegation.ts";
+import { needsPeople } from "../roles/people.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
 import { OperationError } from "./errors.ts";

@@ -23,6 +23,7 @@ const SLICE = 500;
 export async function removeArtifacts(deps: OperationDeps, request: RemoveArtifacts, idempotency?: Idempotency): Promise<Submitted> {
   await requireBootstrap(deps.database);
   const ownerOf = await deps.owners.current();
+  let later: ((path: string) => string | undefined) | undefined;
   const faults = new FaultList();
   const seen = new Set<string>();
   const changes: NewChange[] = [];
@@ -32,7 +33,7 @@ export async function removeArtifacts(deps: OperationDeps, request: RemoveArtifa
     if (index % SLICE === SLICE - 1) await nextTurn();
     const path = checkPath(text, ["artifacts", index], seen, faults, []);
     if (path === undefined || !faults.empty) continue;
-    const role = ownerOf(path);
+    const role = ownerOf(path) ?? (later ??= await deps.owners.pending())(path);
     if (role === undefined) {
       unowned.push(path);
       continue;

@@ -15,6 +15,8 @@ export interface Answer {
 const success = (message: string, details: Record<string, unknown>, nowMs: number): TaskResult => ({ state: "SUCCESS", message, details, lastUpdateMs: nowMs });
 const errored = (message: string, error: string, nowMs: number): TaskResult => ({ state: "ERRORED", message, error, lastUpdateMs: nowMs });
 
+const startsWithTask = ({ kind, answered }: SigningEvent): boolean => kind !== "delegated" && !answered;
+const nameOf = ({ kind, role }: SigningEvent): string => (kind === "delegated" ? role : "Root");
 const isBootstrap = (event: SigningEvent): boolean => event.kind === "bootstrap";
 
 /** Signatures that an event started with. */
@@ -23,9 +25,9 @@ export const givenAtStart = (event: SigningEvent): number => event.signatures.fi
 /** Tasks that have no answer yet and after whose signature the document still waited. `completedAt`: with how many signatures it did not. */
 export function pendingAnswers(event: SigningEvent, completedAt: number | undefined, nowMs: number): readonly Answer[] {
   const waits = (count: number): boolean => completedAt === undefined || count < completedAt;
-  const text = `Root v${String(event.version)} is pending signatures`;
+  const text = `${nameOf(event)} v${String(event.version)} is pending signatures`;
   const answers: Answer[] = [];
-  if (!event.answered && waits(givenAtStart(event))) {
+  if (startsWithTask(event) && waits(givenAtStart(event))) {
     answers.push({ task: event.task, result: success("Metadata Update Processed", { role: event.role, update: text }, nowMs) });
   }
   for (const [at, { task, answered }] of event.signatures.entries()) {
@@ -37,7 +39,7 @@ export function pendingAnswers(event: SigningEvent, completedAt: number | undefi
 
 /** All tasks that have no answer yet: what they did is published. */
 export function finishedAnswers(event: SigningEvent, nowMs: number): readonly Answer[] {
-  const signed = success("Signature Processed", isBootstrap(event) ? { bootstrap: "Bootstrap Finished" } : { update: "Metadata update finished" }, nowMs);
+  const signed = success("Signature Processed", isBootstrap(event) ? { bootstrap: "Bootstrap Finished" } : { update: event.kind === "delegated" ? `Role ${event.role} signing complete` : "Metadata update finished" }, nowMs);
   return unanswered(event, success("Metadata Update Processed", { role: event.role }, nowMs), signed);
 }
 
@@ -47,14 +49,14 @@ export function refusedAnswers(event: SigningEvent, reason: string, nowMs: numbe
 }
 
 function unanswered(event: SigningEvent, started: TaskResult, signed: TaskResult): readonly Answer[] {
-  const answers: Answer[] = event.answered ? [] : [{ task: event.task, result: started }];
+  const answers: Answer[] = startsWithTask(event) ? [{ task: event.task, result: started }] : [];
   for (const { task, answered } of event.signatures) if (task !== undefined && !answered) answers.push({ task, result: signed });
   return answers;
 }
 
-/** Tells who signed an event that was stopped, and forgets it. */
+/** Tells who signed an event that was stopped or given up, and forgets it: what it still carries is open again. */
 export async function dismiss({ database, clock }: PublisherDeps, hold: LeaseHold, event: SigningEvent): Promise<void> {
-  const answers = refusedAnswers(event, `No signatures pending for ${event.role}`, clock.now());
+  const answers = refusedAnswers(event, event.reason ?? `No signatures pending for ${event.role}`, clock.now());
   if (answers.length > 0) await database.endTasks(hold.lease, answers);
   await database.forgetEvent(hold.lease, event.id);
 }

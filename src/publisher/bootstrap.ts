@@ -5,26 +5,26 @@
 // delegated roles, targets, snapshot, commit, 1.root.json, timestamp.json.
 
 import { AppError, reasonOf } from "../lib/app-error.ts";
-import type { EventSignature, SettingValue, SigningEvent, TaskResult } from "../ports/database.ts";
+import type { EventEffect, EventSignature, SettingValue, SigningEvent, TaskResult } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
 import { StorageError } from "../ports/storage.ts";
 import { bootstrapSettingsOf, checkBootstrapRoot, type BootstrapRoot, type BootstrapSettings } from "../roles/bootstrap.ts";
 import { NESTED, settingOf as nestedSetting } from "../roles/below.ts";
 import { bootstrapDelegationsOf, type WantedDelegations } from "../roles/custom-delegations.ts";
 import { belowOf, binDelegations, delegationTreeOf, binsOf, namesIn, type DelegationTree } from "../roles/delegation.ts";
-import { applyEdit } from "../roles/delegation-edit.ts";
 import { RoleError } from "../roles/errors.ts";
 import { DEFAULT_DAYS, expiryPolicyOf } from "../roles/policy.ts";
 import { ONLINE_ROLES } from "../roles/root-rules.ts";
 import { demandsOf } from "../roles/root-update.ts";
 import { completedAt, judgeSignature, plainSignature } from "../roles/signing-event.ts";
 import { SnapshotBook } from "../roles/snapshot.ts";
-import type { Json, Targets } from "../tuf/documents.ts";
+import type { Delegations, Json, Targets } from "../tuf/documents.ts";
 import { parseEnvelope, SPEC_VERSION } from "../tuf/parse.ts";
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import { dismiss, finishedAnswers, pendingAnswers, refusedAnswers, signedFile } from "./answers.ts";
 import { binSettings } from "./bin-settings.ts";
 import { requireSaneClock } from "./clock-check.ts";
+import { splitEdit, type Split } from "./delegate.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
 import { authorityOf, type Head } from "./head.ts";
@@ -33,6 +33,7 @@ import { planBatch } from "./plan.ts";
 import { TIMESTAMP } from "./project.ts";
 import { publish } from "./publish.ts";
 import type { Sealer } from "./seal.ts";
+import { eventsOf } from "./units.ts";
 
 /**
  * Carries out a pending bootstrap request, if there is one. Answers the first head, or
@@ -80,8 +81,7 @@ async function carryOut(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, ta
     return undefined;
   }
   await requireFeasible(deps, sealer, root);
-  const delegated = delegatedAtFirst(deps, root, settings, bootstrapDelegationsOf(payload));
-  return await firstHead(deps, hold, sealer, task, root, settings, document, delegated);
+  return await firstHead(deps, hold, sealer, task, root, settings, document, bootstrapDelegationsOf(payload));
 }
 
 /** Nothing is there, and whoever is to sign can. */
@@ -124,8 +124,7 @@ async function carryOutSigned(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const root = rootIn(event.frozen);
   const settings = bootstrapSettingsOf(payload);
   const document = JSON.parse(event.frozen.toString()) as SettingValue;
-  const delegated = delegatedAtFirst(deps, root, settings, bootstrapDelegationsOf(payload));
-  return await firstHead(deps, hold, sealer, task, root, settings, document, delegated, event);
+  return await firstHead(deps, hold, sealer, task, root, settings, document, bootstrapDelegationsOf(payload), event);
 }
 
 function rootOf(payload: SettingValue | undefined): SettingValue {
@@ -166,45 +165,45 @@ async function found(deps: PublisherDeps, name: string, maxBytes: number): Promi
   }
 }
 
-interface Delegated {
-  readonly tree: DelegationTree;
-  /** Lifetimes of custom roles, and of bins beside them. */
-  readonly days: ReadonlyMap<string, number>;
-}
-
 /** @throws RoleError when one of the custom roles can't be had: a repository begins as it was asked for, or not */
-function delegatedAtFirst(deps: PublisherDeps, { online }: BootstrapRoot, { bins, expiration }: BootstrapSettings, wanted: WantedDelegations | undefined): Delegated {
-  const { binsStyle, allowUnportableKeys: allowUnportable } = deps.policy;
-  if (wanted === undefined || bins !== undefined) return { tree: delegationTreeOf({ delegations: binDelegations(bins ?? 0, binsStyle, online) }), days: new Map() };
-  const made = applyEdit({ action: "add", ...wanted }, { tree: delegationTreeOf({ delegations: { keys: {}, roles: [] } }), online, binsStyle, allowUnportable, defaultDays: expiration.targets, people: false });
-  const [first] = made.failed;
+async function delegatedAtFirst(deps: PublisherDeps, sealer: Sealer, bare: Head, wanted: WantedDelegations): Promise<Split> {
+  const split = await splitEdit(deps, sealer, bare, { action: "add", ...wanted }, []);
+  const [first] = split.outcome.failed;
   if (first !== undefined) throw new RoleError("bootstrap-refused", `delegated role ${first.role}: ${first.reason}`);
-  // The lifetime of bins beside custom roles is that of bins.
-  return { tree: made.tree, days: made.tree.bins.length === 0 ? made.days : new Map([...made.days, ["bins", wanted.bins?.expiration ?? DEFAULT_DAYS.bins]]) };
+  return split;
 }
 
 async function firstHead(
-  deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, root: BootstrapRoot, settings: BootstrapSettings, document: SettingValue, { tree, days }: Delegated,
+  deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, root: BootstrapRoot, settings: BootstrapSettings, document: SettingValue, wanted: WantedDelegations | undefined,
   signed?: SigningEvent,
 ): Promise<Head> {
-  const { delegations } = tree.delegators.get("targets") ?? {};
-  const targets: Targets = { _type: "targets", spec_version: SPEC_VERSION, version: 1, expires: "1970-01-01T00:00:00Z", targets: {}, ...(delegations === undefined ? {} : { delegations }) };
-  const nested = nestedSetting(belowOf(tree), deps.random.hex(8)) as unknown as SettingValue;
-  const stored = { ...settingsOf(root, settings, tree, task, document, days), ...(nested === null ? {} : { [NESTED]: nested }) };
-  const before: Head = {
+  const { bins: count } = settings;
+  const asked = count === undefined ? wanted : undefined;
+  const delegations: Delegations = asked === undefined ? binDelegations(count ?? 0, deps.policy.binsStyle, root.online) : { keys: {}, roles: [] };
+  const top: Targets = { _type: "targets", spec_version: SPEC_VERSION, version: 1, expires: "1970-01-01T00:00:00Z", targets: {}, delegations };
+  const bare: Head = {
     id: "",
     seq: 0,
     pressedAtMs: 0,
     root: root.root.signed,
-    targets,
-    tree,
+    targets: top,
+    tree: delegationTreeOf(top),
     book: new SnapshotBook([], deps.policy.snapshotHashes),
-    expiry: expiryPolicyOf(stored),
+    expiry: expiryPolicyOf(settingsOf(root, settings, delegationTreeOf(top), task, document, new Map())),
     timestampExpiresMs: 0,
   };
+  const split = asked === undefined ? undefined : await delegatedAtFirst(deps, sealer, bare, asked);
+  const { tree } = split?.next ?? bare;
+  // The lifetime of bins beside custom roles is that of bins.
+  const days = new Map([...(split?.outcome.days ?? []), ...(split !== undefined && tree.bins.length > 0 ? [["bins", asked?.bins?.expiration ?? DEFAULT_DAYS.bins] as const] : [])]);
+  const nested = nestedSetting(belowOf(tree), deps.random.hex(8)) as unknown as SettingValue;
+  const stored = { ...settingsOf(root, settings, tree, task, document, days), ...(nested === null ? {} : { [NESTED]: nested }) };
+  const before: Head = { ...(split?.next ?? bare), expiry: expiryPolicyOf(stored) };
   const bins = binsOf(tree);
   const custom = tree.custom.map(({ name }) => name);
   for (const role of custom) await sealer.prove(role, authorityOf(before, role));
+  const starts: EventEffect[] = [];
+  for (const unit of split?.waiting ?? []) for (const start of await eventsOf(deps, hold, unit, task)) starts.push({ start });
   const now = await requireSaneClock(deps, undefined);
   const plan = planBatch({ open: [], tree, listed: new Map(), unpressable: new Map(), refresh: [...bins, ...custom, "targets"], force: true });
   const result: TaskResult = { state: "SUCCESS", message: "Bootstrap Processed", details: { bootstrap: `Bootstrap finished ${task}` }, lastUpdateMs: now };
@@ -222,6 +221,7 @@ async function firstHead(
         ...tree.custom.map(({ name, parent }) => ({ name, kind: "delegated" as const, parent })),
       ],
       settings: stored,
+      events: starts,
     },
   });
 }

@@ -15,9 +15,9 @@ import type { SettingValue, SigningEvent } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
 import { NESTED, settingOf } from "../roles/below.ts";
 import { belowOf, binsOf } from "../roles/delegation.ts";
-import { needsPeople } from "../roles/delegation-edit.ts";
 import { delegatesTo, handOver, rolesSignedBy } from "../roles/delegation-keys.ts";
 import { RoleError } from "../roles/errors.ts";
+import { needsPeople } from "../roles/people.ts";
 import { changesOnlineKeys, checkNextRoot, demandsOf, requireNoOldKey, successions, type Succession } from "../roles/root-update.ts";
 import { ONLINE_ROLES } from "../roles/root-rules.ts";
 import { completedAt, plainSignature } from "../roles/signing-event.ts";
@@ -69,8 +69,7 @@ export class Ceremony {
   }
 
   /** Does what there is to do about roots. Answers the head, which is the same one when nothing was done to it. */
-  async turn(turn: CeremonyTurn, head: Head): Promise<Head> {
-    const events = await this.#deps.database.signingEvents();
+  async turn(turn: CeremonyTurn, head: Head, events: readonly SigningEvent[]): Promise<Head> {
     for (const id of [...this.#retry.keys()]) if (!events.some((event) => event.id === id)) this.#retry.delete(id);
     let now = await this.#settleWhatIsSeen(turn, events, head);
     for (const event of events) {

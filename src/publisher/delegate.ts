@@ -5,16 +5,17 @@
 // before it is published under the old delegations and what comes after under the new ones.
 
 import { AppError, reasonOf } from "../lib/app-error.ts";
-import type { Move, OpenChange, SettingValue, TaskResult } from "../ports/database.ts";
+import type { EventEffect, Move, OpenChange, SettingValue, SigningEvent, TaskResult } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
 import { onlineUriOf } from "../roles/bootstrap.ts";
 import { NESTED, settingOf } from "../roles/below.ts";
-import { CATCH_ALL, CATCH_ALL_LIMITS } from "../roles/catch-all.ts";
 import type { DelegationEdit } from "../roles/custom-delegations.ts";
-import { applyEdit, type EditContext, type EditOutcome } from "../roles/delegation-edit.ts";
-import { belowOf, namesIn, ownerOf, rolesOf, type BinSet, type DelegationTree } from "../roles/delegation.ts";
+import { applyEdit, changedDelegators, type EditContext, type EditOutcome } from "../roles/delegation-edit.ts";
+import { belowOf, namesIn, type BinSet, type DelegationTree } from "../roles/delegation.ts";
 import { RoleError } from "../roles/errors.ts";
-import { DEFAULT_DAYS, expiryPolicyOf } from "../roles/policy.ts";
+import { needsPeople, onlinePart } from "../roles/people.ts";
+import { pendingEdits, type PendingEdit } from "../roles/pending-edit.ts";
+import { DEFAULT_DAYS } from "../roles/policy.ts";
 import { canonicalString } from "../tuf/canonical.ts";
 import type { Json } from "../tuf/documents.ts";
 import { TufError } from "../tuf/errors.ts";
@@ -23,11 +24,13 @@ import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
 import { authorityIn, authorityOf, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
-import type { Plan } from "./plan.ts";
+import { peopleOf, withTree } from "./people.ts";
 import { Unpressable, type Source } from "./press.ts";
 import { publish } from "./publish.ts";
+import { NO_REHOMING, rehome, type Rehoming } from "./rehome.ts";
 import { resized } from "./resize.ts";
 import type { Sealer } from "./seal.ts";
+import { eventsOf, rehomeIfSigned, signersOf, unitEvents, withLifetime, type Unit } from "./units.ts";
 
 const DAY_MS = 86_400_000;
 /** So many paths that no role takes any more are named in a result; the others are counted. */
@@ -44,48 +47,166 @@ export function untilDelegation(chosen: readonly OpenChange[]): readonly OpenCha
 }
 
 /**
- * Publishes the edit, or ends its task with the reason why not.
+ * Publishes what the edit asks for and needs nobody; what people have to sign first begins to wait (rule 25), in the
+ * same transaction. Or ends its task with the reason why not.
  * @returns the new head, or undefined when nothing was published
  * @throws what is not the edit's fault; the batch, if open, is still open
  */
-export async function changeDelegations(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, head: Head, change: OpenChange): Promise<Head | undefined> {
+export async function changeDelegations(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, head: Head, change: OpenChange, events: readonly SigningEvent[]): Promise<Head | undefined> {
   const nowMs = deps.clock.now();
   const edit = JSON.parse(change.fragment) as DelegationEdit;
-  const outcome = applyEdit(edit, contextOf(deps, head));
-  const live = [...outcome.added, ...outcome.updated];
-  if (live.length + outcome.deleted.length + outcome.changed.length === 0) {
-    await deps.database.endTasks(hold.lease, [{ task: change.task, result: resultOf(outcome, NO_REHOMING, nowMs) }]);
+  const split = await splitEdit(deps, sealer, head, edit, events);
+  const effects: EventEffect[] = split.superseded.map((event) => ({ giveUp: { event, reason: "a later change of delegations took its place" } }));
+  for (const unit of split.waiting) for (const start of await eventsOf(deps, hold, unit, change.task)) effects.push({ start });
+  const { next, outcome } = split;
+  if (next === head) {
+    await deps.database.endTasks(hold.lease, [{ task: change.task, result: resultOf(edit, split, head, NO_REHOMING, nowMs) }], undefined, effects);
     return undefined;
   }
-  const settings = settingsOf(outcome, edit, head, deps.random.hex(8));
-  const next: Head = {
-    ...head,
-    targets: { ...head.targets, delegations: outcome.delegations },
-    tree: outcome.tree,
-    expiry: expiryPolicyOf({ ...(await deps.database.settings()), ...settings }),
-  };
-  const { fresh, gone } = comings(head.tree, outcome.tree);
-  const handed = otherSigners(head.tree, outcome.tree);
-  for (const role of [...live, ...firstBins([...fresh.map(({ name }) => name), ...handed], outcome.tree)]) await prove(sealer, next, role);
-  const source = edit.action === "bins" ? sourceOf(deps, head, outcome.tree) : undefined;
+  const source = edit.action === "bins" ? sourceOf(deps, head, next.tree) : undefined;
   const rehoming = source === undefined ? await rehome(deps, head, next) : NO_REHOMING;
-  const edits = new Map<string, ReadonlyMap<string, string | undefined>>(rehoming.edits);
-  for (const role of ["targets", ...outcome.changed, ...live, ...fresh.map(({ name }) => name), ...handed, ...(source === undefined ? [] : source.roles)]) if (!edits.has(role)) edits.set(role, new Map());
-  const plan: Plan = { changes: [{ ...change, outcome: "apply" }], edits, publishes: true };
+  const { edits, newRoles, handed, retiredRoles, settings } = headChange(deps, head, next, rehoming, { live: [...outcome.added, ...outcome.updated], also: source?.roles ?? [] });
+  await proveNew(sealer, next, newRoles, handed);
   return await publish(deps, hold, sealer, {
     head: next,
-    plan,
+    plan: { changes: [{ ...change, outcome: "apply" }], edits, publishes: true },
     nowMs,
     moves: rehoming.moves,
     ...(source === undefined ? {} : { source: source.read }),
-    tasks: [{ task: change.task, result: resultOf(outcome, rehoming, nowMs) }],
-    also: {
-      envelopes: [],
-      newRoles: fresh,
-      retiredRoles: gone,
-      settings,
-    },
+    tasks: [{ task: change.task, result: resultOf(edit, split, head, rehoming, nowMs) }],
+    also: { envelopes: [], newRoles, retiredRoles, settings: { ...settings, ...settingsOf(outcome, edit, head, next.tree) }, events: effects },
   });
+}
+
+export interface HeadChange {
+  /** What is pressed or signed, and what moves there. */
+  readonly edits: ReadonlyMap<string, ReadonlyMap<string, string | undefined>>;
+  readonly newRoles: readonly NewRole[];
+  /** Roles that were delegated to before, to other keys. */
+  readonly handed: readonly string[];
+  readonly retiredRoles: readonly string[];
+  /** What readers of the whole tree find. */
+  readonly settings: Readonly<Record<string, SettingValue>>;
+}
+
+/** What another tree takes beside the artifacts it moves. `live`: roles that are pressed whatever moves, but for those that people sign. */
+export function headChange(deps: Pick<PublisherDeps, "random">, head: Head, next: Head, rehoming: Rehoming, { live, also = [] }: { readonly live: readonly string[]; readonly also?: readonly string[] }): HeadChange {
+  const changed = changedDelegators(head.tree, next.tree);
+  const { fresh, gone } = comings(head.tree, next.tree);
+  const handed = otherSigners(head.tree, next.tree);
+  const people = peopleOf(next);
+  const edits = new Map(rehoming.edits);
+  const pressed = ["targets", ...changed, ...[...live, ...fresh.map(({ name }) => name), ...handed].filter((name) => !people.has(name)), ...also];
+  for (const role of pressed) if (!edits.has(role)) edits.set(role, new Map());
+  const nested = belowOf(head.tree).size + belowOf(next.tree).size > 0 ? { [NESTED]: settingOf(belowOf(next.tree), deps.random.hex(8)) as unknown as SettingValue } : {};
+  return { edits, newRoles: fresh, handed, retiredRoles: gone, settings: { ...binSettings(next.tree), ...nested } };
+}
+
+/** One bin of each set that is new or handed to other keys: all are signed alike. */
+export async function proveNew(sealer: Sealer, next: Head, newRoles: readonly NewRole[], handed: readonly string[]): Promise<void> {
+  for (const role of firstBins([...newRoles.map(({ name }) => name), ...handed], next.tree)) await prove(sealer, next, role);
+}
+
+type Outcome = Pick<EditOutcome, "added" | "updated" | "deleted" | "failed" | "days">;
+
+export interface Split {
+  /** What is done at once. */
+  readonly outcome: Outcome;
+  /** The head with that; the same one when there is nothing. */
+  readonly next: Head;
+  /** What waits for people, role by role. */
+  readonly waiting: readonly Unit[];
+  /** Signing events whose place it takes. */
+  readonly superseded: readonly string[];
+}
+
+/**
+ * Role by role: what takes signatures of people waits, everything else is done at once. A later change of a role takes
+ * the place of one that waits, and of a new version of it that does.
+ * @throws RoleError, SignerError when the edit as a whole can't be carried out
+ */
+export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head, edit: DelegationEdit, events: readonly SigningEvent[]): Promise<Split> {
+  const pending = pendingEdits(events);
+  const outcome = { added: [] as string[], updated: [] as string[], deleted: [] as string[], failed: [] as { role: string; reason: string }[], days: new Map<string, number>() };
+  const waiting: Unit[] = [];
+  const superseded = new Set<string>();
+  let next = head;
+  if (edit.action === "bins" || (edit.action === "add" && edit.bins)) {
+    const made = applyEdit({ ...edit, roles: [] }, contextOf(deps, head));
+    const signer = made.changed.find((name) => peopleOf(head).has(name));
+    if (signer !== undefined) throw new RoleError("delegations-refused", `people sign role ${signer}, and its bins stand in what they sign: change them with an update of the role`);
+    if (made.changed.length > 0) next = withTree(head, made.tree);
+  }
+  // Whoever is below another goes before it.
+  const place = new Map(head.tree.custom.map(({ name }, at) => [name, at]));
+  const roles: readonly { readonly name: string }[] = edit.action === "delete" ? edit.roles.toSorted((a, b) => (place.get(b.name) ?? -1) - (place.get(a.name) ?? -1)) : edit.roles;
+  for (const wanted of roles) {
+    const { name } = wanted;
+    const fail = (reason: string): void => void outcome.failed.push({ role: name, reason });
+    const before = pending.find((other) => other.name === name);
+    const supersede = (): void => { if (before !== undefined) for (const { id } of unitEvents(events, before.unit)) superseded.add(id); };
+    const added = [...pending, ...waiting.map((unit) => unit.edit)].filter(({ action }) => action === "add");
+    if (edit.action === "add" && added.some((other) => other.name.toLowerCase() === name.toLowerCase())) {
+      fail("role already exists");
+      continue;
+    }
+    if (edit.action === "delete" && before?.action === "add") {
+      supersede();
+      outcome.deleted.push(name);
+      continue;
+    }
+    const action = before?.action === "add" ? "add" : edit.action === "bins" ? "update" : edit.action;
+    const made = applyEdit({ ...edit, action, roles: [wanted], bins: null } as unknown as DelegationEdit, contextOf(deps, next));
+    const [failed] = made.failed;
+    if (failed !== undefined) {
+      fail(failed.reason);
+      continue;
+    }
+    const days = made.days.get(name);
+    const after = await withLifetime(deps, withTree(next, made.tree), { name, ...(days === undefined ? {} : { days }) });
+    const rehoming = await rehomeIfSigned(deps, head, after);
+    const signs = signersOf(head, after, name, rehoming);
+    if (action !== "delete") await prove(sealer, after, name);
+    if (signs.length === 0) {
+      supersede();
+      for (const event of events) if (event.kind === "delegated" && event.role === name && event.state !== "cancelled" && !peopleOf(after).has(name)) superseded.add(event.id);
+      next = after;
+      outcome[action === "add" ? "added" : action === "update" ? "updated" : "deleted"].push(name);
+      if (days !== undefined) outcome.days.set(name, days);
+      continue;
+    }
+    const taken = signs.find((sign) => [...pending.filter((other) => other !== before), ...waiting.map((unit) => unit.edit)].some((other) => other.signs.includes(sign)));
+    if (taken !== undefined) {
+      fail(`role ${taken} waits for signatures of another change of delegations: sign that first, or stop it`);
+      continue;
+    }
+    supersede();
+    for (const event of events) if (event.kind === "delegated" && signs.includes(event.role) && event.state !== "cancelled") superseded.add(event.id);
+    waiting.push({ next: after, rehoming, edit: pendingEditOf(deps, next, after, { name, action, days, signs }, before?.after, added.map((other) => other.name)) });
+  }
+  return { outcome, next, waiting, superseded: [...superseded] };
+}
+
+/** What of the edit is kept until it is signed. */
+function pendingEditOf(
+  deps: Pick<PublisherDeps, "random">, before: Head, after: Head, { name, action, days, signs }: Pick<PendingEdit, "name" | "action" | "signs"> & { readonly days: number | undefined },
+  place: readonly string[] | undefined, pendingNames: readonly string[],
+): PendingEdit {
+  const parent = (action === "delete" ? before : after).tree.custom.find((each) => each.name === name)?.parent ?? "targets";
+  const { delegations } = after.tree.delegators.get(parent) ?? {};
+  const siblings = delegations?.roles ?? [];
+  const at = siblings.findIndex((each) => each.name === name);
+  const role = siblings[at];
+  const below = after.tree.delegators.get(name)?.delegations;
+  return {
+    unit: deps.random.hex(16), action, name, parent,
+    ...(role === undefined ? {} : { role }),
+    ...(below === undefined ? {} : { below }),
+    keys: Object.fromEntries(Object.entries(delegations?.keys ?? {}).filter(([keyid]) => role?.keyids.includes(keyid) === true)),
+    after: place ?? [...siblings.slice(0, Math.max(0, at)).map((each) => each.name), ...(action === "add" ? pendingNames : [])],
+    ...(days === undefined ? {} : { days }),
+    signs,
+  };
 }
 
 /** The end of an edit that can't be published, or undefined when the fault lies elsewhere. */
@@ -98,10 +219,13 @@ export function failedEdit(reason: string, nowMs: number): TaskResult {
   return { state: "FAILURE", message: `Metadata Delegation Failed: ${reason}`, error: reason, lastUpdateMs: nowMs };
 }
 
-/** @throws RoleError `delegations-refused` when the signer that a key names has another one; SignerError */
-async function prove(sealer: Sealer, head: Head, role: string): Promise<void> {
+/** Whatever online keys have to give for `role`, they can. @throws RoleError `delegations-refused` when the signer that a key names has another one; SignerError */
+export async function prove(sealer: Sealer, head: Head, role: string): Promise<void> {
+  const authority = authorityOf(head, role);
+  const online = needsPeople(authority) ? onlinePart(authority) : authority;
+  if (online === undefined) return;
   try {
-    await sealer.prove(role, authorityOf(head, role));
+    await sealer.prove(role, online);
   } catch (error) {
     if (error instanceof PublisherError && error.code === "signature-invalid") throw new RoleError("delegations-refused", error.message, { cause: error });
     throw error;
@@ -120,49 +244,7 @@ function contextOf(deps: PublisherDeps, head: Head): EditContext {
     online: { keyid, key },
     allowUnportable: deps.policy.allowUnportableKeys,
     defaultDays: Math.max(1, Math.round(head.expiry.targets / DAY_MS)),
-    people: false,
   };
-}
-
-interface Rehoming {
-  readonly moves: readonly Move[];
-  readonly edits: ReadonlyMap<string, ReadonlyMap<string, string | undefined>>;
-}
-
-const NO_REHOMING: Rehoming = { moves: [], edits: new Map() };
-
-/** What the roles of `head` list and other roles of `next` take, or none. Memory holds one role at a time, and what moves. */
-async function rehome(deps: PublisherDeps, head: Head, next: Head): Promise<Rehoming> {
-  const live = new Set(rolesOf(next.tree));
-  const moves: Move[] = [];
-  const edits = new Map<string, Map<string, string | undefined>>();
-  const edit = (role: string, path: string, fragment: string | undefined): void => {
-    if (!live.has(role)) return;
-    const own = edits.get(role);
-    if (own === undefined) edits.set(role, new Map([[path, fragment]]));
-    else own.set(path, fragment);
-  };
-  const opens = next.tree.custom.some(({ name }) => name === CATCH_ALL) && !head.tree.custom.some(({ name }) => name === CATCH_ALL);
-  const unfindable: string[] = [];
-  for (const slice of slicesOf(rolesOf(head.tree))) {
-    const read = await deps.database.readTargets(head.id, slice);
-    for (const [from, targets] of read) {
-      for (const { path, fragment } of targets) {
-        const to = ownerOf(next.tree, path);
-        if (to === from) continue;
-        if (to === undefined && opens) unfindable.push(path);
-        moves.push({ path, from, to });
-        edit(from, path, undefined);
-        if (to !== undefined) edit(to, path, fragment);
-      }
-    }
-  }
-  const [first] = unfindable;
-  if (first !== undefined) {
-    const { segments, dotSegments } = CATCH_ALL_LIMITS;
-    throw new RoleError("delegations-refused", `${String(unfindable.length)} artifact(s), ${JSON.stringify(first.slice(0, 200))} among them, would be found no more: beside custom roles a path has at most ${String(segments)} segments, none empty and at most ${String(dotSegments)} that begin with a dot. Remove them first`);
-  }
-  return { moves, edits };
 }
 
 /** Every bin of the set whose number changed, and where what it lists comes from. */
@@ -172,14 +254,7 @@ function sourceOf(deps: PublisherDeps, head: Head, after: DelegationTree): { rea
   return to === undefined || from === undefined ? undefined : { roles: namesIn(to), read: resized(deps, head, from, to) };
 }
 
-/** Roles read at a time: bins are many and small. */
-const READ_ROLES = 64;
-
-function* slicesOf(roles: readonly string[]): Generator<readonly string[]> {
-  for (let at = 0; at < roles.length; at += READ_ROLES) yield roles.slice(at, at + READ_ROLES);
-}
-
-interface NewRole {
+export interface NewRole {
   readonly name: string;
   readonly kind: "delegated" | "bins";
   readonly parent: string;
@@ -215,13 +290,11 @@ function firstBins(among: readonly string[], { bins }: DelegationTree): readonly
 }
 
 /** A deleted role's lifetime goes with it. */
-function settingsOf({ days, deleted, tree, changed }: EditOutcome, edit: DelegationEdit, head: Head, stamp: string): Record<string, SettingValue> {
+function settingsOf({ days, deleted }: Outcome, edit: DelegationEdit, head: Head, tree: DelegationTree): Record<string, SettingValue> {
   const bins = edit.action === "add" ? edit.bins : undefined;
   return {
     ...Object.fromEntries([...[...days].map(([role, count]) => [`${role}_expiration`, count] as const), ...deleted.map((role) => [`${role}_expiration`, null] as const)]),
     ...(tree.bins.length > 0 && head.tree.bins.length === 0 ? { bins_expiration: bins?.expiration ?? DEFAULT_DAYS.bins } : {}),
-    ...binSettings(tree),
-    ...(changed.length === 0 && deleted.length === 0 ? {} : { [NESTED]: settingOf(belowOf(tree), stamp) as unknown as SettingValue }),
   };
 }
 
@@ -231,14 +304,20 @@ function binCounts({ bins }: DelegationTree, changed: readonly string[]): object
   return set === undefined ? {} : { number_of_delegated_bins: 2 ** set.bitLength };
 }
 
-function resultOf({ added, updated, deleted, failed, tree, changed }: EditOutcome, { moves }: Rehoming, nowMs: number): TaskResult {
-  const dropped = moves.filter(({ to }) => to === undefined).map(({ path }) => path);
+function resultOf(edit: DelegationEdit, { outcome: { added, updated, deleted, failed }, waiting, next }: Split, head: Head, { moves }: Rehoming, nowMs: number): TaskResult {
+  const dropped = droppedOf(moves);
+  const later = waiting.flatMap(({ rehoming }) => droppedOf(rehoming.moves)).filter((path) => !dropped.includes(path));
+  const done = new Set([...added, ...updated, ...deleted, ...waiting.map((unit) => unit.edit.name)]);
   const details = {
-    delegated_roles: [...added, ...updated, ...deleted],
+    delegated_roles: [...new Set(edit.roles.map(({ name }) => name))].filter((name) => done.has(name)),
     failed_roles: failed,
-    ...(added.length + updated.length + deleted.length + failed.length > 0 ? {} : binCounts(tree, changed)),
+    ...(waiting.length > 0 ? { waiting_for: [...new Set(waiting.flatMap((unit) => unit.edit.signs))].sort() } : {}),
+    ...(done.size + failed.length > 0 ? {} : binCounts(next.tree, changedDelegators(head.tree, next.tree))),
     ...(moves.length > dropped.length ? { moved_artifacts: moves.length - dropped.length } : {}),
     ...(dropped.length > 0 ? { dropped_artifacts: dropped.slice(0, NAMED), dropped_artifacts_count: dropped.length } : {}),
+    ...(later.length > 0 ? { drops_when_signed: later.slice(0, NAMED), drops_when_signed_count: later.length } : {}),
   };
   return { state: "SUCCESS", message: "Metadata Delegation Processed", details, lastUpdateMs: nowMs };
 }
+
+const droppedOf = (moves: readonly Move[]): string[] => moves.filter(({ to }) => to === undefined).map(({ path }) => path);

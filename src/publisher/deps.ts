@@ -35,6 +35,8 @@ export interface PublisherPolicy {
   readonly keep: { readonly tasksMs: number; readonly committedMs: number; readonly idempotencyMs: number; readonly noticesMs: number; readonly mostNotices: number };
   /** How long old and new online keys sign together before and after a new root is shown, milliseconds (rule 20). */
   readonly settleMs: number;
+  /** How long before it expires a role that people sign asks for their signatures, milliseconds. */
+  readonly signingWindowMs: number;
   readonly snapshotHashes: SnapshotHashes;
   readonly binsStyle: BinsStyle;
   readonly allowUnportableKeys: boolean;

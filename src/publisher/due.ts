@@ -2,13 +2,16 @@
 
 import type { RoleRow } from "../ports/database.ts";
 import { lifetimeMs, type RoleKind } from "../roles/policy.ts";
-import { dueMs, dueRoles, longestLeftMs, shareOf, type Expiring } from "../roles/refresh.ts";
+import { dueMs, dueRoles, longestLeftMs, shareOf, signingLeftMs, type Expiring } from "../roles/refresh.ts";
 import type { PublisherDeps } from "./deps.ts";
 import type { Head } from "./head.ts";
+import { peopleOf } from "./people.ts";
 
 export interface Due {
   /** Targets roles to press again. */
   readonly roles: readonly string[];
+  /** Roles whose next versions people should begin to sign. */
+  readonly people: readonly string[];
   /** Snapshot or timestamp is due: publish, even if no role is. */
   readonly force: boolean;
 }
@@ -35,10 +38,12 @@ export async function dueNow(deps: PublisherDeps, head: Head, now: number): Prom
   const { refresh } = deps.policy;
   const rows = await candidates(deps, head, now);
   const expiring = rows.filter((row) => row.kind !== "root").map((row) => expiringOf(head, row));
+  const people = peopleOf(head);
   const isAlways = (role: Expiring): boolean => role.role === "snapshot" || role.role === "timestamp";
   const force = expiring.some((role) => isAlways(role) && dueMs(role, refresh) <= now);
   const share = shareOf(head.book.size, head.expiry.bins, refresh);
-  return { roles: dueRoles(expiring.filter((role) => !isAlways(role)), share, now, refresh), force };
+  const signed = expiring.filter(({ role, lifetimeMs: lifetime, expiresMs }) => people.has(role) && expiresMs - signingLeftMs(lifetime, refresh, deps.policy.signingWindowMs) <= now);
+  return { roles: dueRoles(expiring.filter((role) => !isAlways(role) && !people.has(role.role)), share, now, refresh), people: signed.map(({ role }) => role), force };
 }
 
 function expiringOf(head: Head, row: RoleRow): Expiring {

@@ -11,6 +11,7 @@ import { sha256Hex } from "../tuf/crypto.ts";
 import type { PublisherDeps } from "./deps.ts";
 import type { Due } from "./due.ts";
 import type { Head } from "./head.ts";
+import { peopleOf } from "./people.ts";
 
 /** Roles read per tick, beside targets and snapshot. */
 export const ROLES_PER_TICK = 64;
@@ -20,13 +21,29 @@ export class FileCheck {
 
   /** Roles to press again; `force` for the snapshot. Everything committed is folded. @throws StorageError when storage does not answer */
   async due(deps: PublisherDeps, head: Head): Promise<Due> {
+    const people = peopleOf(head);
     const others = rolesOf(head.tree);
     const from = this.#next < others.length ? this.#next : 0;
     this.#next = from + ROLES_PER_TICK;
     const roles: string[] = [];
-    for (const role of ["targets", ...others.slice(from, this.#next)]) if (await isDamaged(deps, role)) roles.push(role);
-    return { roles, force: await isDamaged(deps, "snapshot") };
+    const signed: string[] = [];
+    for (const role of ["targets", ...others.slice(from, this.#next)]) {
+      if (!(await isDamaged(deps, role))) continue;
+      if (!people.has(role)) roles.push(role);
+      else if (!(await putBack(deps, role))) signed.push(role);
+    }
+    return { roles, people: signed, force: await isDamaged(deps, "snapshot") };
   }
+}
+
+/** What people signed is kept whole: a file that is gone is there again, one that holds other bytes is not. */
+async function putBack({ database, storage, telemetry }: PublisherDeps, role: string): Promise<boolean> {
+  const kept = await database.envelope(role);
+  if (kept === undefined) return false;
+  const name = `${String(kept.version)}.${role}.json`;
+  const done = (await storage.create(name, kept.bytes)) !== "other";
+  if (done) telemetry.log.warn({ name }, "put back a file that people signed");
+  return done;
 }
 
 async function isDamaged({ database, storage, telemetry }: PublisherDeps, role: string): Promise<boolean> {
@@ -36,7 +53,7 @@ async function isDamaged({ database, storage, telemetry }: PublisherDeps, role: 
   const reason = await faultOf(storage, name, row);
   if (reason === undefined) return false;
   telemetry.metrics.error("storage", "damaged-file");
-  telemetry.log.error({ name, reason }, "found a metadata file damaged; its role is pressed again");
+  telemetry.log.error({ name, reason }, "found a metadata file damaged");
   return true;
 }
 

@@ -31,6 +31,8 @@ export interface PlanInput {
   readonly unpressable: ReadonlyMap<number, string>;
   /** Roles that are due for a refresh. */
   readonly refresh: readonly string[];
+  /** Roles that people sign: they are not pressed here. */
+  readonly people?: ReadonlySet<string>;
   /** Publish snapshot and timestamp even if nothing else calls for it. */
   readonly force: boolean;
 }
@@ -53,7 +55,7 @@ export function planBatch(input: PlanInput): Plan {
       changes.push({ ...change, outcome: "apply" });
       if (change.role === "" || change.kind === "delegate") continue;
       publishes = true;
-      for (const role of pressedBy(change.role, input.tree)) touch(role);
+      for (const role of pressedBy(change.role, input.tree)) if (input.people?.has(role) !== true) touch(role);
       continue;
     }
     const owner = ownerOf(input.tree, change.path);

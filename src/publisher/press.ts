@@ -8,7 +8,7 @@ import type { Lease, Move, RoleResult } from "../ports/database.ts";
 import type { Created, NewFile } from "../ports/storage.ts";
 import { RoleError } from "../roles/errors.ts";
 import { expiresAfter, lifetimeMs } from "../roles/policy.ts";
-import { mergeTargets, pressTargets, type TargetEntry } from "../roles/targets.ts";
+import { mergeTargets, pressTargets, type RoleEdits, type TargetEntry } from "../roles/targets.ts";
 import { sha256Hex } from "../tuf/crypto.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
@@ -112,15 +112,19 @@ async function pressRole(sealer: Sealer, order: PressOrder, role: string, versio
   const { head, nowMs } = order;
   const kind = kindOf(head, role);
   const expires = expiresAfter(nowMs, lifetimeMs(head.expiry, kind, role));
-  const edits = order.edits.get(role) ?? new Map<string, string | undefined>();
+  const canonical = composeRole(head, role, { version, expires: expires.text }, current, order.edits.get(role));
+  return fileOf(role, version, await sealer.seal(role, canonical, ...authoritiesOf(head, role)), expires.ms);
+}
+
+/** The canonical bytes of a role: `current`, sorted, with `edits`. @throws Unpressable */
+export function composeRole(head: Head, role: string, document: { readonly version: number; readonly expires: string }, current: readonly TargetEntry[], edits: RoleEdits = new Map()): Buffer {
   const { targets, refused } = mergeTargets(current, edits);
   if (refused.length > 0) {
     throw new Unpressable(role, refused, new RoleError("path-order", `clients would order ${refused.join(", ")} differently beside the role's other paths`));
   }
   const delegations = head.tree.delegators.get(role)?.delegations;
   try {
-    const canonical = pressTargets({ version, expires: expires.text, targets, ...(delegations === undefined ? {} : { delegations }) });
-    return fileOf(role, version, await sealer.seal(role, canonical, ...authoritiesOf(head, role)), expires.ms);
+    return pressTargets({ ...document, targets, ...(delegations === undefined ? {} : { delegations }) });
   } catch (error) {
     if (error instanceof RoleError) throw new Unpressable(role, undefined, error);
     throw error;

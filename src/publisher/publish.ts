@@ -15,6 +15,8 @@ import type { Commit, Move, RoleResult, RoleRow, TaskResult } from "../ports/dat
 import { expiresAfter, lifetimeMs } from "../roles/policy.ts";
 import type { SnapshotEntry } from "../roles/snapshot.ts";
 import { pressTimestamp } from "../roles/timestamp.ts";
+import { parseEnvelope } from "../tuf/parse.ts";
+import { requireThreshold } from "../tuf/threshold.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
 import { authoritiesOf, kindOf, type Head } from "./head.ts";
@@ -37,6 +39,10 @@ export interface PublishOrder {
   readonly nowMs: number;
   /** What else becomes true with the head. */
   readonly also?: Pick<Commit, "envelopes" | "newRoles" | "retiredRoles" | "settings" | "endsEvents" | "events">;
+  /** Files that people signed, in the place of what would be pressed; they are kept whole. */
+  readonly signed?: readonly PressedFile[];
+  /** The signing events that carry some of its changes. */
+  readonly events?: readonly string[];
   /** Artifacts that change their role with it; their edits are in the plan. */
   readonly moves?: readonly Move[];
   /** As of `PressOrder`. */
@@ -51,16 +57,19 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const { head, plan } = order;
   const started = clock.monotonic();
   const pressedAtMs = Math.max(order.nowMs, head.pressedAtMs);
-  const roles = [...plan.edits.keys()].sort();
+  const signed = order.signed ?? [];
+  const roles = [...plan.edits.keys()].filter((role) => !signed.some(({ result }) => result.role === role)).sort();
 
   const batch = deps.random.hex(16);
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length }, "planned batch");
-  const { firstVersion } = await database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles });
+  const { firstVersion } = await database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles, ...(order.events === undefined ? {} : { events: order.events }) });
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length, firstVersion }, "cut batch");
 
-  const { results, targets } = await pressRoles(deps, hold, sealer, { batch, head, roles, edits: plan.edits, firstVersion, nowMs: pressedAtMs, ...(order.source === undefined ? {} : { source: order.source }) });
+  const pressed = await pressRoles(deps, hold, sealer, { batch, head, roles, edits: plan.edits, firstVersion, nowMs: pressedAtMs, ...(order.source === undefined ? {} : { source: order.source }) });
+  const { targets } = pressed;
+  const results = [...pressed.results, ...(await putSigned(deps, hold, batch, head, signed))];
   if (order.moves !== undefined && order.moves.length > 0) await database.stageMoves(hold.lease, batch, order.moves);
-  await stageTasks(deps, hold, batch, order, roles);
+  await stageTasks(deps, hold, batch, order, results.map(({ role }) => role).sort());
   telemetry.log.debug({ batch, roles: results.length }, "pressed roles");
 
   const newKinds = new Map(order.also?.newRoles?.map((role) => [role.name, role.kind]));
@@ -79,7 +88,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
     snapshot: snapshot.result,
     garbageNotBeforeMs: head.timestampExpiresMs + deps.policy.edgeStaleMs + DAY_MS,
     ...order.also,
-    envelopes: [...(order.also?.envelopes ?? []), ...(targets === undefined ? [] : [{ role: "targets", version: targets.result.version, bytes: targets.bytes }])],
+    envelopes: [...(order.also?.envelopes ?? []), ...signed.map(({ result, bytes }) => ({ role: result.role, version: result.version, bytes })), ...(targets === undefined ? [] : [{ role: "targets", version: targets.result.version, bytes: targets.bytes }])],
   });
   telemetry.log.debug({ batch, seq }, "committed batch");
 
@@ -94,6 +103,32 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   await foldAll(deps, hold);
   telemetry.log.debug({ batch, seq }, "folded batch");
   return { ...head, id: timestamp.result.sha256, seq, pressedAtMs, timestampExpiresMs: timestamp.result.expiresMs };
+}
+
+/**
+ * The files of people, as they signed them: verified under this head, and durable when it returns. Their names are never
+ * given up: what people signed says its version (rule 11).
+ * @throws NameTaken
+ */
+async function putSigned(deps: PublisherDeps, hold: LeaseHold, batch: string, head: Head, files: readonly PressedFile[]): Promise<readonly RoleResult[]> {
+  const results = files.map(({ result }) => result);
+  for (const { name, bytes, result: { role } } of files) {
+    for (const { keys, role: roleKeys } of authoritiesOf(head, role)) requireThreshold(role, keys, roleKeys, parseEnvelope(bytes, "targets"));
+    hold.require();
+    if ((await deps.storage.create(name, bytes)) === "other") throw new NameTaken(role, name);
+  }
+  if (results.length > 0) await deps.database.stageResults(hold.lease, batch, results);
+  return results;
+}
+
+/** The name of a file that people signed holds other bytes: possible only after the database lost commits. */
+export class NameTaken extends PublisherError {
+  readonly role: string;
+
+  constructor(role: string, name: string) {
+    super("names-taken", `storage holds another ${name} than the one that was signed`);
+    this.role = role;
+  }
 }
 
 /** Brings the rows up to the committed batches, slice by slice. */

@@ -10,24 +10,27 @@
 // grows to half a minute. What only a person can put right stays halted and writes nothing.
 
 import { AppError, reasonOf } from "../lib/app-error.ts";
-import { DatabaseError, type OpenChange, type TaskResult } from "../ports/database.ts";
+import { DatabaseError, type OpenChange, type SigningEvent, type TaskResult } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
 import { StorageError } from "../ports/storage.ts";
-import { ownerOf } from "../roles/delegation.ts";
+import { pendingEdits } from "../roles/pending-edit.ts";
 import { expiryPolicyOf } from "../roles/policy.ts";
 import { parseExpires } from "../tuf/parse.ts";
 import { bootstrap } from "./bootstrap.ts";
-import { Ceremony } from "./ceremony.ts";
+import { Ceremony, type CeremonyTurn } from "./ceremony.ts";
 import { chooseChanges, poisonous } from "./choose.ts";
 import { requireSaneClock } from "./clock-check.ts";
 import { collect } from "./collect.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { changeDelegations, failedEdit, refusedEdit, untilDelegation } from "./delegate.ts";
+import { DelegatedEvents } from "./delegated-events.ts";
 import { dueNow, type Due } from "./due.ts";
 import { FileCheck } from "./file-check.ts";
 import { readHead, type Head } from "./head.ts";
 import { ImportPace } from "./import-pace.ts";
 import { LeaseHold } from "./lease-hold.ts";
+import { listedOf } from "./listed.ts";
+import { peopleOf, waitsOf } from "./people.ts";
 import { planBatch, type Plan } from "./plan.ts";
 import { Unpressable } from "./press.ts";
 import { project } from "./project.ts";
@@ -46,6 +49,7 @@ export class Publisher {
   readonly #deps: PublisherDeps;
   readonly #holder: string;
   readonly #ceremony: Ceremony;
+  readonly #delegated: DelegatedEvents;
   #sealer: Sealer;
   #hold: LeaseHold | undefined;
   #head: Head | undefined;
@@ -68,6 +72,7 @@ export class Publisher {
     this.#ceremony = new Ceremony(deps);
     this.#pace = new ImportPace(deps.policy.maxBatchChanges);
     this.#teller = new Teller(deps);
+    this.#delegated = new DelegatedEvents(deps);
     this.#sealer = new Sealer(deps);
   }
 
@@ -124,11 +129,19 @@ export class Publisher {
     this.#head = { ...this.#head, expiry: expiryPolicyOf(await database.settings()) };
     const nowMs = await requireSaneClock(this.#deps, this.#head);
     await this.#watchStorage(hold);
-    const ceremony = await this.#ceremonies(hold, this.#head);
+    const events = await database.signingEvents();
+    const ceremony = await this.#ceremonies(hold, this.#head, events);
     if (ceremony === "other-head") return true;
-    const due = clock.monotonic() >= this.#nextTick ? await this.#tick(hold, this.#head) : NOTHING_DUE;
+    await this.#delegated.resume(hold);
     const open = await this.#openChanges();
-    if (open.length === 0 && due.roles.length === 0 && !due.force) return ceremony === "slice";
+    const waits = waitsOf(this.#head, pendingEdits(events), untilDelegation(open), (change) => this.#unpressable.has(change.id) || poisonous(change) !== undefined);
+    if (waits.length > 0) {
+      await database.setWaiting(hold.lease, waits);
+      return true;
+    }
+    const due = clock.monotonic() >= this.#nextTick ? await this.#tick(hold, this.#head) : NOTHING_DUE;
+    const begun = await this.#begin(hold, this.#head, events, due);
+    if (open.length === 0 && due.roles.length === 0 && !due.force) return begun || ceremony === "slice";
     await this.#spaceOut();
     this.#suspectsTurn = !this.#suspectsTurn;
     const chosen = untilDelegation(chooseChanges(open, this.#suspectsTurn));
@@ -138,7 +151,7 @@ export class Publisher {
     if (edit !== undefined && !isDue && this.#head.rotation !== undefined) return ceremony === "slice";
     const outcome = edit === undefined || isDue
       ? await this.#publishOne(hold, this.#head, edit === undefined ? chosen : [], due, nowMs)
-      : await this.#delegate(hold, this.#head, edit);
+      : await this.#delegate(hold, this.#head, edit, events);
     return outcome || open.length > 0 || ceremony === "slice";
   }
 
@@ -153,18 +166,24 @@ export class Publisher {
     return database.openChanges({ ...limit, imported: this.#pace.take(clock.monotonic()) });
   }
 
-  /** Roots that are signed, and online keys that change. A change of keys goes on in slices, between which artifacts are published. */
-  async #ceremonies(hold: LeaseHold, head: Head): Promise<"nothing" | "other-head" | "slice"> {
+  /** What people sign, and online keys that change. A change of keys goes on in slices, between which artifacts are published. */
+  async #ceremonies(hold: LeaseHold, head: Head, events: readonly SigningEvent[]): Promise<"nothing" | "other-head" | "slice"> {
+    const turn = this.#ceremonyTurn(hold);
+    const { head: after, worked } = await this.#delegated.turn(turn, await this.#ceremony.turn(turn, head, events), events);
+    this.#head = after;
+    if (worked) return "other-head";
+    if (after === head) return "nothing";
+    return after.rotation?.phase === "bins" ? "slice" : "other-head";
+  }
+
+  #ceremonyTurn(hold: LeaseHold): CeremonyTurn {
     const publishes = async (order: PublishOrder): Promise<Head> => {
       await this.#spaceOut();
       const published = await publish(this.#deps, hold, this.#sealer, order);
       this.#lastPublish = this.#deps.clock.monotonic();
       return published;
     };
-    const after = await this.#ceremony.turn({ hold, sealer: this.#sealer, publish: publishes }, head);
-    this.#head = after;
-    if (after === head) return "nothing";
-    return after.rotation?.phase === "bins" ? "slice" : "other-head";
+    return { hold, sealer: this.#sealer, publish: publishes };
   }
 
   async #watchStorage(hold: LeaseHold): Promise<void> {
@@ -177,7 +196,7 @@ export class Publisher {
   /** How long nothing is due by the clock. */
   #idleMs(): number {
     const now = this.#deps.clock.monotonic();
-    const ceremony = this.#ceremony.nextAt ?? Number.POSITIVE_INFINITY;
+    const ceremony = Math.min(this.#ceremony.nextAt ?? Number.POSITIVE_INFINITY, this.#delegated.nextAt ?? Number.POSITIVE_INFINITY);
     const next = Math.min(this.#nextTick, ceremony, now < this.#watch.until ? this.#watch.next : Number.POSITIVE_INFINITY);
     return Math.max(0, next - now);
   }
@@ -193,7 +212,7 @@ export class Publisher {
     const due = await dueNow(this.#deps, head, clock.now());
     const damaged = await this.#fileCheck.due(this.#deps, head);
     this.#nextTick = clock.monotonic() + policy.refresh.tickMs;
-    return { roles: [...new Set([...due.roles, ...damaged.roles])], force: due.force || damaged.force };
+    return { roles: [...new Set([...due.roles, ...damaged.roles])], people: [...new Set([...due.people, ...damaged.people])], force: due.force || damaged.force };
   }
 
   async #publishOne(hold: LeaseHold, head: Head, open: readonly OpenChange[], due: Due, nowMs: number): Promise<boolean> {
@@ -224,7 +243,7 @@ export class Publisher {
     return true;
   }
 
-  async #delegate(hold: LeaseHold, head: Head, change: OpenChange): Promise<true> {
+  async #delegate(hold: LeaseHold, head: Head, change: OpenChange, events: readonly SigningEvent[]): Promise<true> {
     const { database, clock, telemetry } = this.#deps;
     const end = (result: TaskResult): Promise<void> => database.endTasks(hold.lease, [{ task: change.task, result }]);
     const poison = poisonous(change);
@@ -233,7 +252,8 @@ export class Publisher {
       return true;
     }
     try {
-      this.#head = (await changeDelegations(this.#deps, hold, this.#sealer, head, change)) ?? head;
+      this.#head = (await changeDelegations(this.#deps, hold, this.#sealer, head, change, events)) ?? head;
+      this.#delegated.lookAgain();
       this.#lastPublish = clock.monotonic();
     } catch (error) {
       const refused = refusedEdit(error, clock.now());
@@ -246,19 +266,27 @@ export class Publisher {
   }
 
   async #plan(head: Head, open: readonly OpenChange[], due: Due): Promise<Plan> {
-    const removed = new Map<string, string[]>();
     for (const change of open) {
       const reason = poisonous(change);
       if (reason !== undefined) this.#unpressable.set(change.id, reason);
-      const owner = change.kind === "remove" ? ownerOf(head.tree, change.path) : undefined;
-      if (owner === undefined) continue;
-      const paths = removed.get(owner);
-      if (paths === undefined) removed.set(owner, [change.path]);
-      else paths.push(change.path);
     }
-    const listed = new Map<string, ReadonlySet<string>>();
-    for (const [role, paths] of removed) listed.set(role, await this.#deps.database.listed(role, paths));
-    return planBatch({ open, tree: head.tree, listed, unpressable: this.#unpressable, refresh: due.roles, force: due.force });
+    const listed = await listedOf(this.#deps, head.tree, open);
+    return planBatch({ open, tree: head.tree, listed, unpressable: this.#unpressable, refresh: due.roles, force: due.force, people: peopleOf(head) });
+  }
+
+  /** New versions that people have to sign begin to wait for them. Answers whether anything was done. */
+  async #begin(hold: LeaseHold, head: Head, events: readonly SigningEvent[], due: Due): Promise<boolean> {
+    try {
+      const { head: after, worked } = await this.#delegated.begin(this.#ceremonyTurn(hold), head, events, due.people);
+      this.#head = after;
+      return worked;
+    } catch (error) {
+      if (!(error instanceof Unpressable)) throw error;
+      const waiting = await this.#deps.database.waitingChanges(error.role, { changes: this.#deps.policy.maxBatchChanges, bytes: this.#deps.policy.maxBatchBytes });
+      this.#setAside(error, { changes: waiting.map((change) => ({ ...change, role: error.role, outcome: "apply" })), edits: new Map(), publishes: false });
+      await this.#deps.database.resumeWaiting(hold.lease, error.role);
+      return true;
+    }
   }
 
   /** The next plan leaves these changes out; their tasks fail with the reason (promise 5). */
@@ -280,6 +308,7 @@ export class Publisher {
     this.#head = await readHead(this.#deps.database, state, this.#deps.policy.snapshotHashes);
     this.#nextTick = 0;
     this.#needsRecovery = false;
+    this.#delegated.lookAgain();
   }
 
   async #takeLease(signal: AbortSignal): Promise<LeaseHold | undefined> {
@@ -370,7 +399,7 @@ export class Publisher {
   }
 }
 
-const NOTHING_DUE: Due = { roles: [], force: false };
+const NOTHING_DUE: Due = { roles: [], people: [], force: false };
 
 /** The code of what is a fault of ours. */
 const FAULT = "fault";

@@ -42,6 +42,13 @@ export class Sealer {
     return envelopeBytes(canonical, signatures);
   }
 
+  /** Adds what online keys have to give to the signatures of people. @throws SignerError of the signer */
+  async complete(canonical: Buffer, authority: RoleAuthority, signatures: readonly Signature[]): Promise<readonly Signature[]> {
+    const all = [...signatures];
+    await this.#sign(canonical, authority, all);
+    return all;
+  }
+
   /** Adds what is missing to `signatures`. */
   async #sign(canonical: Buffer, { keys, role }: RoleAuthority, signatures: Signature[]): Promise<void> {
     let count = role.keyids.filter((keyid) => signatures.some((signature) => signature.keyid === keyid)).length;

@@ -18,6 +18,7 @@ import { binDelegations, BINS_PREFIX, binsPrefixOf, delegationTreeOf, type BinsS
 import { RoleError } from "./errors.ts";
 import { onlineUriOf } from "./online-key.ts";
 import { longestWalk, mayOverlap } from "./overlap.ts";
+import { needsPeople } from "./people.ts";
 
 export interface EditContext {
   /** In force; of no delegations at bootstrap. */
@@ -28,8 +29,6 @@ export interface EditContext {
   readonly allowUnportable: boolean;
   /** Days of a role that asks for none. */
   readonly defaultDays: number;
-  /** Whether roles that people sign may be had. */
-  readonly people: boolean;
 }
 
 export interface EditOutcome {
@@ -47,7 +46,7 @@ export interface EditOutcome {
 }
 
 /** Delegations by the role that delegates; none for a role that delegates nothing. */
-type Draft = ReadonlyMap<string, Delegations>;
+export type Draft = ReadonlyMap<string, Delegations>;
 
 const NONE: Delegations = { keys: {}, roles: [] };
 
@@ -76,20 +75,37 @@ export function applyEdit(edit: DelegationEdit, context: EditContext): EditOutco
     done.push(wanted.name);
     if (edit.action !== "delete") days.set(wanted.name, (wanted as WantedRole)[EXPIRE_POLICY] ?? context.defaultDays);
   }
-  draft = new Map([...draft].map(([name, delegations]) => [name, withUsedKeys(delegations)]));
-  for (const delegations of draft.values()) requireReadable(delegations);
-  const tree = treeOf(draft);
+  const tree = written(draft);
   const asked = edit.roles.map(({ name }) => name).filter((name) => done.includes(name));
   return {
     tree,
-    delegations: draft.get("targets") ?? NONE,
-    changed: [...tree.delegators].filter(([name, { delegations }]) => !same(delegations, context.tree.delegators.get(name)?.delegations)).map(([name]) => name),
+    delegations: tree.delegators.get("targets")?.delegations ?? NONE,
+    changed: changedDelegators(context.tree, tree),
     added: edit.action === "add" ? asked : [],
     updated: edit.action === "update" ? asked : [],
     deleted: edit.action === "delete" ? asked : [],
     failed,
     days,
   };
+}
+
+/** The tree of delegations that other code composed. @throws RoleError `delegations-refused` when clients could not follow it; TufError */
+export function wholeTree(draft: Draft): DelegationTree {
+  const reason = tooMuch(treeOf(draft));
+  if (reason !== undefined) throw new RoleError("delegations-refused", reason);
+  return written(draft);
+}
+
+/** @throws TufError */
+function written(draft: Draft): DelegationTree {
+  const used = new Map([...draft].map(([name, delegations]) => [name, withUsedKeys(delegations)]));
+  for (const delegations of used.values()) requireReadable(delegations);
+  return treeOf(used);
+}
+
+/** The roles of `after` that delegate something else than in `before`. */
+export function changedDelegators(before: DelegationTree, after: DelegationTree): readonly string[] {
+  return [...after.delegators].filter(([name, { delegations }]) => !same(delegations, before.delegators.get(name)?.delegations)).map(([name]) => name);
 }
 
 const treeOf = (draft: Draft): DelegationTree => delegationTreeOf({ delegations: draft.get("targets") ?? NONE }, draft);
@@ -146,7 +162,7 @@ function whyNotBelow(tree: DelegationTree, parent: string, wanted: WantedRole, b
 }
 
 /** Room for roles before the repository's bins: those of targets get a role of their own. */
-function opening(draft: Draft): Draft {
+export function opening(draft: Draft): Draft {
   const top = draft.get("targets");
   if (top?.succinct_roles === undefined) return draft;
   const moved = behindCatchAll(top);
@@ -276,7 +292,6 @@ function composed(wanted: WantedRole, given: { readonly [keyid: string]: Key }, 
   }
   const distinct = distinctKeys(keyids.map((keyid) => added[keyid]));
   if (wanted.threshold > distinct.length) return `threshold ${String(wanted.threshold)} can't be met by ${String(distinct.length)} distinct key(s)`;
-  if (!context.people && needsPeople({ keys: added, role: { keyids, threshold: wanted.threshold } })) return "its keys are offline, and roles that people sign are not available in this release";
   return {
     role: { name: wanted.name, keyids, threshold: wanted.threshold, terminating: wanted.terminating, paths: [...new Set(wanted.paths)] },
     keys: { ...known, ...added },
@@ -286,11 +301,6 @@ function composed(wanted: WantedRole, given: { readonly [keyid: string]: Key }, 
 /** Keys that some role of the tree is signed with. */
 export function knownElsewhere(tree: DelegationTree): ReadonlyMap<string, Key> {
   return new Map([...tree.delegators.values()].flatMap(({ delegations }) => Object.entries(delegations.keys)));
-}
-
-/** Whether signatures of people are needed for it: the service's own keys don't reach the threshold. */
-export function needsPeople({ keys, role }: { readonly keys: { readonly [keyid: string]: Key }; readonly role: { readonly keyids: readonly string[]; readonly threshold: number } }): boolean {
-  return distinctKeys(role.keyids.map((keyid) => own(keys, keyid)).filter((key) => onlineUriOf(key) !== undefined)).length < role.threshold;
 }
 
 function distinctKeys(keys: readonly (Key | undefined)[]): string[] {

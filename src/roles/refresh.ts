@@ -37,6 +37,14 @@ export function longestLeftMs(lifetimeMs: number, policy: RefreshPolicy): number
   return Math.max((policy.atRemainingFraction + policy.jitterFraction) * lifetimeMs, policy.marginMs + 2 * policy.tickMs);
 }
 
+/**
+ * With so much of its life left, people should begin to sign a role's next version: as early as others are pressed
+ * again, or by the window that people are given, but for short lives not before half of them is over.
+ */
+export function signingLeftMs(lifetimeMs: number, policy: RefreshPolicy, windowMs: number): number {
+  return Math.max(policy.atRemainingFraction * lifetimeMs, Math.min(windowMs, lifetimeMs / 2));
+}
+
 /** How many roles a tick must press on average for `count` of this lifetime to stay fresh. */
 export function shareOf(count: number, lifetimeMs: number, policy: RefreshPolicy): number {
   return Math.max(1, Math.ceil((count * policy.tickMs) / ((1 - policy.atRemainingFraction) * lifetimeMs)));

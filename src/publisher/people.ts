@@ -1,0 +1,79 @@
+// Which roles of a head people sign, and which changes have to wait for them (rule 24).
+
+import type { OpenChange } from "../ports/database.ts";
+import { ownerOf, type DelegationTree } from "../roles/delegation.ts";
+import { RoleError } from "../roles/errors.ts";
+import { needsPeople } from "../roles/people.ts";
+import { withPending, type PendingEdit } from "../roles/pending-edit.ts";
+import { authorityOf, type Head } from "./head.ts";
+
+const known = new WeakMap<DelegationTree, ReadonlySet<string>>();
+
+/** The roles whose next versions people sign. */
+export function peopleOf(head: Pick<Head, "root" | "tree">): ReadonlySet<string> {
+  let people = known.get(head.tree);
+  if (people === undefined) {
+    people = new Set(head.tree.custom.map(({ name }) => name).filter((name) => needsPeople(authorityOf(head, name))));
+    known.set(head.tree, people);
+  }
+  return people;
+}
+
+/** Who delegates to whom once the edit is carried out. @throws RoleError `delegations-refused` when it can't be any more */
+export function redelegatedBy(head: Head, edit: PendingEdit): Head {
+  return withTree(head, withPending(head.tree, edit));
+}
+
+/** The head with other delegations. */
+export function withTree(head: Head, tree: DelegationTree): Head {
+  const { delegations } = tree.delegators.get("targets") ?? {};
+  return { ...head, tree, targets: delegations === undefined ? head.targets : { ...head.targets, delegations } };
+}
+
+export interface Wait {
+  readonly id: number;
+  readonly task: string;
+  readonly for: string;
+}
+
+/**
+ * The changes among `open` that can't be published now: of roles that people sign, and of paths that a change of
+ * delegations which waits will give to another role, since its signed documents say what it moves.
+ * @param isGivenUp changes that are about to be set aside
+ */
+export function waitsOf(head: Head, pending: readonly PendingEdit[], open: readonly OpenChange[], isGivenUp: (change: OpenChange) => boolean): readonly Wait[] {
+  const people = peopleOf(head);
+  if (people.size === 0 && pending.length === 0) return [];
+  const trees = pending.flatMap((edit) => treesAfter(head, edit));
+  const waits: Wait[] = [];
+  for (const change of open) {
+    if ((change.kind !== "add" && change.kind !== "remove") || isGivenUp(change)) continue;
+    const role = waitsFor(head.tree, trees, people, change.path);
+    if (role !== undefined) waits.push({ id: change.id, task: change.task, for: role });
+  }
+  return waits;
+}
+
+interface TreeAfter {
+  readonly tree: DelegationTree;
+  readonly signs: readonly string[];
+}
+
+function treesAfter(head: Head, edit: PendingEdit): readonly TreeAfter[] {
+  try {
+    return [{ tree: redelegatedBy(head, edit).tree, signs: edit.signs }];
+  } catch (error) {
+    if (error instanceof RoleError) return [];
+    throw error;
+  }
+}
+
+function waitsFor(tree: DelegationTree, trees: readonly TreeAfter[], people: ReadonlySet<string>, path: string): string | undefined {
+  const owner = ownerOf(tree, path);
+  for (const { tree: after, signs } of trees) {
+    const later = ownerOf(after, path);
+    if (later === owner) continue;
+    return later !== undefined && signs.includes(later) ? later : signs[0];
+  }
+  return owner !== undefined && people.has(owner) ? owner : undefined;
+}

@@ -1,0 +1,120 @@
+// A change of one role's delegation as a unit: what it moves, and whose envelopes it takes (rule 25).
+
+import type { NewSigningEvent, SettingValue, SigningEvent } from "../ports/database.ts";
+import { StorageError } from "../ports/storage.ts";
+import { changedDelegators } from "../roles/delegation-edit.ts";
+import { expiresAfter, expiryPolicyOf, lifetimeMs } from "../roles/policy.ts";
+import type { EventNote, PendingEdit } from "../roles/pending-edit.ts";
+import { canonicalString, envelopeBytes } from "../tuf/canonical.ts";
+import type { Json } from "../tuf/documents.ts";
+import type { PublisherDeps } from "./deps.ts";
+import { authorityOf, type Head } from "./head.ts";
+import type { LeaseHold } from "./lease-hold.ts";
+import { peopleOf, redelegatedBy } from "./people.ts";
+import { composeRole } from "./press.ts";
+import { NO_REHOMING, rehome, type Rehoming } from "./rehome.ts";
+import type { RoleAuthority } from "./seal.ts";
+
+export interface Unit {
+  readonly edit: PendingEdit;
+  /** The head once it is carried out. */
+  readonly next: Head;
+  readonly rehoming: Rehoming;
+}
+
+/** The edit carried out on `head`; its `signs` are found anew. @throws RoleError `delegations-refused` when it can't be any more */
+export async function unitOf(deps: PublisherDeps, head: Head, edit: PendingEdit): Promise<Unit> {
+  const next = await withLifetime(deps, redelegatedBy(head, edit), edit);
+  const moved = await rehomeIfSigned(deps, head, next);
+  return { edit: { ...edit, signs: signersOf(head, next, edit.name, moved) }, next, rehoming: moved };
+}
+
+/** Roles of `next` whose envelopes people have to sign for it, sorted. */
+export function signersOf(head: Head, next: Head, name: string, { edits }: Rehoming): readonly string[] {
+  const people = peopleOf(next);
+  const signs = new Set([...edits.keys(), ...changedDelegators(head.tree, next.tree)].filter((role) => people.has(role)));
+  if (people.has(name) && !isSignedAlike(head, next, name)) signs.add(name);
+  return [...signs].sort();
+}
+
+/** What `rehome` finds; nothing is read when people sign no role of either. */
+export async function rehomeIfSigned(deps: PublisherDeps, head: Head, next: Head): Promise<Rehoming> {
+  return peopleOf(head).size + peopleOf(next).size === 0 ? NO_REHOMING : await rehome(deps, head, next);
+}
+
+/** What is published of `name` verifies after the change as it did before. */
+function isSignedAlike(head: Head, next: Head, name: string): boolean {
+  return head.tree.custom.some((role) => role.name === name) && sameAuthority(trimmed(authorityOf(head, name)), trimmed(authorityOf(next, name)));
+}
+
+export async function withLifetime(deps: Pick<PublisherDeps, "database">, head: Head, { name, days }: Pick<PendingEdit, "name" | "days">): Promise<Head> {
+  if (days === undefined) return head;
+  return { ...head, expiry: expiryPolicyOf({ ...(await deps.database.settings()), [`${name}_expiration`]: days }) };
+}
+
+/** A deleted role's lifetime goes with it. */
+export const settingsOfEdit = ({ action, name, days }: PendingEdit): Record<string, SettingValue> =>
+  action === "delete" ? { [`${name}_expiration`]: null } : days === undefined ? {} : { [`${name}_expiration`]: days };
+
+/** The signing events a unit takes, on documents as of now. @throws Unpressable */
+export async function eventsOf(deps: PublisherDeps, hold: LeaseHold, { edit, next, rehoming }: Unit, task: string): Promise<readonly NewSigningEvent[]> {
+  const events: NewSigningEvent[] = [];
+  for (const role of edit.signs) events.push(await eventOf(deps, hold, next, role, rehoming.edits.get(role), { task, edit }));
+  return events;
+}
+
+interface EventCause {
+  readonly task?: string;
+  readonly edit?: PendingEdit;
+  readonly changes?: NewSigningEvent["changes"];
+}
+
+/** The next version of `role`, to be signed: its number allocated, its name free, its life begun (rule 24). @throws Unpressable */
+export async function eventOf(deps: PublisherDeps, hold: LeaseHold, head: Head, role: string, edits: ReadonlyMap<string, string | undefined> | undefined, { task = "", edit, changes = [] }: EventCause): Promise<NewSigningEvent> {
+  const { clock, database, random } = deps;
+  const current = (await database.readTargets(head.id, [role])).get(role) ?? [];
+  const startedMs = clock.now();
+  const expires = expiresAfter(startedMs, lifetimeMs(head.expiry, "delegated", role)).text;
+  const version = await freeVersion(deps, hold, role);
+  const canonical = composeRole(head, role, { version, expires }, current, edits);
+  const authority = trimmed(authorityOf(head, role));
+  return {
+    id: random.hex(16), role, kind: "delegated", version, document: envelopeBytes(canonical, []), signatures: [], task, startedMs,
+    note: asNote(edit === undefined ? { authority } : { authority, edit }), changes,
+  };
+}
+
+/** As the database keeps it. */
+const asNote = (note: EventNote): SettingValue => JSON.parse(JSON.stringify(note)) as SettingValue;
+
+/** A number under which storage holds nothing of `role`: what people sign can't be pressed anew under another. */
+async function freeVersion({ database, storage }: PublisherDeps, hold: LeaseHold, role: string): Promise<number> {
+  let version = await database.allocate(hold.lease, 1, 0);
+  for (let tries = 0; await isTaken(storage, `${String(version)}.${role}.json`); tries++) version = await database.allocate(hold.lease, 1, version + 2 ** Math.min(tries, 20));
+  return version;
+}
+
+async function isTaken(storage: PublisherDeps["storage"], name: string): Promise<boolean> {
+  try {
+    return (await storage.read(name, 1)) !== undefined;
+  } catch (error) {
+    if (error instanceof StorageError && (error.code === "too-large" || error.code === "denied")) return true;
+    throw error;
+  }
+}
+
+/** Those keys alone that the role names. */
+function trimmed({ keys, role }: RoleAuthority): RoleAuthority {
+  return { keys: Object.fromEntries(Object.entries(keys).filter(([keyid]) => role.keyids.includes(keyid))), role: { keyids: role.keyids, threshold: role.threshold } };
+}
+
+export function sameAuthority(a: RoleAuthority, b: RoleAuthority): boolean {
+  const text = (authority: RoleAuthority): string => canonicalString(trimmed(authority) as unknown as Json);
+  return text(a) === text(b);
+}
+
+/** The events of the same change of delegations, itself among them; of none, itself alone. */
+export function unitEvents(events: readonly SigningEvent[], unit: string): readonly SigningEvent[] {
+  return events.filter((event) => event.kind === "delegated" && event.state !== "cancelled" && (event.note as { edit?: PendingEdit }).edit?.unit === unit);
+}
+
