@@ -24,7 +24,6 @@ import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import { dismiss, finishedAnswers, pendingAnswers, refusedAnswers, signedFile } from "./answers.ts";
 import { binSettings } from "./bin-settings.ts";
 import { requireSaneClock } from "./clock-check.ts";
-import { splitEdit, type Split } from "./delegate.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
 import { authorityOf, type Head } from "./head.ts";
@@ -33,6 +32,7 @@ import { planBatch } from "./plan.ts";
 import { TIMESTAMP } from "./project.ts";
 import { publish } from "./publish.ts";
 import type { Sealer } from "./seal.ts";
+import { splitEdit, type Split } from "./split-edit.ts";
 import { eventsOf } from "./units.ts";
 
 /**

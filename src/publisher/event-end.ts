@@ -1,0 +1,81 @@
+// How a signing event of a delegated role ends without being published: given up, begun anew, or stopped.
+// What it carried is open again, or ends with the reason; nothing is lost without a word (rule 24).
+
+import type { EventEffect, SigningEvent } from "../ports/database.ts";
+import { RoleError } from "../roles/errors.ts";
+import { noteOf } from "../roles/pending-edit.ts";
+import { dismiss } from "./answers.ts";
+import type { CeremonyTurn } from "./ceremony.ts";
+import type { PublisherDeps } from "./deps.ts";
+import type { Head } from "./head.ts";
+import type { PlannedChange } from "./plan.ts";
+import { Unpressable } from "./press.ts";
+import { endingTasks } from "./publish.ts";
+import { eventsOf, unitEvents, unitOf } from "./units.ts";
+
+export interface EventTurn extends CeremonyTurn {
+  /** Who waits for whom is to be found anew. */
+  readonly lookAgain: () => void;
+}
+
+export async function giveUp(deps: PublisherDeps, { hold, lookAgain }: EventTurn, events: readonly SigningEvent[], reason: string, starts: readonly EventEffect[] = []): Promise<void> {
+  const effects: EventEffect[] = events.map(({ id }) => ({ giveUp: { event: id, reason } }));
+  await deps.database.endTasks(hold.lease, [], undefined, [...effects, ...starts]);
+  deps.telemetry.log.warn({ roles: events.map(({ role }) => role), reason, again: starts.length }, "gave up what people were signing");
+  lookAgain();
+}
+
+/** Given up; a change of delegations begins anew on what is in force, while it can be. */
+export async function restart(deps: PublisherDeps, turn: EventTurn, head: Head, event: SigningEvent, events: readonly SigningEvent[], reason: string): Promise<true> {
+  const { edit } = noteOf(event);
+  if (edit === undefined) {
+    await giveUp(deps, turn, [event], reason);
+    return true;
+  }
+  const unit = unitEvents(events, edit.unit);
+  try {
+    const anew = await unitOf(deps, head, { ...edit, unit: deps.random.hex(16) });
+    const starts = await eventsOf(deps, turn.hold, anew, event.task);
+    await giveUp(deps, turn, unit, reason, starts.map((start) => ({ start })));
+  } catch (error) {
+    if (!(error instanceof RoleError || error instanceof Unpressable)) throw error;
+    await giveUp(deps, turn, unit, error.message);
+  }
+  return true;
+}
+
+/** A cancelled one: whoever signed is told. What it carried is open again, or ends when somebody asked for that. */
+export async function endCancelled(deps: PublisherDeps, turn: EventTurn, head: Head, event: SigningEvent, events: readonly SigningEvent[]): Promise<Head> {
+  const { edit } = noteOf(event);
+  let now = head;
+  if (event.reason === undefined && edit !== undefined) {
+    const others = unitEvents(events, edit.unit);
+    if (others.length > 0) await giveUp(deps, turn, others, `the change of role ${edit.name}'s delegation was stopped`);
+    deps.telemetry.log.warn({ role: edit.name, action: edit.action }, "a change of delegations was stopped");
+  } else if (event.reason === undefined) {
+    now = await setAside(deps, turn, head, event);
+  }
+  await dismiss(deps, turn.hold, event);
+  turn.lookAgain();
+  return now;
+}
+
+/** Nothing is lost without a word: the tasks of a stopped version's changes end with that reason. */
+async function setAside(deps: PublisherDeps, turn: EventTurn, head: Head, event: SigningEvent): Promise<Head> {
+  const changes = (await deps.database.eventChanges(event.id)).filter(({ held }) => !held)
+    .map((change): PlannedChange => ({ ...change, role: event.role, outcome: "set-aside", reason: `the signing of ${event.role} version ${String(event.version)} was stopped` }));
+  return await endChanges(deps, turn, head, changes, [event.id]);
+}
+
+/** Changes that came to their end without a new version. A task that goes on elsewhere can only end with a batch. */
+export async function endChanges(deps: PublisherDeps, turn: EventTurn, head: Head, changes: readonly PlannedChange[], events: readonly string[]): Promise<Head> {
+  if (changes.length === 0) return head;
+  const nowMs = deps.clock.now();
+  const ended = await endingTasks(deps, changes, [], nowMs);
+  const tasks = new Set(ended.map(({ task }) => task));
+  if (changes.every(({ task }) => tasks.has(task))) {
+    await deps.database.endTasks(turn.hold.lease, ended);
+    return head;
+  }
+  return await turn.publish({ head, plan: { changes, edits: new Map(), publishes: true }, nowMs, events });
+}

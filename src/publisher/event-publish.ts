@@ -1,0 +1,84 @@
+// Publishing what people signed: a new version of a role, or a change of delegations with every envelope it takes and
+// every artifact it moves, in one head (rule 25).
+
+import { reasonOf } from "../lib/app-error.ts";
+import type { SigningEvent } from "../ports/database.ts";
+import { RoleError } from "../roles/errors.ts";
+import type { PendingEdit } from "../roles/pending-edit.ts";
+import { parseEnvelope, parseExpires, type ParsedEnvelope } from "../tuf/parse.ts";
+import { finishedAnswers } from "./answers.ts";
+import type { PublisherDeps } from "./deps.ts";
+import { isAsSigned, isComposedOf, NOT_AS_SIGNED, planOf, stalenessOf } from "./event-check.ts";
+import { giveUp, restart, type EventTurn } from "./event-end.ts";
+import type { Head } from "./head.ts";
+import { headChange, prove, proveNew } from "./head-change.ts";
+import { peopleOf } from "./people.ts";
+import { fileOf, type PressedFile } from "./press.ts";
+import { NameTaken } from "./publish.ts";
+import { settingsOfEdit, unitOf, type Unit } from "./units.ts";
+
+export async function publishEvents(deps: PublisherDeps, turn: EventTurn, head: Head, unit: readonly SigningEvent[], edit: PendingEdit | undefined): Promise<Head> {
+  try {
+    const [event] = unit;
+    return edit === undefined && event !== undefined ? await publishVersion(deps, turn, head, event) : edit === undefined ? head : await publishUnit(deps, turn, head, unit, edit);
+  } catch (error) {
+    const taken = error instanceof NameTaken ? unit.find(({ role }) => role === error.role) : undefined;
+    if (taken !== undefined) await giveUp(deps, turn, edit === undefined ? [taken] : unit, reasonOf(error));
+    throw error;
+  }
+}
+
+async function publishVersion(deps: PublisherDeps, turn: EventTurn, head: Head, event: SigningEvent): Promise<Head> {
+  const document = frozenOf(event);
+  const stale = stalenessOf(deps, head, event, document) ?? ((await isAsSigned(deps, head, event, document)) ? undefined : NOT_AS_SIGNED);
+  if (stale !== undefined) {
+    await giveUp(deps, turn, [event], stale);
+    return head;
+  }
+  const nowMs = deps.clock.now();
+  return await turn.publish({
+    head, plan: await planOf(deps, head, event), nowMs, signed: [fileOfFrozen(event, document)], events: [event.id], tasks: finishedAnswers(event, nowMs),
+    also: { envelopes: [], endsEvents: [event.id] },
+  });
+}
+
+/** The change of delegations, every envelope it takes and every artifact it moves, in one head (rule 25). */
+async function publishUnit(deps: PublisherDeps, turn: EventTurn, head: Head, events: readonly SigningEvent[], edit: PendingEdit): Promise<Head> {
+  let unit: Unit;
+  try {
+    unit = await unitOf(deps, head, edit);
+  } catch (error) {
+    if (!(error instanceof RoleError)) throw error;
+    await giveUp(deps, turn, events, error.message);
+    return head;
+  }
+  const files: PressedFile[] = [];
+  for (const event of events) {
+    const document = frozenOf(event);
+    const stale = stalenessOf(deps, head, event, document);
+    if (stale !== undefined || !(await isComposedOf(deps, unit.next, event, document, unit.rehoming.edits.get(event.role))) || unit.edit.signs.join() !== edit.signs.join()) {
+      await restart(deps, turn, head, event, events, stale ?? "what it moves is no longer what was signed");
+      return head;
+    }
+    files.push(fileOfFrozen(event, document));
+  }
+  const { next, rehoming } = unit;
+  const nowMs = deps.clock.now();
+  const online = edit.role !== undefined && !peopleOf(next).has(edit.name) ? [edit.name] : [];
+  for (const role of online) await prove(turn.sealer, next, role);
+  const { edits, newRoles, handed, retiredRoles, settings } = headChange(deps, head, next, rehoming, { live: online });
+  await proveNew(turn.sealer, next, newRoles, handed);
+  const published = await turn.publish({
+    head: next, plan: { changes: [], edits, publishes: true }, nowMs, moves: rehoming.moves, signed: files, tasks: events.flatMap((event) => finishedAnswers(event, nowMs)),
+    also: { envelopes: [], newRoles, retiredRoles, settings: { ...settings, ...settingsOfEdit(edit) }, endsEvents: events.map(({ id }) => id) },
+  });
+  turn.lookAgain();
+  return published;
+}
+
+function frozenOf(event: SigningEvent): ParsedEnvelope<"targets"> {
+  if (event.frozen === undefined) throw new Error(`signing event ${event.id} is not frozen`);
+  return parseEnvelope(event.frozen, "targets");
+}
+
+const fileOfFrozen = (event: SigningEvent, { bytes, signed }: ParsedEnvelope<"targets">): PressedFile => fileOf(event.role, event.version, bytes, parseExpires(signed.expires));

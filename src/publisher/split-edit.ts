@@ -1,0 +1,133 @@
+// What of a change of delegations is done at once, and what waits for people, role by role.
+
+import type { SigningEvent } from "../ports/database.ts";
+import { onlineUriOf } from "../roles/online-key.ts";
+import type { DelegationEdit } from "../roles/custom-delegations.ts";
+import { applyEdit, type EditContext, type EditOutcome } from "../roles/delegation-edit.ts";
+import { RoleError } from "../roles/errors.ts";
+import { pendingEdits, type PendingEdit } from "../roles/pending-edit.ts";
+import type { PublisherDeps } from "./deps.ts";
+import type { Head } from "./head.ts";
+import { prove } from "./head-change.ts";
+import { peopleOf, withTree } from "./people.ts";
+import type { Sealer } from "./seal.ts";
+import { rehomeIfSigned, signersOf, unitEvents, withLifetime, type Unit } from "./units.ts";
+
+const DAY_MS = 86_400_000;
+
+export type Outcome = Pick<EditOutcome, "added" | "updated" | "deleted" | "failed" | "days">;
+
+export interface Split {
+  /** What is done at once. */
+  readonly outcome: Outcome;
+  /** The head with that; the same one when there is nothing. */
+  readonly next: Head;
+  /** What waits for people, role by role. */
+  readonly waiting: readonly Unit[];
+  /** Signing events whose place it takes. */
+  readonly superseded: readonly string[];
+}
+
+/**
+ * Role by role: what takes signatures of people waits, everything else is done at once. A later change of a role takes
+ * the place of one that waits, and of a new version of it that does.
+ * @throws RoleError, SignerError when the edit as a whole can't be carried out
+ */
+export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head, edit: DelegationEdit, events: readonly SigningEvent[]): Promise<Split> {
+  const pending = pendingEdits(events);
+  const outcome = { added: [] as string[], updated: [] as string[], deleted: [] as string[], failed: [] as { role: string; reason: string }[], days: new Map<string, number>() };
+  const waiting: Unit[] = [];
+  const superseded = new Set<string>();
+  let next = head;
+  if (edit.action === "bins" || (edit.action === "add" && edit.bins)) {
+    const made = applyEdit({ ...edit, roles: [] }, contextOf(deps, head));
+    const signer = made.changed.find((name) => peopleOf(head).has(name));
+    if (signer !== undefined) throw new RoleError("delegations-refused", `people sign role ${signer}, and its bins stand in what they sign: change them with an update of the role`);
+    if (made.changed.length > 0) next = withTree(head, made.tree);
+  }
+  // Whoever is below another goes before it.
+  const place = new Map(head.tree.custom.map(({ name }, at) => [name, at]));
+  const roles: readonly { readonly name: string }[] = edit.action === "delete" ? edit.roles.toSorted((a, b) => (place.get(b.name) ?? -1) - (place.get(a.name) ?? -1)) : edit.roles;
+  for (const wanted of roles) {
+    const { name } = wanted;
+    const fail = (reason: string): void => void outcome.failed.push({ role: name, reason });
+    const before = pending.find((other) => other.name === name);
+    const supersede = (): void => { if (before !== undefined) for (const { id } of unitEvents(events, before.unit)) superseded.add(id); };
+    const added = [...pending, ...waiting.map((unit) => unit.edit)].filter(({ action }) => action === "add");
+    if (edit.action === "add" && added.some((other) => other.name.toLowerCase() === name.toLowerCase())) {
+      fail("role already exists");
+      continue;
+    }
+    if (edit.action === "delete" && before?.action === "add") {
+      supersede();
+      outcome.deleted.push(name);
+      continue;
+    }
+    const action = before?.action === "add" ? "add" : edit.action === "bins" ? "update" : edit.action;
+    const made = applyEdit({ ...edit, action, roles: [wanted], bins: null } as unknown as DelegationEdit, contextOf(deps, next));
+    const [failed] = made.failed;
+    if (failed !== undefined) {
+      fail(failed.reason);
+      continue;
+    }
+    const days = made.days.get(name);
+    const after = await withLifetime(deps, withTree(next, made.tree), { name, ...(days === undefined ? {} : { days }) });
+    const rehoming = await rehomeIfSigned(deps, head, after);
+    const signs = signersOf(head, after, name, rehoming);
+    if (action !== "delete") await prove(sealer, after, name);
+    if (signs.length === 0) {
+      supersede();
+      for (const event of events) if (event.kind === "delegated" && event.role === name && event.state !== "cancelled" && !peopleOf(after).has(name)) superseded.add(event.id);
+      next = after;
+      outcome[action === "add" ? "added" : action === "update" ? "updated" : "deleted"].push(name);
+      if (days !== undefined) outcome.days.set(name, days);
+      continue;
+    }
+    const taken = signs.find((sign) => [...pending.filter((other) => other !== before), ...waiting.map((unit) => unit.edit)].some((other) => other.signs.includes(sign)));
+    if (taken !== undefined) {
+      fail(`role ${taken} waits for signatures of another change of delegations: sign that first, or stop it`);
+      continue;
+    }
+    supersede();
+    for (const event of events) if (event.kind === "delegated" && signs.includes(event.role) && event.state !== "cancelled") superseded.add(event.id);
+    waiting.push({ next: after, rehoming, edit: pendingEditOf(deps, next, after, { name, action, days, signs }, before?.after, added.map((other) => other.name)) });
+  }
+  return { outcome, next, waiting, superseded: [...superseded] };
+}
+
+/** What of the edit is kept until it is signed. */
+function pendingEditOf(
+  deps: Pick<PublisherDeps, "random">, before: Head, after: Head, { name, action, days, signs }: Pick<PendingEdit, "name" | "action" | "signs"> & { readonly days: number | undefined },
+  place: readonly string[] | undefined, pendingNames: readonly string[],
+): PendingEdit {
+  const parent = (action === "delete" ? before : after).tree.custom.find((each) => each.name === name)?.parent ?? "targets";
+  const { delegations } = after.tree.delegators.get(parent) ?? {};
+  const siblings = delegations?.roles ?? [];
+  const at = siblings.findIndex((each) => each.name === name);
+  const role = siblings[at];
+  const below = after.tree.delegators.get(name)?.delegations;
+  return {
+    unit: deps.random.hex(16), action, name, parent,
+    ...(role === undefined ? {} : { role }),
+    ...(below === undefined ? {} : { below }),
+    keys: Object.fromEntries(Object.entries(delegations?.keys ?? {}).filter(([keyid]) => role?.keyids.includes(keyid) === true)),
+    after: place ?? [...siblings.slice(0, Math.max(0, at)).map((each) => each.name), ...(action === "add" ? pendingNames : [])],
+    ...(days === undefined ? {} : { days }),
+    signs,
+  };
+}
+
+/** @throws RoleError `delegations-refused` when nothing can sign for roles without keys of their own */
+function contextOf(deps: PublisherDeps, head: Head): EditContext {
+  const { keys, roles } = head.root;
+  const keyid = roles.timestamp.keyids.find((id) => onlineUriOf(keys[id]) !== undefined);
+  const key = keyid === undefined ? undefined : keys[keyid];
+  if (keyid === undefined || key === undefined) throw new RoleError("delegations-refused", "root names no online key for role timestamp");
+  return {
+    tree: head.tree,
+    binsStyle: deps.policy.binsStyle,
+    online: { keyid, key },
+    allowUnportable: deps.policy.allowUnportableKeys,
+    defaultDays: Math.max(1, Math.round(head.expiry.targets / DAY_MS)),
+  };
+}
