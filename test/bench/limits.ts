@@ -13,32 +13,38 @@ export interface Limits {
   readonly signatures: number;
   /** Ed25519 over a snapshot of 0.5 MB, milliseconds each. */
   readonly snapshotSignatureMs: number;
-  /** Files of 1 KB written and synced one after another, milliseconds each. */
+  /** Files of 1 KB written durably one after another, milliseconds each. */
   readonly durableFileMs: number;
   /** The same with sixteen in flight, per second. */
   readonly durableFiles: number;
-  /** Durable SQLite transactions one after another, milliseconds each. */
+  /** Files of 1 KB in bulk, made durable together, per second: what the folder does with many. */
+  readonly bulkFiles: number;
+  /** Bytes written durably in large files, per second. */
+  readonly bytes: number;
+  /** Durable transactions of one row one after another, milliseconds each. */
   readonly durableCommitMs: number;
-  /** Rows a second in one SQLite transaction. */
+  /** Rows a second, sorted, in one transaction. */
   readonly rows: number;
 }
 
-export async function measureLimits(base = tmpdir()): Promise<Limits> {
+/** What differs with where state and metadata lie. */
+export type PlaceLimits = Pick<Limits, "durableFileMs" | "durableFiles" | "bulkFiles" | "bytes" | "durableCommitMs" | "rows">;
+
+const { privateKey } = generateKeyPairSync("ed25519");
+
+export function measureSignatures(): Pick<Limits, "signatures" | "snapshotSignatureMs"> {
+  return { signatures: signaturesPerSecond(), snapshotSignatureMs: snapshotSignature() };
+}
+
+/** A folder on `base`'s disk, and SQLite in it. */
+export async function measureFolder(base = tmpdir()): Promise<PlaceLimits> {
   const folder = await mkdtemp(join(base, "rstuf-limits-"));
   try {
-    return {
-      signatures: signaturesPerSecond(),
-      snapshotSignatureMs: snapshotSignature(),
-      durableFileMs: await oneByOne(folder),
-      durableFiles: await sixteenInFlight(folder),
-      ...sqlite(folder),
-    };
+    return { durableFileMs: await oneByOne(folder), durableFiles: await sixteenInFlight(folder), bulkFiles: await inBulk(folder), bytes: await bytesPerSecond(folder), ...sqlite(folder) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
-
-const { privateKey } = generateKeyPairSync("ed25519");
 
 function signaturesPerSecond(): number {
   const bytes = randomBytes(1024);
@@ -73,11 +79,35 @@ async function oneByOne(folder: string): Promise<number> {
 }
 
 async function sixteenInFlight(folder: string): Promise<number> {
-  const count = 1600;
+  return perSecond(1600, (i) => writeDurably(join(folder, `many-${String(i)}`), randomBytes(1024)));
+}
+
+/** Written first, then synced: one journal commit of the file system serves many. */
+async function inBulk(folder: string): Promise<number> {
+  const count = 4_000;
+  const bytes = randomBytes(1024);
+  const start = performance.now();
+  await perSecond(count, async (i) => {
+    await using handle = await open(join(folder, `bulk-${String(i)}`), "wx");
+    await handle.writeFile(bytes);
+  });
+  await perSecond(count, async (i) => {
+    await using handle = await open(join(folder, `bulk-${String(i)}`), "r+");
+    await handle.datasync();
+  });
+  return (count * 1000) / (performance.now() - start);
+}
+
+async function bytesPerSecond(folder: string): Promise<number> {
+  const bytes = randomBytes(8 * 1024 * 1024);
+  return await perSecond(8, (i) => writeDurably(join(folder, `large-${String(i)}`), bytes), 2) * bytes.length;
+}
+
+export async function perSecond(count: number, work: (i: number) => Promise<unknown>, inFlight = 16): Promise<number> {
   let next = 0;
   const start = performance.now();
-  await Promise.all(Array.from({ length: 16 }, async () => {
-    while (next < count) await writeDurably(join(folder, `many-${String(next++)}`), randomBytes(1024));
+  await Promise.all(Array.from({ length: inFlight }, async () => {
+    while (next < count) await work(next++);
   }));
   return (count * 1000) / (performance.now() - start);
 }
@@ -98,7 +128,7 @@ function sqlite(folder: string): { durableCommitMs: number; rows: number } {
   return { durableCommitMs: median(commits), rows: (count * 1000) / ms };
 }
 
-function timed(work: () => void): number {
+export function timed(work: () => void): number {
   const start = performance.now();
   work();
   return performance.now() - start;

@@ -1,46 +1,128 @@
-// `npm run bench`: the throughput budget at 256 and 16,384 bins, beside this machine's limits.
+// `npm run bench`, `bench:full`, `bench:soak`: measures, and writes tables and plots to docs/performance/.
 //
-//   npm run bench -- [--bins 256,16384] [--rounds 30] [--bulk-rounds 3] [--preload 0]
+//   npm run bench -- [--bins 16384] [--artifacts 1000000] [--rounds 30] [--place both|folder|bucket] [--out docs/performance] [--compare FILE]
+//   npm run bench:soak -- [--minutes 20]
+//
+// `--compare` reads the figures of another run (a `.json` beside its page) and tells what got slower from noise; then the
+// exit code is 1 when something did.
 
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, totalmem } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { measureLimits } from "./limits.ts";
-import { measureRows, type Row } from "./rows.ts";
+import { compared, nameOf, type Figure } from "./figures.ts";
+import { measureSignatures, type Limits } from "./limits.ts";
+import { measureBins, measureRows, type Sizes } from "./measure.ts";
+import { page, type Run } from "./page.ts";
+import { bucketPlace, folderPlace, type Place } from "./place.ts";
+import { plotsOf } from "./plot.ts";
+import { readerCosts, type ReaderCost } from "./reader.ts";
+import { soak } from "./soak.ts";
+import { Stage } from "./stage.ts";
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
-    bins: { type: "string", default: "256,16384" },
-    rounds: { type: "string", default: "30" },
-    "bulk-rounds": { type: "string", default: "3" },
-    preload: { type: "string", default: "0" },
+    bins: { type: "string", default: "16384" },
+    artifacts: { type: "string" },
+    rounds: { type: "string" },
+    minutes: { type: "string", default: "20" },
+    place: { type: "string", default: "both" },
+    out: { type: "string", default: "docs/performance" },
+    compare: { type: "string" },
   },
 });
-const out = process.stdout;
+const mode = positionals[0] ?? "bench";
+if (mode !== "bench" && mode !== "full" && mode !== "soak") throw new Error(`there is bench, full and soak, and no ${mode}`);
+const full = mode === "full";
+const bins = Number(values.bins);
+const artifacts = Number(values.artifacts ?? { bench: 1_000_000, full: 10_000_000, soak: 100_000 }[mode]);
+const sizes: Sizes = {
+  bins,
+  artifacts,
+  rounds: Number(values.rounds ?? (full ? 100 : 40)),
+  factors: {
+    artifacts: full ? [10_000, 100_000, 1_000_000] : [],
+    bins: full ? [256, 1024, 4096] : [256, 2048],
+    artifactsOfBins: Math.min(artifacts, full ? 100_000 : 20_000),
+    concurrency: full ? [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] : [1, 8, 64, 512],
+    perRequest: full ? [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000] : [1, 10, 100, 1000, 10_000],
+  },
+};
+/** Beside a bucket an import is bound by its requests, not by us: fewer artifacts show the same. */
+const sizesInBucket: Sizes = { ...sizes, artifacts: Math.min(artifacts, full ? 1_000_000 : 20_000), rounds: Math.min(sizes.rounds, 40), factors: { ...sizes.factors, bins: full ? sizes.factors.bins : [] } };
 const said = (what: string): void => { process.stderr.write(`  ${what}\n`); };
 
-said("what this machine can do");
-const limits = await measureLimits();
-out.write(`\nLimits measured in this run
-  Ed25519 signatures over 1 KB            ${limits.signatures.toFixed(0)} a second
-  Ed25519 signature over 0.5 MB           ${limits.snapshotSignatureMs.toFixed(1)} ms
-  durable file of 1 KB, one at a time     ${limits.durableFileMs.toFixed(2)} ms
-  durable files of 1 KB, 16 in flight     ${limits.durableFiles.toFixed(0)} a second
-  durable SQLite commit                   ${limits.durableCommitMs.toFixed(2)} ms
-  SQLite rows in one transaction          ${limits.rows.toFixed(0)} a second
-`);
-
-let missed = 0;
-for (const bins of values.bins.split(",").map(Number)) {
-  said(`${String(bins)} bins`);
-  const rows = await measureRows({ bins, rounds: { one: Number(values.rounds), bulk: Number(values["bulk-rounds"]) }, preload: Number(values.preload), limits, said });
-  out.write(`\n${String(bins)} bins\n  ${"row".padEnd(52)}${"figure".padStart(12)}${"budget".padStart(12)}${"limit".padStart(12)}  ratio to limit\n`);
-  for (const row of rows) for (const line of lines(row)) out.write(`  ${line}\n`);
-}
-out.write(missed === 0 ? "\nEvery row is within its budget.\n" : `\n${String(missed)} figure(s) above the budget.\n`);
-
-function* lines(row: Row): Generator<string> {
-  for (const { what, value, budget, limit } of row.figures) {
-    const show = (amount: number): string => `${amount.toFixed(amount < 100 ? 1 : 0)} ${row.unit}`.padStart(12);
-    if (value > budget) missed++;
-    yield `${`${row.name}: ${what}`.padEnd(52)}${show(value)}${show(budget)}${limit === undefined ? "".padStart(12) : show(limit)}  ${limit === undefined ? "" : (value / limit).toFixed(1)}${value > budget ? "  over budget" : ""}`;
+const started = new Date();
+const load = loadavg()[0] ?? 0;
+const figures: Figure[] = [];
+const limits: Run["limits"] = {};
+const readers: ReaderCost[] = [];
+for (const open of placesOf(values.place)) {
+  const place = await open();
+  try {
+    said(`${place.name}: what this machine can do`);
+    const own: Limits = { ...measureSignatures(), ...(await place.limits()) };
+    limits[place.name] = own;
+    if (mode === "soak") {
+      figures.push(...await soak({ minutes: Number(values.minutes), bins, artifacts }, place, said));
+      break;
+    }
+    const here = place.name === "SQLite, folder" ? sizes : sizesInBucket;
+    figures.push(...await measureRows(here, place, own, said), ...await measureBins(here, place, own, said));
+    if (readers.length === 0) readers.push(...await costsOf(place));
+  } finally {
+    await place.close();
   }
+}
+
+const run: Run = {
+  command: `npm run bench${mode === "bench" ? "" : `:${mode}`} -- ${process.argv.slice(2).filter((one) => one !== mode).join(" ")}`.replace(/ -- $/, ""),
+  started: started.toISOString(),
+  minutes: Math.round((Date.now() - started.getTime()) / 60_000),
+  machine: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memory: `${String(Math.round(totalmem() / 2 ** 30))} GiB`, node: process.version, platform: `${process.platform} ${process.arch}`, "load before": load.toFixed(1) },
+  limits, figures, readers,
+};
+mkdirSync(values.out, { recursive: true });
+const { readers: _, ...kept } = run;
+writeFileSync(join(values.out, `${mode}.json`), `${JSON.stringify(kept)}\n`);
+const plots = plotsOf(figures, mode);
+for (const { file, svg } of plots) writeFileSync(join(values.out, file), svg);
+const text = page(run, plots);
+writeFileSync(join(values.out, `${mode}.md`), text);
+process.stdout.write(text);
+if (values.compare !== undefined) compareWith(values.compare);
+
+function placesOf(name: string): readonly (() => Promise<Place>)[] {
+  const folder = (): Promise<Place> => Promise.resolve(folderPlace());
+  if (name === "folder" || mode === "soak") return [folder];
+  if (name === "bucket") return [bucketPlace];
+  if (name !== "both") throw new Error(`--place is folder, bucket or both, and not ${name}`);
+  return [folder, bucketPlace];
+}
+
+async function costsOf(place: Place): Promise<readonly ReaderCost[]> {
+  said("what readers pay");
+  const stage = await Stage.open(16, place);
+  try {
+    return readerCosts([100_000, 1_000_000, 10_000_000], [256, 1024, 4096, 16_384], await stage.topLevel());
+  } finally {
+    await stage.close();
+  }
+}
+
+function compareWith(file: string): void {
+  const before = new Map((JSON.parse(readFileSync(file, "utf8")) as { figures: Figure[] }).figures.map((one) => [nameOf(one), one]));
+  let compares = 0;
+  process.stdout.write(`\nBeside ${file}:\n`);
+  for (const now of figures) {
+    const old = before.get(nameOf(now));
+    if (old === undefined) continue;
+    compares += 1;
+    const verdict = compared(old, now);
+    if (verdict === "same") continue;
+    if (verdict === "slower") process.exitCode = 1;
+    process.stdout.write(`${now.unit === "ms" ? verdict : verdict === "slower" ? "more" : "less"}: ${nameOf(now)}: ${String(old.median)} -> ${String(now.median)} ${now.unit}\n`);
+  }
+  process.stdout.write(`${String(compares)} figures compared; those not named differ by no more than noise.\n`);
 }

@@ -1,0 +1,69 @@
+// A day of an index, compressed: releases, bursts, removals, refreshes, and files that grow old; how latency, memory and
+// disk are from part to part of it.
+//
+// Files may go a day after the last timestamp that reaches them, so that in half an hour none would. Here time passes for
+// them: what may go tomorrow, by the database, may go now, once a minute. Everything else runs by the clock.
+
+import { DatabaseSync } from "node:sqlite";
+import { figure, type Figure } from "./figures.ts";
+import type { Said } from "./measure.ts";
+import type { Place } from "./place.ts";
+import { Stage } from "./stage.ts";
+
+export interface SoakSizes {
+  readonly minutes: number;
+  readonly bins: number;
+  readonly artifacts: number;
+}
+
+const PARTS = 8;
+const AGE_EVERY_MS = 20_000;
+const BETWEEN_MS = 250;
+
+export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place, said: Said): Promise<readonly Figure[]> {
+  const stage = await Stage.open(bins, place, { RSTUF_PUBLISHER_TICK_MS: "1000", RSTUF_RETENTION_MAX_EVENTS: "1000" });
+  const figures: Figure[] = [];
+  try {
+    said(`importing ${String(artifacts)} artifacts`);
+    await stage.import(artifacts);
+    let aged = performance.now();
+    for (let part = 1; part <= PARTS; part++) {
+      const latencies: number[] = [];
+      const bursts: number[] = [];
+      const before = await stage.cpuMs();
+      const end = performance.now() + (minutes * 60_000) / PARTS;
+      for (let n = 1; performance.now() < end; n++) {
+        latencies.push(await stage.add(1));
+        if (n % 20 === 0) bursts.push(await stage.add(500));
+        if (n % 20 === 10) await stage.remove(500);
+        if (n % 300 === 0) await stage.refreshAll();
+        if (performance.now() - aged > AGE_EVERY_MS) {
+          aged = performance.now();
+          age(stage);
+        }
+        await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
+      }
+      const at = { factor: "part of the day", x: part };
+      const cpuMs = Math.round((await stage.cpuMs() - before) / latencies.length);
+      const disk = await stage.disk();
+      figures.push(
+        figure(place.name, "soak: one artifact visible", latencies, { ...at, cpuMs }),
+        figure(place.name, "soak: 500 artifacts visible", bursts, at),
+        figure(place.name, "soak: resident memory", [await stage.memoryMiB("VmRSS")], { ...at, unit: "MiB" }),
+        figure(place.name, "soak: disk", [disk.MiB], { ...at, unit: "MiB" }),
+        figure(place.name, "soak: files on disk", [disk.files], { ...at, unit: "files" }),
+      );
+      said(`part ${String(part)} of ${String(PARTS)}`);
+    }
+  } finally {
+    await stage.close();
+  }
+  return figures;
+}
+
+/** Time passes: files left behind a minute ago are old now, and so are tasks. */
+function age(stage: Stage): void {
+  using db = new DatabaseSync(stage.database, { timeout: 5_000 });
+  const month = 31 * 86_400_000;
+  db.exec(`UPDATE garbage SET not_before_ms = 0; UPDATE result SET ended_ms = ended_ms - ${String(month)} WHERE ended_ms > ${String(month)}`);
+}

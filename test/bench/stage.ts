@@ -1,0 +1,222 @@
+// A repository on the real program, and what is done to it: over loopback, as users do it.
+
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { Agent, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { startProgram, type RunningService } from "../demo/running-service.ts";
+import type { Place } from "./place.ts";
+import { Watcher } from "./watcher.ts";
+
+/** The service takes 1,000 connections; one of them is the watcher's. */
+const AGENT = new Agent({ keepAlive: true, maxSockets: 900 });
+
+/** What /proc counts CPU time in. */
+const TICK_MS = 10;
+
+interface Artifact {
+  readonly path: string;
+  readonly info: { readonly length: number; readonly hashes: { readonly sha256: string } };
+}
+
+/** Paths as an index of packages has them; the same for the same number, whenever it runs. */
+export function artifactOf(n: number): Artifact {
+  const digest = createHash("sha256").update(`artifact ${String(n)}`).digest("hex");
+  const project = `project-${String((n * 7919) % 500_009)}`;
+  const path = `packages/${digest.slice(0, 2)}/${digest.slice(2, 4)}/${digest.slice(4, 60)}/${project}-1.${String(n % 17)}.${String(n % 31)}-py3-none-any.whl`;
+  return { path, info: { length: 1000 + (n % 5_000_000), hashes: { sha256: digest } } };
+}
+
+export class Stage {
+  readonly folder: string;
+  /** From the start of the program until clients can read a bootstrapped repository, milliseconds. */
+  readonly startMs: number;
+  readonly #service: RunningService;
+  readonly #watcher: Watcher;
+  #next = 0;
+  #removed = 1;
+
+  private constructor(folder: string, service: RunningService, bins: number, startMs: number) {
+    this.folder = folder;
+    this.startMs = startMs;
+    this.#service = service;
+    this.#watcher = new Watcher(service.origin, bins);
+  }
+
+  static async open(bins: number, place: Place, environment: Readonly<Record<string, string>> = {}): Promise<Stage> {
+    const folder = await mkdtemp(join(tmpdir(), "rstuf-bench-"));
+    const fresh = await place.fresh();
+    const start = performance.now();
+    const service = await startProgram(["serve", "--trial", "--port", "0", "--bins", String(bins), "--data-dir", join(folder, "data")], { RSTUF_LOG_LEVEL: "error", ...fresh, ...environment });
+    return new Stage(folder, service, bins, performance.now() - start);
+  }
+
+  get metadataUrl(): string {
+    return `${this.#service.origin}/metadata/`;
+  }
+
+  get origin(): string {
+    return this.#service.origin;
+  }
+
+  /** How many artifacts came in, removed ones too. */
+  get count(): number {
+    return this.#next;
+  }
+
+  get database(): string {
+    return join(this.folder, "data", "rstuf.db");
+  }
+
+  get trustedRoot(): string {
+    return join(this.folder, "data", "trusted", "1.root.json");
+  }
+
+  /** A path that was added. */
+  get known(): string {
+    return artifactOf(0).path;
+  }
+
+  async close(): Promise<void> {
+    await this.#service.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Milliseconds until a client sees `count` artifacts that came in one request. */
+  async add(count: number): Promise<number> {
+    const artifacts = this.#artifacts(count);
+    const start = performance.now();
+    await this.#post("/api/v1/artifacts/", { artifacts });
+    await this.#watcher.untilVisible(artifacts.map(({ path }) => path));
+    return performance.now() - start;
+  }
+
+  /** The same, for `count` requests of one artifact at a time. */
+  async concurrent(count: number): Promise<number> {
+    const artifacts = this.#artifacts(count);
+    const start = performance.now();
+    await Promise.all(artifacts.map((artifact) => this.#post("/api/v1/artifacts/", { artifacts: [artifact] })));
+    await this.#watcher.untilVisible(artifacts.map(({ path }) => path));
+    return performance.now() - start;
+  }
+
+  /** Removes the oldest ones but the first, which stays known. */
+  async remove(count: number): Promise<void> {
+    const paths = Array.from({ length: Math.min(count, this.#next - this.#removed) }, () => artifactOf(this.#removed++).path);
+    await this.#post("/api/v1/artifacts/delete", { artifacts: paths });
+  }
+
+  /** Imports `count` artifacts; milliseconds until they were read, and until all were published; CPU time of both. */
+  async import(count: number): Promise<{ readonly uploadedMs: number; readonly publishedMs: number; readonly uploadCpuMs: number; readonly cpuMs: number }> {
+    const first = this.#next;
+    this.#next += count;
+    const start = performance.now();
+    const before = await this.cpuMs();
+    const task = await this.#upload(Readable.from(lines(first, count)));
+    const uploadedMs = performance.now() - start;
+    const uploadCpuMs = await this.cpuMs() - before;
+    await this.#ended(task);
+    return { uploadedMs, publishedMs: performance.now() - start, uploadCpuMs, cpuMs: await this.cpuMs() - before };
+  }
+
+  /** Milliseconds until every role has a new version. */
+  async refreshAll(): Promise<number> {
+    const start = performance.now();
+    await this.#ended(await this.#post("/api/v1/metadata/online", { roles: ["targets", "bins", "snapshot", "timestamp"] }));
+    return performance.now() - start;
+  }
+
+  /** CPU time the service took so far, all of its threads, milliseconds. */
+  async cpuMs(): Promise<number> {
+    const stat = await readFile(`/proc/${String(this.#service.process.pid)}/stat`, "utf8").catch(() => "");
+    const [, , , , , , , , , , , user = "NaN", system = "NaN"] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(user) + Number(system)) * TICK_MS;
+  }
+
+  async topLevel(): Promise<{ readonly timestamp: Buffer; readonly targets: Buffer }> {
+    const get = async (name: string): Promise<Buffer> => Buffer.from(await (await fetch(`${this.metadataUrl}${name}`)).arrayBuffer());
+    const versionIn = (bytes: Buffer, name: string): string => String((JSON.parse(bytes.toString()) as { signed: { meta: Record<string, { version: number }> } }).signed.meta[name]?.version);
+    const timestamp = await get("timestamp.json");
+    const snapshot = await get(`${versionIn(timestamp, "snapshot.json")}.snapshot.json`);
+    return { timestamp, targets: await get(`${versionIn(snapshot, "targets.json")}.targets.json`) };
+  }
+
+  /** Files of metadata and of the database on disk, and what they take. */
+  async disk(): Promise<{ readonly files: number; readonly MiB: number }> {
+    const names = await readdir(join(this.folder, "data"), { recursive: true, withFileTypes: true });
+    let files = 0;
+    let bytes = 0;
+    for (const one of names) {
+      if (!one.isFile()) continue;
+      files += 1;
+      bytes += (await stat(join(one.parentPath, one.name)).catch(() => ({ size: 0 }))).size;
+    }
+    return { files, MiB: bytes / 2 ** 20 };
+  }
+
+  /** Single artifacts one after another while `work` goes on: what each took to be visible, milliseconds. */
+  async beside<T>(work: Promise<T>): Promise<{ readonly times: readonly number[]; readonly value: T }> {
+    const times: number[] = [];
+    let over = false;
+    const ended = work.finally(() => { over = true; });
+    while (!(over as boolean)) {
+      times.push(await this.add(1));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return { times, value: await ended };
+  }
+
+  async memoryMiB(which: "VmRSS" | "VmHWM"): Promise<number> {
+    const status = await readFile(`/proc/${String(this.#service.process.pid)}/status`, "utf8").catch(() => "");
+    return Number(new RegExp(`^${which}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? Number.NaN) / 1024;
+  }
+
+  #artifacts(count: number): Artifact[] {
+    return Array.from({ length: count }, () => artifactOf(this.#next++));
+  }
+
+  async #ended(task: string): Promise<void> {
+    for (;;) {
+      const answer = await fetch(`${this.#service.origin}/api/v1/task/?task_id=${task}&wait=30`);
+      const { data } = await answer.json() as { data: { state: string; result?: unknown } };
+      if (data.state === "SUCCESS") return;
+      if (data.state === "FAILURE" || data.state === "ERRORED") throw new Error(JSON.stringify(data).slice(0, 300));
+    }
+  }
+
+  #post(path: string, body: unknown): Promise<string> {
+    return this.#send(path, "application/json", Readable.from([JSON.stringify(body)]));
+  }
+
+  #upload(body: Readable): Promise<string> {
+    return this.#send("/api/v1/artifacts/import", "application/x-ndjson", body);
+  }
+
+  /** Answers the task's id. */
+  #send(path: string, type: string, body: Readable): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const sent = request(`${this.#service.origin}${path}`, { method: "POST", agent: AGENT, headers: { "content-type": type } }, (answer) => {
+      let text = "";
+      answer.on("data", (chunk: Buffer) => { text += chunk.toString(); });
+      answer.once("end", () => {
+        if (answer.statusCode === 202) resolve((JSON.parse(text) as { data: { task_id: string } }).data.task_id);
+        else reject(new Error(`${String(answer.statusCode)}: ${text.slice(0, 300)}`));
+      });
+      answer.once("error", reject);
+    });
+    sent.once("error", reject);
+    body.pipe(sent);
+    return promise;
+  }
+}
+
+function* lines(first: number, count: number): Generator<string> {
+  const piece = 200;
+  for (let at = first; at < first + count; at += piece) {
+    let text = "";
+    for (let n = at; n < Math.min(at + piece, first + count); n++) text += `${JSON.stringify(artifactOf(n))}\n`;
+    yield text;
+  }
+}
