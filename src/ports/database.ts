@@ -444,6 +444,33 @@ export interface Commit {
   readonly garbageNotBeforeMs: number;
 }
 
+/** Roles of a large batch, for any publisher to press for the one that leads. */
+export interface NewShare {
+  readonly roles: readonly string[];
+  /** What the batch does to them, in the words of the publisher; JSON. */
+  readonly edits: string;
+}
+
+/** One attempt at one share (rule 10). */
+export interface Claim {
+  readonly batch: string;
+  /** Of the batch's shares, from 0. */
+  readonly share: number;
+  /** Grows with every claim of this share. */
+  readonly number: number;
+  readonly holder: string;
+}
+
+export interface ClaimedShare extends NewShare {
+  readonly claim: Claim;
+  /** The head the batch was cut on. */
+  readonly base: string;
+  /** What holds for every share of the batch, in the words of the publisher; JSON. */
+  readonly terms: string;
+  /** Role i gets this + i: numbers of this claim alone, so that no two attempts share a name. */
+  readonly firstVersion: number;
+}
+
 /** A batch that was cut and neither committed nor dropped. */
 export interface OpenBatch {
   readonly id: string;
@@ -493,8 +520,11 @@ export interface ForgetLimits {
   readonly mostNotices: number;
 }
 
-/** `work`: something was accepted or released; `visible`: the visible head moved, a task ended, or a notice was posted. Hints: they may be late, doubled or lost. */
-export type Topic = "work" | "visible";
+/**
+ * `work`: something was accepted or released; `visible`: the visible head moved, a task ended, or a notice was posted;
+ * `shares`: shares can be claimed, or one is finished. Hints: they may be late, doubled or lost.
+ */
+export type Topic = "work" | "visible" | "shares";
 
 export interface Database {
   // ---- requests
@@ -576,7 +606,7 @@ export interface Database {
   stageTaskResults(lease: Lease, batch: string, results: readonly { readonly task: string; readonly result: TaskResult }[]): Promise<void>;
   /**
    * Moves the head: the batch and everything staged for it become true, in one small transaction.
-   * Answers the new seq. @throws DatabaseError `stale-base` | `lease-lost` | `unclear`
+   * Answers the new seq. @throws DatabaseError `stale-base` (also while a share is not finished) | `lease-lost` | `unclear`
    */
   commit(lease: Lease, commit: Commit): Promise<{ readonly seq: number }>;
   markVisible(lease: Lease, seq: number): Promise<void>;
@@ -602,6 +632,27 @@ export interface Database {
   importRemainder(task: string, limit: number): Promise<{ readonly open: boolean; readonly setAside: number; readonly paths: readonly string[] }>;
   /** Ends tasks without a batch, and takes those of their changes that are still open out of the queue. Counts at once. */
   endTasks(lease: Lease, results: readonly { readonly task: string; readonly result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>, events?: readonly EventEffect[]): Promise<void>;
+
+  // ---- shares of a batch: pressed by whoever claims them, the one that leads or any other
+
+  /** Offers shares of an open batch to whoever claims them; once a batch. The cut named none of their roles. */
+  shareOut(lease: Lease, batch: string, terms: string, shares: readonly NewShare[]): Promise<void>;
+  /**
+   * Claims a share that nobody has, or whose holder let `ttlMs` pass: then the names that one may have put are garbage, and
+   * its result is refused. Undefined when there is none, or the lease under which it was offered ran out.
+   */
+  claimShare(holder: string, ttlMs: number): Promise<ClaimedShare | undefined>;
+  /** @throws DatabaseError `stale-base` when the claim is another's by now, the share is finished, the batch over or its publisher's lease run out */
+  renewClaim(claim: Claim, ttlMs: number): Promise<void>;
+  /** Somebody else may claim it now. A claim that is over already is nothing. */
+  releaseClaim(claim: Claim): Promise<void>;
+  /**
+   * Keeps the results of a share, one for each of its roles: the first time counts. They are staged with the batch's others.
+   * @throws DatabaseError `stale-base` when the claim is another's by now, the share is finished or the batch over
+   */
+  finishShare(claim: Claim, results: readonly RoleResult[]): Promise<void>;
+  /** How many shares of an open batch are not finished, and once none is left all that is staged for it, by role. @throws DatabaseError `stale-base` when it is not open */
+  sharedResults(batch: string): Promise<{ readonly left: number; readonly results: readonly RoleResult[] }>;
 
   // ---- changes that wait for people
 

@@ -23,7 +23,7 @@ import { verifyThreshold } from "../../src/tuf/threshold.ts";
 const WRITES = new Set([
   "accept", "takeLease", "renewLease", "releaseLease", "halt", "cut", "allocate", "stageAdopted", "adopt", "stageResults", "stageTaskResults",
   "commit", "markVisible", "fold", "dropBatch", "endTasks", "forgetGarbage", "forgetBefore", "stageMoves",
-  "setWaiting", "resumeWaiting", "post", "freezeEvent", "endEvent", "forgetEvent",
+  "shareOut", "claimShare", "renewClaim", "releaseClaim", "finishShare", "setWaiting", "resumeWaiting", "post", "freezeEvent", "endEvent", "forgetEvent",
 ]);
 const LIMITS = { changes: 1_000_000, bytes: 1_000_000_000 };
 

@@ -10,8 +10,8 @@ import { isDeepStrictEqual } from "node:util";
 import { DatabaseError, SUMMARY_CHARACTERS } from "../../src/ports/database.ts";
 import { binIndexOf } from "../../src/tuf/bins.ts";
 import type {
-  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, EventSignature,
-  ForgetLimits, Garbage, ImportSlice, ImportState, Lease, Move, NewBatch, NewChange, NewImport, NewNotice, NewSigningEvent, Notice, NoticeKind, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue,
+  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, Claim, ClaimedShare, Commit, CommittedHead, Database, EventEffect, EventSignature,
+  ForgetLimits, Garbage, ImportSlice, ImportState, Lease, Move, NewBatch, NewChange, NewImport, NewNotice, NewShare, NewSigningEvent, Notice, NoticeKind, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue,
   SigningEvent, SigningState, Target, TaskFilter, TaskKind, TaskPlace, TaskRequest, TaskResult, TaskRow, TaskSummary, Topic,
 } from "../../src/ports/database.ts";
 
@@ -70,12 +70,22 @@ interface Batch {
   readonly plan: readonly { readonly role: string; readonly version: number }[];
   readonly results: Map<string, RoleResult>;
   readonly moves: Move[];
+  terms: string;
+  shares: ShareRow[];
   state: "open" | "committed" | "dropped";
   seq: number;
   /** Folding it has begun. */
   folding: boolean;
   snapshotVersion: number;
   committedMs: number;
+}
+
+interface ShareRow extends NewShare {
+  /** The last claim; it holds until then. */
+  claim: Claim | undefined;
+  untilMs: number;
+  firstVersion: number;
+  done: boolean;
 }
 
 interface Delivery {
@@ -164,6 +174,25 @@ class State {
     if (role === "root" || role === "timestamp") return;
     const name = `${String(version)}.${role}.json`;
     this.garbage.set(name, { name, role, version, notBeforeMs });
+  }
+
+  /** The names that the last claim of a share may have put. */
+  leaveBehind({ claim, roles, firstVersion }: ShareRow): void {
+    if (claim) for (const [i, role] of roles.entries()) this.addGarbage(role, firstVersion + i, 0);
+  }
+
+  /** @throws DatabaseError `stale-base` */
+  claimed(claim: Claim): { readonly batch: Batch; readonly share: ShareRow } {
+    const batch = this.batches.get(claim.batch);
+    const share = batch?.shares[claim.share];
+    if (!batch || !share || batch.state !== "open" || share.done || share.claim?.number !== claim.number || share.claim.holder !== claim.holder) {
+      throw new DatabaseError("stale-base", "the share is another's by now, or over");
+    }
+    return { batch, share };
+  }
+
+  get isLed(): boolean {
+    return this.publisher.lease.untilMs >= this.now();
   }
 
   tell(kind: NoticeKind, about: Notice["about"], once?: string): void {
@@ -474,7 +503,7 @@ class Memory implements MemoryDatabase {
       const plan = [...batch.roles, "snapshot", "timestamp"].map((role, i) => ({ role, version: firstVersion + i }));
       state.publisher = { ...state.publisher, counter: state.publisher.counter + plan.length };
       const row: Batch = {
-        id: batch.id, base: batch.base, changes: cuts.map(({ change }) => change), plan, results: new Map(), moves: [], state: "open", seq: 0, folding: false, snapshotVersion: 0, committedMs: 0,
+        id: batch.id, base: batch.base, changes: cuts.map(({ change }) => change), plan, results: new Map(), moves: [], terms: "", shares: [], state: "open", seq: 0, folding: false, snapshotVersion: 0, committedMs: 0,
       };
       state.batches.set(row.id, row);
       for (const { cut, change } of cuts) {
@@ -544,6 +573,7 @@ class Memory implements MemoryDatabase {
       const { publisher } = state;
       const batch = state.openBatch(commit.batch);
       if (publisher.head !== commit.base || batch.base !== commit.base) throw new DatabaseError("stale-base", "the head moved");
+      if (batch.shares.some(({ done }) => !done)) throw new DatabaseError("stale-base", "a share of the batch is not finished");
       const kinds = new Map(commit.newRoles?.map((role) => [role.name, role]));
       for (const role of kinds.keys()) assert(batch.results.has(role), `no result is staged for the new role ${role}`);
       for (const id of commit.endsEvents ?? []) {
@@ -653,6 +683,7 @@ class Memory implements MemoryDatabase {
       }
       state.ended.push(...new Set(batch.changes.map(({ task }) => task)));
       for (const { role, version } of [...batch.plan, ...batch.results.values()]) state.addGarbage(role, version, 0);
+      for (const share of batch.shares) state.leaveBehind(share);
       state.hint("work");
     });
   }
@@ -680,6 +711,72 @@ class Memory implements MemoryDatabase {
       setAll(state, settings);
       endAll(state, results);
       state.hint("visible");
+    });
+  }
+
+  // ---- shares of a batch
+
+  shareOut(lease: Lease, batch: string, terms: string, shares: readonly NewShare[]): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const row = state.openBatch(batch);
+      row.terms = terms;
+      row.shares = shares.map(({ roles, edits }) => ({ roles: [...roles], edits, claim: undefined, untilMs: 0, firstVersion: 0, done: false }));
+      state.hint("shares");
+    });
+  }
+
+  claimShare(holder: string, ttlMs: number): Promise<ClaimedShare | undefined> {
+    return this.#run((state) => {
+      if (!state.isLed) return undefined;
+      for (const batch of [...state.batches.values()].filter(({ state: is }) => is === "open")) {
+        const at = batch.shares.findIndex(({ done, untilMs }) => !done && untilMs < state.now());
+        const share = batch.shares[at];
+        if (!share) continue;
+        state.leaveBehind(share);
+        share.claim = { batch: batch.id, share: at, number: (share.claim?.number ?? 0) + 1, holder };
+        share.untilMs = state.now() + ttlMs;
+        share.firstVersion = state.publisher.counter + 1;
+        state.publisher = { ...state.publisher, counter: state.publisher.counter + share.roles.length };
+        return { claim: share.claim, base: batch.base, terms: batch.terms, roles: [...share.roles], edits: share.edits, firstVersion: share.firstVersion };
+      }
+      return undefined;
+    });
+  }
+
+  renewClaim(claim: Claim, ttlMs: number): Promise<void> {
+    return this.#run((state) => {
+      const { share } = state.claimed(claim);
+      if (!state.isLed) throw new DatabaseError("stale-base", "nobody leads any more");
+      share.untilMs = state.now() + ttlMs;
+    });
+  }
+
+  releaseClaim(claim: Claim): Promise<void> {
+    return this.#run((state) => {
+      const share = state.batches.get(claim.batch)?.shares[claim.share];
+      if (share?.claim?.number !== claim.number || share.claim.holder !== claim.holder) return;
+      share.claim = { ...share.claim, holder: "" };
+      share.untilMs = 0;
+      state.hint("shares");
+    });
+  }
+
+  finishShare(claim: Claim, results: readonly RoleResult[]): Promise<void> {
+    return this.#run((state) => {
+      const { batch, share } = state.claimed(claim);
+      assert.deepEqual(results.map(({ role }) => role).sort(), [...share.roles].sort(), "a share has one result for each of its roles");
+      share.done = true;
+      for (const { role, version, length, sha256, expiresMs } of results) batch.results.set(role, { role, version, length, sha256, expiresMs });
+      state.hint("shares");
+    });
+  }
+
+  sharedResults(id: string): Promise<{ left: number; results: readonly RoleResult[] }> {
+    return this.#run((state) => {
+      const batch = state.openBatch(id);
+      const left = batch.shares.filter(({ done }) => !done).length;
+      return { left, results: left > 0 ? [] : [...batch.results.values()].sort((a, b) => Buffer.compare(Buffer.from(a.role), Buffer.from(b.role))) };
     });
   }
 
@@ -806,7 +903,7 @@ class Memory implements MemoryDatabase {
 
       const seq = state.publisher.seq + 1;
       const batch: Batch = {
-        id: adoption.id, base: adoption.base, changes: cuts.map(({ change }) => change), plan: [], results: new Map(), moves: [], state: "committed", seq, folding: false, snapshotVersion: snapshot.version,
+        id: adoption.id, base: adoption.base, changes: cuts.map(({ change }) => change), plan: [], results: new Map(), moves: [], terms: "", shares: [], state: "committed", seq, folding: false, snapshotVersion: snapshot.version,
         committedMs: state.now(),
       };
       state.batches.set(batch.id, batch);

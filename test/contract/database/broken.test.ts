@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { DatabaseError } from "../../../src/ports/database.ts";
-import type { Accepted, AcceptRequest, Database, Lease, NewBatch, OpenChange, TaskRow } from "../../../src/ports/database.ts";
+import type { Accepted, AcceptRequest, Claim, Database, Lease, NewBatch, OpenChange, TaskRow } from "../../../src/ports/database.ts";
 import type { MemoryDatabase } from "../../fakes/database.ts";
 import { failuresOf } from "./contract.ts";
 import { openMemory } from "./memory.ts";
@@ -188,6 +188,34 @@ function missesSilently(database: MemoryDatabase): Database {
   return withMethods(database, { notices: async (after, limit) => ({ ...await database.notices(after, limit), missed: false }) });
 }
 
+/** Whoever finishes or renews a share is believed to have claimed it last. */
+function believesTheSlow(): (database: MemoryDatabase) => Database {
+  const last = new Map<string, Claim>();
+  const current = (claim: Claim): Claim => last.get(`${claim.batch} ${claim.share}`) ?? claim;
+  return (database) => withMethods(database, {
+    claimShare: async (holder, ttlMs) => {
+      const share = await database.claimShare(holder, ttlMs);
+      if (share) last.set(`${share.claim.batch} ${share.claim.share}`, share.claim);
+      return share;
+    },
+    finishShare: (claim, results) => database.finishShare(current(claim), results),
+  });
+}
+
+/** Whoever takes a share over gets the names of who had it before. */
+function claimsWithOldNames(): (database: MemoryDatabase) => Database {
+  const first = new Map<string, number>();
+  return (database) => withMethods(database, {
+    claimShare: async (holder, ttlMs) => {
+      const share = await database.claimShare(holder, ttlMs);
+      if (!share) return undefined;
+      const key = `${share.claim.batch} ${share.claim.share}`;
+      if (!first.has(key)) first.set(key, share.firstVersion);
+      return { ...share, firstVersion: first.get(key) ?? 0 };
+    },
+  });
+}
+
 /** Keeps nothing: reopening finds an empty database. */
 async function openVolatile(): Promise<Subject> {
   const first = await openMemory();
@@ -205,6 +233,8 @@ async function openVolatile(): Promise<Subject> {
     },
   };
 }
+
+const TAKEN_OVER = "a claim that was not renewed is taken over: the first holder's result is refused, and its names are garbage";
 
 const broken: readonly { readonly name: string; readonly open: () => Promise<Subject>; readonly fails: string }[] = [
   { name: "answers before the request is stored", open: () => openMemory(acceptsLater), fails: "an accepted task is there, whole, for every user, when accept resolves" },
@@ -224,6 +254,8 @@ const broken: readonly { readonly name: string; readonly open: () => Promise<Sub
   { name: "tells of what no client sees", open: () => openMemory(tellsEarly), fails: "a task's end is told when its result counts: at once, or after the head that shows it, once" },
   { name: "tells again what was posted", open: () => openMemory(tellsAgain), fails: "what is posted is told once, as it was first" },
   { name: "forgets notices silently", open: () => openMemory(missesSilently), fails: "the oldest are forgotten by age, and beyond a number; who asks for them hears that some are missed" },
+  { name: "believes whoever had a share before", open: () => openMemory(believesTheSlow()), fails: TAKEN_OVER },
+  { name: "gives two claims of a share the same names", open: () => openMemory(claimsWithOldNames()), fails: TAKEN_OVER },
   { name: "keeps nothing", open: openVolatile, fails: "reopening keeps everything" },
 ];
 

@@ -17,6 +17,7 @@ import { noticeCases } from "./cases-notice.ts";
 import { queueCases } from "./cases-queue.ts";
 import { requestCases } from "./cases-request.ts";
 import { retentionCases } from "./cases-retention.ts";
+import { shareCases } from "./cases-share.ts";
 import { waitingCases } from "./cases-waiting.ts";
 import type { Case, Subject } from "./subject.ts";
 
@@ -24,7 +25,7 @@ export { START } from "./subject.ts";
 export type { Case, Subject } from "./subject.ts";
 
 export const cases: readonly Case[] = [
-  ...requestCases, ...queueCases, ...leaseCases, ...batchCases, ...foldCases, ...retentionCases, ...adoptCases, ...eventCases, ...delegationCases, ...waitingCases, ...listCases, ...noticeCases, ...importCases,
+  ...requestCases, ...queueCases, ...leaseCases, ...batchCases, ...foldCases, ...retentionCases, ...adoptCases, ...eventCases, ...delegationCases, ...waitingCases, ...listCases, ...noticeCases, ...importCases, ...shareCases,
 ];
 
 export function databaseContract(name: string, open: () => Promise<Subject>): void {

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 
 import { DatabaseError } from "../../../src/ports/database.ts";
 import type {
-  AcceptRequest, Accepted, ChangeOutcome, Commit, CutChange, Database, Lease, NewChange, OpenChange, RoleResult, TaskResult,
+  AcceptRequest, Accepted, ChangeOutcome, Commit, CutChange, Database, Lease, NewChange, OpenChange, RoleResult, TaskResult, Topic,
 } from "../../../src/ports/database.ts";
 
 /** A fresh, empty database under test. */
@@ -124,7 +124,7 @@ export async function commitAll(db: Database, held: Lease, plan: Plan & { readon
 }
 
 /** A hint that comes, or the case fails by its time limit. */
-export function hinted(db: Database, topic: "work" | "visible"): Promise<void> {
+export function hinted(db: Database, topic: Topic): Promise<void> {
   return new Promise((resolve) => {
     const stop = db.subscribe(topic, () => { stop(); resolve(); });
   });

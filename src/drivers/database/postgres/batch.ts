@@ -12,7 +12,7 @@ import { putEnvelopes, setSettings } from "./envelope.ts";
 import { applyEffect, forget } from "./event.ts";
 import { allocateVersions, fence, lockBacklog, nudge } from "./lease.ts";
 import { putResults } from "./result.ts";
-import { putRoles } from "./role.ts";
+import { leaveBehind, putRoles } from "./role.ts";
 import { SLICE } from "./sessions.ts";
 import type { Now, Row, Sessions, Sql } from "./sessions.ts";
 
@@ -84,9 +84,11 @@ export async function bind(
   return { bytes: Number(bound["bytes"]), imported: Number(bound["imported"]) };
 }
 
-/** Inside a fenced transaction. @throws DatabaseError `stale-base` when it is not open */
-async function openBatch(sql: Sql, id: string): Promise<Row & { readonly no: number }> {
-  const row = await sql.row("SELECT no, base, changes, bytes, imported, first_version FROM batch WHERE id = $1 AND state = 'open'", id);
+/** @throws DatabaseError `stale-base` when it is not open */
+export async function openBatch(sql: Sql, id: string): Promise<Row & { readonly no: number }> {
+  const row = await sql.row(
+    "SELECT no, base, changes, bytes, imported, first_version, EXISTS (SELECT 1 FROM batch_share WHERE batch = b.no AND NOT done) AS shared FROM batch b WHERE id = $1 AND state = 'open'", id,
+  );
   if (!row) throw new DatabaseError("stale-base", `batch ${id} is not open`);
   return { ...row, no: Number(row["no"]) };
 }
@@ -102,11 +104,19 @@ async function staging<T>(db: Sessions, lease: Lease, batch: string, all: readon
   }
 }
 
+export const RESULT_COLUMNS = "role, version, length, sha256, expires_ms";
+
+export const resultColumns = (results: readonly RoleResult[]): readonly (readonly unknown[])[] =>
+  [results.map(({ role }) => role), results.map(({ version }) => version), results.map(({ length }) => length), results.map(({ sha256 }) => sha256), results.map(({ expiresMs }) => expiresMs)];
+
+export const resultOf = (row: Row): RoleResult =>
+  ({ role: String(row["role"]), version: Number(row["version"]), length: Number(row["length"]), sha256: String(row["sha256"]), expiresMs: Number(row["expires_ms"]) });
+
 export function stageResults(db: Sessions, lease: Lease, batch: string, results: readonly RoleResult[], now: () => Now): Promise<void> {
   return staging(db, lease, batch, results, now, async (sql, no, slice) => {
-    const columns = [slice.map(({ role }) => role), slice.map(({ version }) => version), slice.map(({ length }) => length), slice.map(({ sha256 }) => sha256), slice.map(({ expiresMs }) => expiresMs)];
+    const columns = resultColumns(slice);
     const staged = await sql.run(
-      `INSERT INTO batch_result (batch, role, version, length, sha256, expires_ms)
+      `INSERT INTO batch_result (batch, ${RESULT_COLUMNS})
        SELECT $1, w.* FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[]) w ON CONFLICT DO NOTHING`, no, ...columns,
     );
     if (staged === slice.length) return;
@@ -142,6 +152,7 @@ export async function commit(sql: Sql, lease: Lease, commit: CommitText, now: No
   await lockBacklog(sql);
   const batch = await openBatch(sql, commit.batch);
   if (publisher["head"] !== commit.base || batch["base"] !== commit.base) throw new DatabaseError("stale-base", "the head moved");
+  if (batch["shared"] === true) throw new DatabaseError("stale-base", "a share of the batch is not finished");
   const newRoles = commit.newRoles ?? [];
   const { timestamp, snapshot } = commit;
   const seq = Number(publisher["seq"]) + 1;
@@ -192,6 +203,9 @@ export async function dropBatch(db: Sessions, lease: Lease, id: string, died: bo
       const given = await giveBack(sql, batch.no, died ? 1 : 0, died && batch["changes"] === 1 ? 1 : 0, SLICE);
       if (given === SLICE) return true;
       await sql.run("DELETE FROM result WHERE batch = $1", batch.no);
+      // What is finished before this goes with the batch; what comes later finds no share.
+      await sql.run("SELECT 1 FROM batch_share WHERE batch = $1 FOR UPDATE", batch.no);
+      await leaveBehind(sql, batch.no);
       await sql.run(
         `WITH named AS (
            SELECT r.role, $2::bigint + r.place - 1 AS version FROM batch b, unnest(b.roles || '{snapshot}'::text[]) WITH ORDINALITY r(role, place) WHERE b.no = $1
@@ -209,6 +223,7 @@ export async function dropBatch(db: Sessions, lease: Lease, id: string, died: bo
 
 /** Inside a fenced transaction: the batch and all that was staged for it, but for results of tasks. */
 export async function forgetStaged(sql: Sql, batch: number): Promise<void> {
+  await sql.run("DELETE FROM batch_share WHERE batch = $1", batch);
   await sql.run("DELETE FROM batch_result WHERE batch = $1", batch);
   await sql.run("DELETE FROM batch_role WHERE batch = $1", batch);
   await sql.run("DELETE FROM batch_move WHERE batch = $1", batch);

@@ -51,7 +51,7 @@ export async function foldRows(sql: Sql, limit: number): Promise<{ readonly rema
     } else if (phase + 1 < PHASES.length) {
       await sql.run("UPDATE batch SET fold_phase = $2, fold_cursor = '' WHERE no = $1", batch["no"], phase + 1);
     } else {
-      await sql.run("UPDATE batch SET fold_phase = NULL, fold_cursor = NULL, roles = '{}', retired_roles = NULL WHERE no = $1", batch["no"]);
+      await sql.run("UPDATE batch SET fold_phase = NULL, fold_cursor = NULL, roles = '{}', retired_roles = NULL, terms = NULL WHERE no = $1", batch["no"]);
     }
   }
   if (left > 0) await forgetChanges(sql, left);
@@ -138,6 +138,7 @@ async function forgetResults(sql: Sql, batch: Row, _cursor: string, limit: numbe
   );
   if (rows === limit) return { rows, cursor: "" };
   await sql.run("DELETE FROM batch_role WHERE batch = $1", batch["no"]);
+  await sql.run("DELETE FROM batch_share WHERE batch = $1", batch["no"]);
   return { rows, cursor: undefined };
 }
 

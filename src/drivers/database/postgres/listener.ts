@@ -64,7 +64,7 @@ export class Listener {
     };
     client.on("error", again);
     client.on("end", again);
-    client.on("notification", ({ payload }) => { if (payload === "work" || payload === "visible") this.#tell(payload); });
+    client.on("notification", ({ payload }) => { if (payload === "work" || payload === "visible" || payload === "shares") this.#tell(payload); });
     try {
       await client.connect();
       await prepareSession(client);
@@ -80,8 +80,7 @@ export class Listener {
       return;
     }
     // What was told while nobody listened.
-    this.#tell("work");
-    this.#tell("visible");
+    for (const topic of ["work", "visible", "shares"] as const) this.#tell(topic);
   }
 
   /** It may have been closed while it connected. */

@@ -12,8 +12,8 @@
 import { readFileSync } from "node:fs";
 
 import type {
-  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, ForgetLimits, Garbage,
-  ImportSlice, ImportState, Lease, Move, NewBatch, NewImport, NewNotice, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter, TaskPlace,
+  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, Claim, ClaimedShare, Commit, CommittedHead, Database, EventEffect, ForgetLimits, Garbage,
+  ImportSlice, ImportState, Lease, Move, NewBatch, NewImport, NewNotice, NewShare, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter, TaskPlace,
   TaskRow, TaskSummary, Topic,
 } from "../../../ports/database.ts";
 import { endings, pressingChanges, settingsOf } from "../common/stored.ts";
@@ -35,6 +35,7 @@ import { lastPlace, noticesAfter, placeText } from "./notice-log.ts";
 import { openChanges } from "./queue.ts";
 import * as reads from "./reads.ts";
 import { Sessions } from "./sessions.ts";
+import * as shares from "./share.ts";
 import type { Now } from "./sessions.ts";
 import { endTasks, forgetBefore, forgetGarbage } from "./task.ts";
 import { resumeWaiting, setWaiting } from "./waiting.ts";
@@ -226,6 +227,32 @@ class PostgresDatabase implements Database {
 
   endTasks(lease: Lease, results: TaskEndings, settings?: Readonly<Record<string, SettingValue>>, events: readonly EventEffect[] = []): Promise<void> {
     return this.#db.transaction((sql) => endTasks(sql, lease, endings(results), settingsOf(settings), events, this.#now()));
+  }
+
+  // ---- shares of a batch
+
+  shareOut(lease: Lease, batch: string, terms: string, offered: readonly NewShare[]): Promise<void> {
+    return shares.shareOut(this.#db, lease, batch, terms, offered, this.#now);
+  }
+
+  claimShare(holder: string, ttlMs: number): Promise<ClaimedShare | undefined> {
+    return shares.claimShare(this.#db, holder, ttlMs, this.#now);
+  }
+
+  renewClaim(claim: Claim, ttlMs: number): Promise<void> {
+    return this.#db.transaction((sql) => shares.renewClaim(sql, claim, ttlMs, this.#now()));
+  }
+
+  releaseClaim(claim: Claim): Promise<void> {
+    return this.#db.transaction((sql) => shares.releaseClaim(sql, claim));
+  }
+
+  finishShare(claim: Claim, results: readonly RoleResult[]): Promise<void> {
+    return this.#db.transaction((sql) => shares.finishShare(sql, claim, results));
+  }
+
+  sharedResults(batch: string): Promise<{ left: number; results: readonly RoleResult[] }> {
+    return this.#db.read((sql) => shares.sharedResults(sql, batch));
   }
 
   // ---- changes that wait for people

@@ -40,3 +40,13 @@ export async function addGarbage(sql: Sql, role: string, version: number, notBef
     `${version}.${role}.json`, role, version, notBeforeMs,
   );
 }
+
+/** Of one share, or of all of the batch that were claimed: the names that their last claim may have put. Inside a transaction that holds the publisher's row. */
+export async function leaveBehind(sql: Sql, batch: number, share?: number): Promise<void> {
+  await sql.run(
+    `INSERT INTO garbage (name, role, version, not_before_ms)
+     SELECT s.first_version + r.place - 1 || '.' || r.role || '.json', r.role, s.first_version + r.place - 1, 0
+     FROM batch_share s, unnest(s.roles) WITH ORDINALITY r(role, place) WHERE s.batch = $1 AND ($2::integer IS NULL OR s.no = $2) AND s.claim > 0
+     ON CONFLICT (name) DO UPDATE SET not_before_ms = excluded.not_before_ms`, batch, share ?? null,
+  );
+}

@@ -183,4 +183,18 @@ export const MIGRATIONS: readonly Migration[] = [
   CREATE TABLE delivery (receiver text COLLATE "C" PRIMARY KEY, holder text NOT NULL, until_ms bigint NOT NULL, sent text NOT NULL);
   `,
   },
+  {
+    oldest: 1,
+    sql: `
+  -- Shares of a large batch, pressed by whoever claims them. terms: what holds for all of them.
+  -- claim: counts the claims, 0: none so far. until_ms: how long the last one holds, 0: it does not. first_version: its names.
+  ALTER TABLE batch ADD COLUMN terms text;
+  CREATE TABLE batch_share (
+    batch bigint NOT NULL, no integer NOT NULL, roles text[] NOT NULL, edits text NOT NULL, claim bigint NOT NULL DEFAULT 0, holder text NOT NULL DEFAULT '',
+    until_ms bigint NOT NULL DEFAULT 0, first_version bigint NOT NULL DEFAULT 0, done boolean NOT NULL DEFAULT false, PRIMARY KEY (batch, no)
+  );
+  ALTER TABLE batch_share ALTER COLUMN edits SET STORAGE EXTERNAL;
+  CREATE INDEX batch_share_open ON batch_share (batch, no) WHERE NOT done;
+  `,
+  },
 ];

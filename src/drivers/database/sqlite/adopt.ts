@@ -87,6 +87,7 @@ function reopen(db: Connection, batch: Row, garbageNotBeforeMs: number, nowMs: n
   for (const { task } of db.all("UPDATE result SET batch = NULL WHERE batch = ? RETURNING task", no)) tellEndOf(db, Number(task), nowMs);
   for (const { role, version } of db.all("SELECT role, version FROM batch_result WHERE batch = ?", no)) addGarbage(db, String(role), Number(version), garbageNotBeforeMs);
   addGarbage(db, "snapshot", Number(batch["snapshot_version"]), garbageNotBeforeMs);
+  db.run("DELETE FROM batch_share WHERE batch = ?", no);
   db.run("DELETE FROM batch_result WHERE batch = ?", no);
   db.run("DELETE FROM batch_move WHERE batch = ?", no);
   db.run("DELETE FROM batch WHERE no = ?", no);

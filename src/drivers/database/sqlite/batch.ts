@@ -10,7 +10,7 @@ import type { CutChange, Lease, Move, NewBatch, RoleResult } from "../../../port
 import { setSettings } from "./accept.ts";
 import type { Connection, Row } from "./connection.ts";
 import { applyEffect, forget } from "./event.ts";
-import { addGarbage, putRole } from "./fold.ts";
+import { addGarbage, leaveBehind, putRole } from "./fold.ts";
 import { allocateVersions, fence, publisherRow } from "./lease.ts";
 import { SLICE } from "./messages.ts";
 import type { CommitMessage, TaskEnding } from "./messages.ts";
@@ -85,7 +85,7 @@ export function bind(
   return { bytes, imported };
 }
 
-function openBatch(db: Connection, id: string): Row & { readonly no: number } {
+export function openBatch(db: Connection, id: string): Row & { readonly no: number } {
   const row = db.get("SELECT * FROM batch WHERE id = ? AND state = 'open'", id);
   if (!row) throw new DatabaseError("stale-base", `batch ${id} is not open`);
   return { ...row, no: Number(row["no"]) };
@@ -148,6 +148,7 @@ export function commit(db: Connection, lease: Lease, commit: CommitMessage, nowM
     const batch = openBatch(db, commit.batch);
     const publisher = publisherRow(db);
     if (publisher["head"] !== commit.base || batch["base"] !== commit.base) throw new DatabaseError("stale-base", "the head moved");
+    if (db.get("SELECT 1 FROM batch_share WHERE batch = ? AND done = 0 LIMIT 1", batch.no)) throw new DatabaseError("stale-base", "a share of the batch is not finished");
     for (const { name } of commit.newRoles) {
       if (!db.get("SELECT 1 FROM batch_result WHERE batch = ? AND role = ?", batch.no, name)) {
         throw new Error(`no result is staged for the new role ${name}`);
@@ -206,6 +207,8 @@ export function* dropBatch(db: Connection, lease: Lease, id: string, died: boole
       for (const { role, version } of db.all("SELECT role, version FROM batch_result WHERE batch = ?", batch.no)) {
         addGarbage(db, String(role), Number(version), 0);
       }
+      leaveBehind(db, db.all("SELECT roles, claim, first_version FROM batch_share WHERE batch = ?", batch.no));
+      db.run("DELETE FROM batch_share WHERE batch = ?", batch.no);
       db.run("DELETE FROM batch_result WHERE batch = ?", batch.no);
       db.run("DELETE FROM batch_move WHERE batch = ?", batch.no);
       db.run("DELETE FROM batch WHERE no = ?", batch.no);

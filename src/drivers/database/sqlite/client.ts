@@ -4,8 +4,8 @@ import type { MessagePort } from "node:worker_threads";
 
 import { DatabaseError, SUMMARY_CHARACTERS } from "../../../ports/database.ts";
 import type {
-  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, Commit, CommittedHead, Database, EventEffect, ForgetLimits, Garbage, ImportSlice, ImportState, Lease,
-  Move, NewBatch, NewChange, NewImport, NewNotice, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter,
+  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, Claim, ClaimedShare, Commit, CommittedHead, Database, EventEffect, ForgetLimits, Garbage, ImportSlice, ImportState, Lease,
+  Move, NewBatch, NewChange, NewImport, NewNotice, NewShare, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter,
   TaskPlace, TaskResult, TaskRow, TaskSummary, Topic,
 } from "../../../ports/database.ts";
 import { faultOf } from "./faults.ts";
@@ -234,6 +234,32 @@ export class SqliteClient implements Database {
 
   async endTasks(lease: Lease, results: Results, settings?: Readonly<Record<string, SettingValue>>, events: readonly EventEffect[] = []): Promise<void> {
     return this.#call("endTasks", lease, endings(results), settingsOf(settings), events);
+  }
+
+  // ---- shares of a batch
+
+  shareOut(lease: Lease, batch: string, terms: string, shares: readonly NewShare[]): Promise<void> {
+    return this.#call("shareOut", lease, batch, terms, shares);
+  }
+
+  claimShare(holder: string, ttlMs: number): Promise<ClaimedShare | undefined> {
+    return this.#call("claimShare", holder, ttlMs);
+  }
+
+  renewClaim(claim: Claim, ttlMs: number): Promise<void> {
+    return this.#call("renewClaim", claim, ttlMs);
+  }
+
+  releaseClaim(claim: Claim): Promise<void> {
+    return this.#call("releaseClaim", claim);
+  }
+
+  finishShare(claim: Claim, results: readonly RoleResult[]): Promise<void> {
+    return this.#call("finishShare", claim, results);
+  }
+
+  sharedResults(batch: string): Promise<{ left: number; results: readonly RoleResult[] }> {
+    return this.#read((db) => db.sharedResults(batch));
   }
 
   // ---- changes that wait for people

@@ -50,7 +50,7 @@ export function foldRows(db: Connection, limit: number): { readonly remaining: b
     } else if (phase + 1 < PHASES.length) {
       db.run("UPDATE batch SET fold_phase = ?, fold_cursor = '' WHERE no = ?", phase + 1, batch["no"] ?? null);
     } else {
-      db.run("UPDATE batch SET fold_phase = NULL, fold_cursor = NULL, roles = NULL, new_roles = NULL, retired_roles = NULL WHERE no = ?", batch["no"] ?? null);
+      db.run("UPDATE batch SET fold_phase = NULL, fold_cursor = NULL, roles = NULL, new_roles = NULL, retired_roles = NULL, terms = NULL WHERE no = ?", batch["no"] ?? null);
     }
   }
   if (left > 0) forgetChanges(db, left);
@@ -130,7 +130,9 @@ function forgetResults(db: Connection, batch: Row, _cursor: string, limit: numbe
   const rows = db.run(
     "DELETE FROM batch_result WHERE batch = ?1 AND role IN (SELECT role FROM batch_result WHERE batch = ?1 LIMIT ?2)", batch["no"] ?? null, limit,
   );
-  return { rows, cursor: rows === limit ? "" : undefined };
+  if (rows === limit) return { rows, cursor: "" };
+  db.run("DELETE FROM batch_share WHERE batch = ?", batch["no"] ?? null);
+  return { rows, cursor: undefined };
 }
 
 /** A move that is done goes, so that what remains is where to go on. */
@@ -204,3 +206,11 @@ function newRolesOf(batch: Row): ReadonlyMap<string, { readonly kind: RoleRow["k
 }
 
 const order = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0;
+
+/** The names that the last claims of these shares may have put. Inside a transaction. */
+export function leaveBehind(db: Connection, shares: readonly Row[]): void {
+  for (const { roles, claim, first_version: first } of shares) {
+    if (claim === 0) continue;
+    for (const [i, role] of (JSON.parse(String(roles)) as string[]).entries()) addGarbage(db, role, Number(first) + i, 0);
+  }
+}

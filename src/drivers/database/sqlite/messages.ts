@@ -1,7 +1,7 @@
 // What a client asks of the database thread.
 
 import type {
-  Accepted, Adoption, Commit, EventEffect, ForgetLimits, ImportState, Lease, Move, NewBatch, NewImport, NewNotice, RoleResult, Target, TaskKind, TaskResult,
+  Accepted, Adoption, Claim, ClaimedShare, Commit, EventEffect, ForgetLimits, ImportState, Lease, Move, NewBatch, NewImport, NewNotice, NewShare, RoleResult, Target, TaskKind, TaskResult, Topic,
 } from "../../../ports/database.ts";
 
 /** A change on its way: kind, role, path, fragment, bytes; one array for all, which is cheap to copy. */
@@ -106,6 +106,11 @@ export interface WriteCalls {
   fold: (lease: Lease, limit: number) => { readonly remaining: boolean };
   dropBatch: (lease: Lease, batch: string, died: boolean) => undefined;
   endTasks: (lease: Lease, results: readonly TaskEnding[], settings: readonly Setting[], events: readonly EventEffect[]) => undefined;
+  shareOut: (lease: Lease, batch: string, terms: string, shares: readonly NewShare[]) => undefined;
+  claimShare: (holder: string, ttlMs: number) => ClaimedShare | undefined;
+  renewClaim: (claim: Claim, ttlMs: number) => undefined;
+  releaseClaim: (claim: Claim) => undefined;
+  finishShare: (claim: Claim, results: readonly RoleResult[]) => undefined;
   setWaiting: (lease: Lease, changes: readonly Wait[]) => undefined;
   resumeWaiting: (lease: Lease, role: string | undefined) => undefined;
   freezeEvent: (lease: Lease, event: string, frozen: { readonly bytes: Uint8Array; readonly signatures: number }) => undefined;
@@ -135,7 +140,7 @@ export interface Fault {
 export type Reply =
   | { readonly call: number; readonly value: unknown }
   | { readonly call: number; readonly fault: Fault }
-  | { readonly hint: "work" | "visible" };
+  | { readonly hint: Topic };
 
 /** Rows a write transaction touches before it lets others in. */
 export const SLICE = 1000;

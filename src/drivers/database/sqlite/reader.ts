@@ -6,7 +6,7 @@ import type { SQLInputValue, StatementSync } from "node:sqlite";
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type {
-  ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, CommittedHead, Garbage, ImportState, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleRow,
+  ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, CommittedHead, Garbage, ImportState, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow,
   SettingValue, SigningEvent, Target, TaskFilter, TaskKind, TaskPlace, TaskRequest, TaskResult, TaskRow, TaskSummary,
 } from "../../../ports/database.ts";
 import { binIndexOf } from "../../../tuf/bins.ts";
@@ -272,6 +272,18 @@ export class Reader {
   openBatches(): readonly OpenBatch[] {
     return this.#all("SELECT id, base, changes FROM batch WHERE state <> 'committed' AND state = 'open' ORDER BY no")
       .map(([id, base, changes]) => ({ id: String(id), base: String(base), changes: Number(changes) }));
+  }
+
+  sharedResults(batch: string): { left: number; results: readonly RoleResult[] } {
+    return this.#moment(() => {
+      const open = this.#get("SELECT no, (SELECT count(*) FROM batch_share WHERE batch = b.no AND done = 0) FROM batch b WHERE id = ? AND state = 'open'", batch);
+      if (!open) throw new DatabaseError("stale-base", `batch ${batch} is not open`);
+      const no = open[0] ?? null;
+      const left = Number(open[1]);
+      if (left > 0) return { left, results: [] };
+      const rows = this.#all("SELECT role, version, length, sha256, expires_ms FROM batch_result WHERE batch = ? ORDER BY role", no);
+      return { left, results: rows.map(([role, version, length, sha256, expiresMs]) => ({ role: String(role), version: Number(version), length: Number(length), sha256: String(sha256), expiresMs: Number(expiresMs) })) };
+    });
   }
 
   taskChanges(id: string): readonly (OpenChange & { outcome?: ChangeOutcome })[] {

@@ -189,4 +189,13 @@ export const MIGRATIONS: readonly string[] = [
   -- Of its changes, those of imports, which are not in the backlog; bytes are without theirs.
   ALTER TABLE batch ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- Shares of a large batch, pressed by whoever claims them. terms: what holds for all of them. roles: JSON.
+  -- claim: counts the claims, 0: none so far. until_ms: how long the last one holds, 0: it does not. first_version: its names.
+  ALTER TABLE batch ADD COLUMN terms TEXT;
+  CREATE TABLE batch_share (
+    batch INTEGER NOT NULL, no INTEGER NOT NULL, roles TEXT NOT NULL, claim INTEGER NOT NULL DEFAULT 0, holder TEXT NOT NULL DEFAULT '',
+    until_ms INTEGER NOT NULL DEFAULT 0, first_version INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0, edits TEXT NOT NULL, PRIMARY KEY (batch, no)
+  ) STRICT;
+  `,
 ];

@@ -5,7 +5,7 @@
 // - Everything else runs one after another; what goes in slices lets the two above in between.
 
 import { DatabaseError } from "../../../ports/database.ts";
-import type { Accepted } from "../../../ports/database.ts";
+import type { Accepted, Topic } from "../../../ports/database.ts";
 import { adopt, stageAdopted } from "./adopt.ts";
 import { acceptOne, stageSlice, unstage } from "./accept.ts";
 import { commit, cut, dropBatch, stageMoves, stageResults, stageTaskResults, undoCut } from "./batch.ts";
@@ -17,6 +17,7 @@ import { allocateVersions, fence, halt, markVisible, releaseLease, renewLease, t
 import { SLICE } from "./messages.ts";
 import type { AcceptMessage, Call, Fault, WriteCalls } from "./messages.ts";
 import { keepDelivery, post, takeDelivery } from "./notice.ts";
+import { claimShare, finishShare, releaseClaim, renewClaim, shareOut } from "./share.ts";
 import { endTasks, forgetBefore, forgetGarbage } from "./task.ts";
 import { resumeWaiting, setWaiting } from "./waiting.ts";
 
@@ -24,11 +25,11 @@ type Steps<T> = Generator<void, T>;
 type Methods = { readonly [K in Exclude<keyof WriteCalls, "accept">]: (...args: Parameters<WriteCalls[K]>) => ReturnType<WriteCalls[K]> | Steps<ReturnType<WriteCalls[K]>> };
 
 export type Answer = (outcome: { readonly value: unknown } | { readonly fault: Fault }) => void;
-export type Hint = (topic: "work" | "visible") => void;
+export type Hint = (topic: Topic) => void;
 
 /** Calls that do not wait for the one in progress. */
 const AT_ONCE: ReadonlySet<keyof WriteCalls> = new Set(["takeLease", "renewLease", "releaseLease", "stage", "openImport", "stageRun"] as const);
-const HINTS: Partial<Record<keyof WriteCalls, "work" | "visible">> = { dropBatch: "work", resumeWaiting: "work", forgetEvent: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible", halt: "visible", post: "visible" };
+const HINTS: Partial<Record<keyof WriteCalls, Topic>> = { shareOut: "shares", releaseClaim: "shares", finishShare: "shares", dropBatch: "work", resumeWaiting: "work", forgetEvent: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible", halt: "visible", post: "visible" };
 
 interface Waiting {
   readonly call: Call;
@@ -135,7 +136,7 @@ export class Writer {
     const count = this.#accepts.findIndex(({ request }) => (rows += 1 + ("flat" in request.changes ? request.count : 0)) > SLICE);
     const group = this.#accepts.splice(0, count < 0 ? this.#accepts.length : Math.max(count, 1));
     const outcomes: (Parameters<Answer>[0])[] = [];
-    const hints = new Set<"work" | "visible">();
+    const hints = new Set<Topic>();
     try {
       this.#db.transaction(() => {
         for (const { request } of group) {
@@ -199,6 +200,11 @@ function methodsOn(db: Connection, now: () => number): Methods {
     fold: (lease, limit) => fold(db, lease, limit, now),
     dropBatch: (lease, batch, died) => dropBatch(db, lease, batch, died, now),
     endTasks: (lease, results, settings, events) => endTasks(db, lease, results, settings, events, now()),
+    shareOut: (lease, batch, terms, shares) => shareOut(db, lease, batch, terms, shares, now()),
+    claimShare: (holder, ttlMs) => claimShare(db, holder, ttlMs, now()),
+    renewClaim: (claim, ttlMs) => renewClaim(db, claim, ttlMs, now()),
+    releaseClaim: (claim) => releaseClaim(db, claim),
+    finishShare: (claim, results) => finishShare(db, claim, results),
     setWaiting: (lease, changes) => setWaiting(db, lease, changes, now),
     resumeWaiting: (lease, role) => resumeWaiting(db, lease, role, now),
     freezeEvent: (lease, event, frozen) => freezeEvent(db, lease, event, frozen, now()),
