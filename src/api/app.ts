@@ -34,6 +34,7 @@ import { limitSlowBodies } from "./slow-body.ts";
 import { roleRoutes } from "./roles.ts";
 import { createRegistrar } from "./routes.ts";
 import type { ApiSettings } from "./settings.ts";
+import { signingEventRoutes } from "./signing-events.ts";
 import { signingRoutes } from "./signing.ts";
 import { taskListRoutes } from "./task-list.ts";
 import { taskRoutes } from "./tasks.ts";
@@ -99,7 +100,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   });
 
   const disabled = parseDisabled(settings.disabledEndpoints);
-  const operations = { database: deps.database, clock: deps.clock, random: deps.random, owners: createOwners(deps.database), limits, refreshAtFraction: settings.refreshAtFraction };
+  const operations = { database: deps.database, clock: deps.clock, random: deps.random, owners: createOwners(deps.database), limits, refreshAtFraction: settings.refreshAtFraction, refreshMarginMs: settings.refreshMarginMs };
   const registrar = createRegistrar(app, { operations, telemetry, waiters, disabled });
   answerUnknownPaths(app);
   bootstrapRoutes(registrar);
@@ -113,6 +114,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   taskRoutes(registrar);
   taskListRoutes(registrar);
   roleRoutes(registrar);
+  signingEventRoutes(registrar);
   eventRoutes(registrar, streams);
   metadataFileRoutes(app, deps.metadata, telemetry, disabled);
   if (deps.files !== undefined && !disabled.has("GET", "/files")) fileRoutes(app, deps.files, telemetry);

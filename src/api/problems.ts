@@ -78,6 +78,8 @@ function operationProblem(error: OperationError, words: ContractWords): Problem 
       return { status: 409, code: error.code, detail: { message: "Import refused.", error: error.message }, summary: error.message };
     case "no-such-role":
       return refused("Not found.", `there is no role ${error.message}; GET /api/v1/roles lists those there are`);
+    case "no-such-signing-event":
+      return refused("Not found.", `${error.message}; GET /api/v1/signing-events lists those there are`);
     case "not-signing":
       return refused(`No signing process for ${error.message}.`, `The ${error.message} role is not in a signing process.`);
     default:

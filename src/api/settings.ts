@@ -23,6 +23,8 @@ export interface ApiSettings {
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer };
   /** What is left of a lifetime when a role is signed again; a third when absent. */
   readonly refreshAtFraction?: number;
+  /** A document that would expire so soon is not published any more; 0 when absent. */
+  readonly refreshMarginMs?: number | undefined;
   /** Trial mode: nothing here depends on it but what the documentation page says. */
   readonly trial: boolean;
 }

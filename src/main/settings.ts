@@ -64,6 +64,7 @@ export function apiSettingsOf(config: Config, version: string, trial: boolean): 
     ...(perSecond === 0 ? {} : { rateLimit: { writesPerSecond: perSecond, burst: Math.max(1, Math.ceil(perSecond * 10)) } }),
     ...(tls.cert === undefined || tls.key === undefined ? {} : { tls: { cert: readFileSync(tls.cert), key: readFileSync(tls.key) } }),
     refreshAtFraction: config.refresh.atRemainingFraction,
+    refreshMarginMs: config.refresh.marginMs,
     trial,
   };
 }

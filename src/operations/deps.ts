@@ -12,6 +12,8 @@ export interface OperationDeps {
   readonly limits: OperationLimits;
   /** What is left of a lifetime when a role is signed again; a third when absent. */
   readonly refreshAtFraction?: number | undefined;
+  /** A document that would expire so soon is not published any more; 0 when absent. */
+  readonly refreshMarginMs?: number | undefined;
 }
 
 export interface OperationLimits {

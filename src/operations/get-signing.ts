@@ -4,7 +4,8 @@ import type { SettingValue, SigningEvent } from "../ports/database.ts";
 import { RoleError } from "../roles/errors.ts";
 import { pendingEdits, withPending, type PendingEdit } from "../roles/pending-edit.ts";
 import { plainSignature } from "../roles/signing-event.ts";
-import type { Targets } from "../tuf/documents.ts";
+import type { DelegationTree, TreeRole } from "../roles/delegation.ts";
+import type { Delegations, Targets } from "../tuf/documents.ts";
 import { readBootstrapState } from "./bootstrap-state.ts";
 import type { OperationDeps } from "./deps.ts";
 import { OperationError } from "./errors.ts";
@@ -27,7 +28,7 @@ export async function getSigning(deps: OperationDeps): Promise<Readonly<Record<s
   }
   const anyTargets = Object.values(pending).some((envelope) => typeOf(envelope) === "targets");
   const trustedRoot = Object.hasOwn(pending, "root") ? await trustedEnvelope(deps.database, "root") : undefined;
-  const trustedTargets = anyTargets ? await targetsWith(deps, pendingEdits(events)) : undefined;
+  const trustedTargets = anyTargets ? await targetsWith(deps, pendingEdits(events), Object.keys(pending)) : undefined;
   if (trustedRoot !== undefined) pending["trusted_root"] = trustedRoot;
   if (trustedTargets !== undefined) pending["trusted_targets"] = trustedTargets;
   return pending;
@@ -35,12 +36,13 @@ export async function getSigning(deps: OperationDeps): Promise<Readonly<Record<s
 
 /**
  * Current targets: signers find in it who signs a role. A role that nobody delegates to yet, or whose keys are about to
- * change, is shown in it as it will be; then the document is nobody's yet, and comes without signatures.
+ * change, is shown in it as it will be, and one of `roles` that another role delegates to as if targets did; then the
+ * document is nobody's, and comes without signatures.
  */
-async function targetsWith(deps: Pick<OperationDeps, "database" | "owners">, edits: readonly PendingEdit[]): Promise<SettingValue | undefined> {
+async function targetsWith(deps: Pick<OperationDeps, "database" | "owners">, edits: readonly PendingEdit[], roles: readonly string[]): Promise<SettingValue | undefined> {
   const trusted = await trustedEnvelope(deps.database, "targets");
   const tree = await deps.owners.tree();
-  if (trusted === undefined || tree === undefined || !edits.some(({ role }) => role !== undefined)) return trusted;
+  if (trusted === undefined || tree === undefined) return trusted;
   let after = tree;
   for (const edit of edits) {
     try {
@@ -50,8 +52,19 @@ async function targetsWith(deps: Pick<OperationDeps, "database" | "owners">, edi
       if (!(error instanceof RoleError)) throw error;
     }
   }
+  const nested = after.custom.filter(({ name, parent }) => parent !== "targets" && roles.includes(name));
+  if (nested.length === 0 && !edits.some(({ role }) => role !== undefined)) return trusted;
   const { signed } = trusted as unknown as { readonly signed: Targets };
-  return { signatures: [], signed: { ...signed, delegations: after.delegators.get("targets")?.delegations } as unknown as SettingValue };
+  return { signatures: [], signed: { ...signed, delegations: withNested(after, nested) } as unknown as SettingValue };
+}
+
+function withNested(tree: DelegationTree, nested: readonly TreeRole[]): Delegations | undefined {
+  const top = tree.delegators.get("targets")?.delegations;
+  if (top === undefined || nested.length === 0) return top;
+  const keys = nested.flatMap(({ parent, keyids }) => Object.entries(tree.delegators.get(parent)?.delegations.keys ?? {}).filter(([keyid]) => keyids.includes(keyid)));
+  // A document that carries succinct bins has no roles beside them; nobody follows this one.
+  const { succinct_roles: _, ...others } = top;
+  return { ...others, keys: { ...top.keys, ...Object.fromEntries(keys) }, roles: [...(top.roles ?? []), ...nested.map(({ parent: __, ...role }) => role)] };
 }
 
 /** The document, nothing in it changed, with every signature that came. */

@@ -2,8 +2,8 @@
 
 import type { Database, SettingValue } from "../ports/database.ts";
 
-/** The current envelope of root or targets as a JSON value; undefined before the first head. */
-export async function trustedEnvelope(database: Database, role: "root" | "targets"): Promise<SettingValue | undefined> {
+/** The current envelope of root, targets, or a role that people sign, as a JSON value; undefined before its first one. */
+export async function trustedEnvelope(database: Database, role: string): Promise<SettingValue | undefined> {
   const envelope = await database.envelope(role);
   return envelope === undefined ? undefined : (JSON.parse(envelope.bytes.toString()) as SettingValue);
 }

@@ -209,6 +209,13 @@ export interface ImportSubmitted {
   readonly message: string;
 }
 
+export interface KeyHolder {
+  readonly keyid: string;
+  /** `x-rstuf-key-name` */
+  readonly name?: string;
+  readonly keytype?: string;
+}
+
 export interface KeyPage {
   /** In order of keyid */
   readonly data: readonly ListedKey[];
@@ -536,6 +543,96 @@ export interface RootVersion {
   readonly changes: readonly string[];
 }
 
+export interface SigningDemand {
+  /** `old`: the root in force; `new`: the document itself, or who delegates to the role */
+  readonly by: "old" | "new";
+  readonly threshold: number;
+  /** How many more must sign */
+  readonly needed: number;
+  readonly signed: readonly KeyHolder[];
+  /** Who may sign, and did not */
+  readonly missing: readonly KeyHolder[];
+}
+
+export interface SigningEvent {
+  readonly id: string;
+  readonly role: string;
+  readonly kind: "bootstrap" | "root" | "delegated";
+  readonly version: number;
+  /** `open`: signatures are taken; `frozen`: enough have signed, it is being published; `cancelled`: stopped or given up, it goes when those who signed are told */
+  readonly state: "open" | "frozen" | "cancelled";
+  /** Why it was given up */
+  readonly reason?: string;
+  readonly started: string;
+  /** `artifacts`: some wait to be listed or removed; `expiry`: by itself, for the version in force nears its end */
+  readonly started_by: "request" | "artifacts" | "expiry";
+  /** Of the request */
+  readonly task_id?: string;
+  /** Roles whose documents must be signed, too, and are published together with it */
+  readonly published_with: readonly string[];
+  readonly expires: string;
+  readonly deadline: string;
+  /** The version in force; absent when it is the first */
+  readonly replaces?: {
+    readonly version: number;
+    readonly expires: string;
+  };
+  /** `mixed`: this service adds its signature when enough people have signed */
+  readonly signing: "offline" | "mixed";
+  /** Enough people have signed */
+  readonly complete: boolean;
+  /** Each must be met */
+  readonly demands: readonly SigningDemand[];
+  /** Of the bytes that are signed: compare it with the others before you sign */
+  readonly sha256: string;
+}
+
+export interface SigningEventDetail {
+  readonly id: string;
+  readonly role: string;
+  readonly kind: "bootstrap" | "root" | "delegated";
+  readonly version: number;
+  /** `open`: signatures are taken; `frozen`: enough have signed, it is being published; `cancelled`: stopped or given up, it goes when those who signed are told */
+  readonly state: "open" | "frozen" | "cancelled";
+  /** Why it was given up */
+  readonly reason?: string;
+  readonly started: string;
+  /** `artifacts`: some wait to be listed or removed; `expiry`: by itself, for the version in force nears its end */
+  readonly started_by: "request" | "artifacts" | "expiry";
+  /** Of the request */
+  readonly task_id?: string;
+  /** Roles whose documents must be signed, too, and are published together with it */
+  readonly published_with: readonly string[];
+  readonly expires: string;
+  readonly deadline: string;
+  /** The version in force; absent when it is the first */
+  readonly replaces?: {
+    readonly version: number;
+    readonly expires: string;
+  };
+  /** `mixed`: this service adds its signature when enough people have signed */
+  readonly signing: "offline" | "mixed";
+  /** Enough people have signed */
+  readonly complete: boolean;
+  /** Each must be met */
+  readonly demands: readonly SigningDemand[];
+  /** Of the bytes that are signed: compare it with the others before you sign */
+  readonly sha256: string;
+  /** What it changes against the version in force, a sentence each */
+  readonly changes: readonly string[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly in_force?: Readonly<Record<string, unknown>>;
+  /** The text that is signed: UTF-8, exactly these characters */
+  readonly bytes: string;
+}
+
+export interface SigningEventPage {
+  /** Oldest first */
+  readonly data: readonly SigningEvent[];
+  /** The cursor of the next page; absent on the last one */
+  readonly next?: string;
+}
+
 export interface TUFDelegations {
   readonly keys: Readonly<Record<string, TUFKeys>>;
   readonly roles: readonly TUFSignedDelegationsRoles[];
@@ -846,6 +943,30 @@ export interface Operations {
     };
     readonly body: undefined;
     readonly answer: KeyPage;
+  };
+  /** List what waits for signatures of people. */
+  readonly "GET /api/v1/signing-events": {
+    readonly path: undefined;
+    readonly query: {
+      readonly role?: string;
+      /** `open`: signatures are taken; `frozen`: enough have signed, it is being published; `cancelled`: stopped or given up, it goes when those who signed are told */
+      readonly state?: "open" | "frozen" | "cancelled";
+      /** The most entries of one page */
+      readonly limit?: number;
+      /** `next` of the page before; the first page has none */
+      readonly cursor?: string;
+    };
+    readonly body: undefined;
+    readonly answer: SigningEventPage;
+  };
+  /** Get one document that waits for signatures. */
+  readonly "GET /api/v1/signing-events/{id}": {
+    readonly path: {
+      readonly id: string;
+    };
+    readonly query: undefined;
+    readonly body: undefined;
+    readonly answer: SigningEventDetail;
   };
   /** Follow what happens. */
   readonly "GET /api/v1/events": {

@@ -4,6 +4,8 @@
 // update, or a single signed document.
 
 import { own } from "../../lib/own.ts";
+import type { Targets } from "../../tuf/documents.ts";
+import { RestError } from "../../sdk/errors.ts";
 import { CliError } from "../errors.ts";
 import type { Session } from "../session.ts";
 import { readJsonFile } from "./payload-file.ts";
@@ -12,11 +14,33 @@ import { isRoot, pendingRoot, pendingTargets, readDocument, readRoot, type Pendi
 type Mapping = { readonly [name: string]: unknown };
 const isMapping = (value: unknown): value is Mapping => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The service's answer about what waits. @throws CliError `nothing-pending` */
+/** The service's answer about what waits, with what delegated roles' documents follow. @throws CliError `nothing-pending` */
 export async function askPending(session: Session): Promise<Mapping> {
   const answer = await (await session.api()).call("GET /api/v1/metadata/sign", {});
   if (answer.data === undefined) throw new CliError("nothing-pending", "No metadata available for signing", { why: answer.message });
-  return answer as unknown as Mapping;
+  return { ...answer, data: { ...answer.data, metadata: { ...(answer.data.metadata as Mapping), ...(await askFollowed(session)) } } };
+}
+
+/** `trusted_<role>` of every delegated role that waits. A service that tells nothing of it is of an earlier release. */
+async function askFollowed(session: Session): Promise<Mapping> {
+  const api = await session.api();
+  const followed: Record<string, unknown> = {};
+  try {
+    for (let cursor: string | undefined; ; ) {
+      const page = await api.call("GET /api/v1/signing-events", { query: { state: "open", ...(cursor === undefined ? {} : { cursor }) } });
+      for (const { id, role, kind } of page.data) {
+        if (kind !== "delegated") continue;
+        const { in_force: envelope } = await api.call("GET /api/v1/signing-events/{id}", { path: { id } });
+        if (envelope !== undefined) followed[`trusted_${role}`] = envelope;
+      }
+      if (page.next === undefined) return followed;
+      cursor = page.next;
+    }
+  } catch (error) {
+    // Published or stopped meanwhile, or not told: nothing depends on it.
+    if (error instanceof RestError && error.status === 404) return followed;
+    throw error;
+  }
 }
 
 /**
@@ -34,10 +58,17 @@ export async function choosePending(session: Session, source: Mapping, options: 
   if (!isRoot(read)) {
     const delegator = readDocument(documents["trusted_targets"], "the targets metadata that comes with it");
     if (isRoot(delegator)) throw new CliError("document-unreadable", "the targets metadata that comes with it is a root");
-    return pendingTargets(role, read, delegator.signed);
+    return pendingTargets(role, read, delegator.signed, followedBy(documents, role));
   }
   const previous = options.trustedRoot === undefined ? documents["trusted_root"] : await readJsonFile(session, options.trustedRoot);
   return pendingRoot(read, previous === undefined ? undefined : readRoot(previous, "the root in force"));
+}
+
+/** The version in force, where the service knows one. */
+function followedBy(documents: Mapping, role: string): Targets | undefined {
+  const value = own(documents, `trusted_${role}`);
+  const followed = value === undefined ? undefined : readDocument(value, `the version of ${role} in force`);
+  return followed === undefined || isRoot(followed) ? undefined : followed.signed;
 }
 
 function documentsIn(source: Mapping): Mapping {

@@ -21,6 +21,8 @@ export interface Pending {
   readonly document: Document;
   /** The root in force, which must agree too. */
   readonly previous: ParsedEnvelope<"root"> | undefined;
+  /** Of a delegated role the version in force, when it came along. */
+  readonly follows?: Targets;
   readonly demands: readonly Demand[];
 }
 
@@ -59,10 +61,10 @@ export function pendingRoot(document: ParsedEnvelope<"root">, previous: ParsedEn
 }
 
 /** A delegated role with the document that delegates to it. @throws CliError `document-unreadable` */
-export function pendingTargets(role: string, document: ParsedEnvelope<"targets">, delegator: Targets): Pending {
+export function pendingTargets(role: string, document: ParsedEnvelope<"targets">, delegator: Targets, follows: Targets | undefined): Pending {
   const delegation = delegationOf(delegator, role);
   if (delegation === undefined) throw new CliError("document-unreadable", `nothing at hand says who signs for ${role}`, { why: "the document that came along does not delegate to it", todo: "take it from the service again: rstuf admin metadata sign" });
-  return { role, document, previous: undefined, demands: [{ by: "new", keys: delegation.keys, role: delegation.role }] };
+  return { role, document, previous: undefined, demands: [{ by: "new", keys: delegation.keys, role: delegation.role }], ...(follows === undefined ? {} : { follows }) };
 }
 
 export const standing = (pending: Pending, signatures: readonly Signature[] = pending.document.signatures): Standing => standingOf(pending.demands, { canonical: pending.document.canonical, signatures });

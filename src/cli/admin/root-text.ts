@@ -5,6 +5,7 @@ import { keyNameOf } from "../../roles/key-words.ts";
 import { onlineUriOf } from "../../roles/online-key.ts";
 import { rootChanges } from "../../roles/root-changes.ts";
 import { ONLINE_ROLES } from "../../roles/root-rules.ts";
+import { targetsChanges } from "../../roles/targets-changes.ts";
 import { parseExpires } from "../../tuf/parse.ts";
 import type { Root, Targets } from "../../tuf/documents.ts";
 import { fromNow } from "../output/words.ts";
@@ -50,8 +51,10 @@ function targetsLines(role: string, targets: Targets, nowMs: number): string[] {
   ];
 }
 
-function changeLines({ document, previous }: Pending): string[] {
-  if (previous === undefined || document.signed._type !== "root") return [];
-  const changes = rootChanges(previous.signed, document.signed);
-  return ["", `Changes against root version ${previous.signed.version}:`, ...changes.map((change) => `  ${change}`)];
+function changeLines({ role, document, previous, follows }: Pending): string[] {
+  const { signed } = document;
+  if (signed._type === "root") return previous === undefined ? [] : changesAgainst(`root version ${previous.signed.version}`, rootChanges(previous.signed, signed));
+  return follows === undefined ? [] : changesAgainst(`${role} version ${follows.version}`, targetsChanges(follows, signed, NAMED).words);
 }
+
+const changesAgainst = (what: string, changes: readonly string[]): string[] => ["", `Changes against ${what}:`, ...changes.map((change) => `  ${printable(change)}`)];
