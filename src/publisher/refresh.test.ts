@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { apart } from "../../test/fakes/apart.ts";
 import { createPublisherStage, DAY_MS, HOUR_MS } from "../../test/fakes/publisher-stage.ts";
-import { leastHoursLeft, type Year } from "../../test/simulation/year.ts";
+import { leastHoursLeft, type Untouched } from "../../test/simulation/untouched.ts";
 
 describe("refresh", () => {
-  test("through 400 days hour by hour no role is ever in its last hour, and no tick presses more than twice its share", async () => {
+  test("through 130 days hour by hour no role is ever in its last hour, and no tick presses more than twice its share", async () => {
     const bins = 32;
-    const { leastHoursLeft: least, mostPressed, share, files } = await apart<Year>(import.meta.resolve("../../test/simulation/year.ts"), "year", 400, bins);
+    const { leastHoursLeft: least, mostPressed, share, files } = await apart<Untouched>(import.meta.resolve("../../test/simulation/untouched.ts"), "untouched", 130, bins);
     assert.ok(least > 1, `${String(least)} h left`);
     assert.ok(mostPressed <= 2 * share, `${String(mostPressed)} pressed, share ${String(share)}`);
     assert.ok(files < bins * 3 + 24 * 8, "retention keeps the folder bounded");

@@ -8,8 +8,8 @@ import type { Outcome } from "../simulation/schedule.ts";
 const schedules = import.meta.resolve("../simulation/schedule.ts");
 const simulate = (from: number, count: number): Promise<readonly Outcome[]> => apart(schedules, "simulateUntilBroken", from, count);
 
-const SEEDS = 100;
-const EACH = 25;
+const SEEDS = 60;
+const EACH = 20;
 
 describe("random schedules", () => {
   const counts = new Map<string, number>();

@@ -10,7 +10,7 @@ import { runCase, STORAGE_CASES, storageContract } from "./suite.ts";
 storageContract("memory", async () => memoryHarness());
 storageContract("posix, on this disk", async () => folderHarness());
 storageContract("posix, on a disk that forgets", async () => volatileHarness());
-storageContract("posix, each file synced by itself, on a disk that forgets", async () => volatileHarness(() => ({}), { bulkFlush: "never", concurrency: 3 }));
+storageContract("posix, each file synced by itself, on a disk that forgets", async () => volatileHarness(() => ({}), { flushFrom: Infinity, concurrency: 3 }));
 
 describe("the storage contract refuses a storage that", () => {
   for (const broken of BROKEN_STORAGES) {

@@ -36,8 +36,11 @@ export interface PosixStorageOptions {
   readonly directory: string;
   /** Files in flight at once, 1 - 64. More than the thread pool's size gains little. Default 16. */
   readonly concurrency?: number;
-  /** `never`: each file is synced by itself, also in `createAll`. Default `auto`: see ADR 0006. */
-  readonly bulkFlush?: "auto" | "never";
+  /**
+   * From this many files on, `createAll` flushes the file system once instead of syncing each file,
+   * where that is known to be durable; Infinity: never. Default 64 (ADR 0006).
+   */
+  readonly flushFrom?: number;
   readonly calls?: PosixCalls;
 }
 
@@ -52,8 +55,7 @@ const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY;
 const ALL_FILES = 10_000;
 const ALL_BYTES = 64 * 1024 * 1024;
 
-/** From this many files on, one flush of the file system is cheaper than syncing each (ADR 0006). */
-const FLUSH_FILES = 64;
+const FLUSH_FROM = 64;
 /** File systems whose syncfs(2) is known to make files durable: ext2 - 4, xfs, btrfs, f2fs, tmpfs (nothing to lose). */
 const FLUSHABLE: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x01021994]);
 
@@ -78,7 +80,7 @@ class PosixStorage implements Storage {
   readonly #pending: string;
   readonly #calls: PosixCalls;
   readonly #turns: Turns;
-  readonly #bulkFlush: "auto" | "never";
+  readonly #flushFrom: number;
   /** Part of each temporary name, so that two processes on one folder never share one. */
   readonly #opening = randomBytes(8).toString("hex");
   readonly #inFlight = new Set<Promise<unknown>>();
@@ -95,7 +97,7 @@ class PosixStorage implements Storage {
     this.#pending = join(this.#directory, PENDING);
     this.#calls = options.calls ?? systemCalls;
     this.#turns = new Turns(options.concurrency ?? 16);
-    this.#bulkFlush = options.bulkFlush ?? "auto";
+    this.#flushFrom = options.flushFrom ?? FLUSH_FROM;
   }
 
   /** Makes the folder, durably, and removes what a crash left behind. */
@@ -284,7 +286,7 @@ class PosixStorage implements Storage {
   // ---------------------------------------------------------------- many files
 
   async #createMany(files: readonly NewFile[]): Promise<readonly Created[]> {
-    const flush = files.length >= FLUSH_FILES && (await this.#canFlush());
+    const flush = files.length >= this.#flushFrom && (await this.#canFlush());
     // A name that comes twice is created in the order given, after the others.
     const seen = new Set<string>();
     const firsts: { readonly at: number; readonly file: NewFile }[] = [];
@@ -343,7 +345,6 @@ class PosixStorage implements Storage {
   /** Tried once, when there is nothing of ours to lose: later a failure can only mean lost bytes. */
   #canFlush(): Promise<boolean> {
     this.#flushable ??= (async () => {
-      if (this.#bulkFlush === "never") return false;
       try {
         if (!FLUSHABLE.has(await this.#calls.fileSystemType(this.#directory))) return false;
         return (await this.#calls.flushFileSystem(this.#directory)) === "flushed";

@@ -1,9 +1,9 @@
-// More than a year of a repository that nobody touches, hour by hour, on fakes.
+// Many days of a repository that nobody touches, hour by hour, on fakes.
 
 import { createPublisherStage, DAY_MS, HOUR_MS, type Stage } from "../fakes/publisher-stage.ts";
 import { shareOf } from "../../src/roles/refresh.ts";
 
-export interface Year {
+export interface Untouched {
   /** The least time any live role other than root had left in any hour, hours. */
   readonly leastHoursLeft: number;
   /** The most role files, snapshot and timestamp aside, pressed in one hour; and what a tick's fair share is. */
@@ -14,7 +14,7 @@ export interface Year {
 }
 
 /** Lives of a week (bins), a month (targets), a day (snapshot, timestamp). */
-export async function year(days: number, bins: number): Promise<Year> {
+export async function untouched(days: number, bins: number): Promise<Untouched> {
   const stage = createPublisherStage();
   await stage.bootstrap(bins, { bins: 7, targets: 30 });
   await stage.add(["in/one/bin"]);
