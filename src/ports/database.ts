@@ -786,6 +786,8 @@ export interface Database {
  * - `unavailable`     could not be reached, busy for too long, or full
  * - `damaged`         the file is not this database, or is corrupt
  * - `newer-schema`    written by a newer release
+ * - `moved`           the state was moved to another database, and goes on there
+ * - `not-empty`       state was to be moved there, and there is some already
  */
 export class DatabaseError extends AppError<
   | "lease-lost"
@@ -800,4 +802,6 @@ export class DatabaseError extends AppError<
   | "unavailable"
   | "damaged"
   | "newer-schema"
+  | "moved"
+  | "not-empty"
 > {}

@@ -9,7 +9,7 @@ import type { Subject } from "./subject.ts";
 const free: TestDatabase[] = [];
 
 /** As after the migrations: every table empty but for its one row, every number at its start. */
-const EMPTY = `
+export const EMPTY = `
   DO $$ DECLARE t text; BEGIN
     FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'rstuf' AND tablename NOT IN ('migration', 'publisher', 'backlog', 'notice_log') LOOP
       EXECUTE format('DELETE FROM rstuf.%I', t);

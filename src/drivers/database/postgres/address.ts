@@ -1,5 +1,6 @@
 // Where the server is, and how one speaks to it: encrypted and its certificate checked, unless it is this machine.
 
+import { readFileSync } from "node:fs";
 import type { ClientConfig } from "pg";
 
 export interface ServerAddress {
@@ -10,6 +11,11 @@ export interface ServerAddress {
   readonly ca?: string | undefined;
   /** To speak in clear text to another machine. */
   readonly allowUnencrypted?: boolean | undefined;
+}
+
+/** With the certificates of `caFile`, when there is one, in place of `ca`. */
+export function serverOf(options: ServerAddress & { readonly caFile?: string | undefined }): ServerAddress {
+  return { ...options, ca: options.caFile === undefined ? options.ca : readFileSync(options.caFile, "utf8") };
 }
 
 export interface ServerName {

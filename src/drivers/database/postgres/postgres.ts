@@ -9,8 +9,6 @@
 // A server that restarts, fails over or loses a session costs no accepted request: reads and acceptance
 // are tried again for `patienceMs`; a publisher's transaction is not, it recovers by reading.
 
-import { readFileSync } from "node:fs";
-
 import type {
   Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, Claim, ClaimedShare, Commit, CommittedHead, Database, EventEffect, ForgetLimits, Garbage,
   ImportSlice, ImportState, Lease, Move, NewBatch, NewImport, NewNotice, NewShare, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter, TaskPlace,
@@ -20,6 +18,7 @@ import { endings, pressingChanges, settingsOf } from "../common/stored.ts";
 import type { TaskEndings } from "../common/stored.ts";
 import { incoming } from "./accept.ts";
 import { AcceptQueue } from "./accept-queue.ts";
+import { serverOf } from "./address.ts";
 import type { ServerAddress } from "./address.ts";
 import { adopt, stageAdopted } from "./adopt.ts";
 import { commit, cut, dropBatch, stageMoves, stageResults, stageTaskResults, undoCuts } from "./batch.ts";
@@ -58,7 +57,7 @@ export interface PostgresOptions extends ServerAddress {
  * @throws DatabaseError `unavailable` (not reached within `patienceMs`, refused, or a server that does not keep what it commits) | `newer-schema`
  */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
-  const server: ServerAddress = { ...options, ca: options.caFile === undefined ? options.ca : readFileSync(options.caFile, "utf8") };
+  const server = serverOf(options);
   const sessions = new Sessions({ server, maxSessions: options.maxSessions ?? 10, patienceMs: options.patienceMs ?? 20_000 });
   const listener = new Listener(sessions, server);
   try {

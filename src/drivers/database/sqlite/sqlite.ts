@@ -14,6 +14,7 @@ import type { MessagePort } from "node:worker_threads";
 import { DatabaseError } from "../../../ports/database.ts";
 import type { Database } from "../../../ports/database.ts";
 import { SqliteClient } from "./client.ts";
+import { requireNotMoved } from "./moved.ts";
 import type { ThreadAnswer, ThreadMessage, ThreadOptions } from "./thread.ts";
 
 export interface SqliteOptions {
@@ -25,6 +26,8 @@ export interface SqliteOptions {
   readonly clock?: BigInt64Array;
   /** Hears, once or more, that nothing can be written any more: the process must end, and open the file anew. */
   readonly broken?: (error: DatabaseError) => void;
+  /** Also when its state was moved elsewhere: for who moves it. */
+  readonly moved?: "open all the same";
 }
 
 export interface SqliteDatabase extends Database {
@@ -45,10 +48,11 @@ export interface SqliteConnector {
 
 /**
  * Opens the file, making or migrating it.
- * @throws DatabaseError `unavailable` (another process has it, network file system, no such folder) | `damaged` | `newer-schema`
+ * @throws DatabaseError `unavailable` (another process has it, network file system, no such folder) | `damaged` | `newer-schema` | `moved`
  */
 export async function openSqlite(options: SqliteOptions): Promise<SqliteDatabase> {
   const { file, busyTimeoutMs = 5000, clock, broken } = options;
+  if (options.moved === undefined) requireNotMoved(file);
   const threadOptions: ThreadOptions = { file, busyTimeoutMs, clock };
   const thread = new Worker(new URL(`./thread${extname(import.meta.filename)}`, import.meta.url), { workerData: threadOptions, name: "database", execArgv: [], resourceLimits: HEAP });
   const ended = new Promise<void>((resolve) => { thread.once("exit", () => { resolve(); }); });
