@@ -25,6 +25,7 @@ import { AppError, reasonOf } from "../lib/app-error.ts";
  * - `answer-missing`    something had to be asked, and there is no terminal to ask at (exit 2)
  * - `misused`           options that do not go together (exit 2)
  * - `interrupted`       Ctrl-C (exit 130)
+ * - `busy`              somebody else is at work there
  * - `not-here`          this build of the program cannot do it
  */
 export class CliError extends AppError<
@@ -49,6 +50,7 @@ export class CliError extends AppError<
   | "answer-missing"
   | "misused"
   | "interrupted"
+  | "busy"
   | "not-here"
 > {
   readonly why: string | undefined;

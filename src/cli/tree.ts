@@ -3,13 +3,13 @@
 
 import { Command } from "commander";
 import type { CliContext } from "./context.ts";
-import type { OpenDatabase } from "./commands/fsck.ts";
+import type { OpenService } from "./commands/fsck.ts";
 import { addCommonOptions, addToGroup, VALUE_OPTIONS } from "./options.ts";
 
 /** What commands need beyond what the CLI may import. */
 export interface CommandParts {
-  /** How `fsck --data-dir` gets at the database. Without it that flag is refused. */
-  readonly openDatabase?: OpenDatabase;
+  /** How `fsck --data-dir` and `--config` get at the database. Without it those flags are refused. */
+  readonly openService?: OpenService;
   /** Starts a service on a data directory, on a free port, for as long as a rehearsal lasts. */
   readonly rehearse?: (dataDir: string) => Promise<{ readonly origin: string } & AsyncDisposable>;
 }

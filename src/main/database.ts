@@ -7,11 +7,12 @@ import { join } from "node:path";
 import type { MessagePort } from "node:worker_threads";
 import type { Config } from "../config/schema.ts";
 import { connectSqlite, openSqlite, type SqliteConnector } from "../drivers/database/sqlite/sqlite.ts";
+import { describeServer } from "../drivers/database/postgres/address.ts";
 import type { PostgresOptions } from "../drivers/database/postgres/postgres.ts";
 import type { Database } from "../ports/database.ts";
 
 export type DatabaseOrder =
-  | { readonly kind: "sqlite"; readonly file: string }
+  | { readonly kind: "sqlite"; readonly file: string; readonly moved?: "open all the same" }
   | ({ readonly kind: "postgres" } & PostgresOptions);
 
 /** What another thread of this process opens with `connectDatabase`; each once, sent with its `transferList`. */
@@ -37,7 +38,7 @@ export function databaseOrderOf({ dataDir, database }: Config): DatabaseOrder {
 export async function openDatabase(order: DatabaseOrder, broken: (error: Error) => void): Promise<OpenDatabase> {
   switch (order.kind) {
     case "sqlite": {
-      const database = await openSqlite({ file: order.file, broken });
+      const database = await openSqlite({ file: order.file, broken, ...(order.moved === undefined ? {} : { moved: order.moved }) });
       const connector = (): ReturnType<OpenDatabase["connector"]> => {
         const one = database.connector();
         return { connector: { kind: "sqlite", connector: one }, transferList: one.transferList };
@@ -47,6 +48,11 @@ export async function openDatabase(order: DatabaseOrder, broken: (error: Error) 
     case "postgres":
       return { database: await connectPostgres(order), exclusive: false, connector: () => ({ connector: order, transferList: [] }) };
   }
+}
+
+/** For people: a file's path, or `DATABASE on HOST as USER`. */
+export function placeOfDatabase(order: DatabaseOrder): string {
+  return order.kind === "sqlite" ? order.file : `PostgreSQL, ${describeServer(order)}`;
 }
 
 export function connectDatabase(connector: DatabaseConnector): Promise<Database> {

@@ -1,6 +1,5 @@
 // The program `rstuf`.
 
-import { join } from "node:path";
 import type { CliContext } from "../cli/context.ts";
 import { runProgram } from "../cli/program.ts";
 import type { CommandNode } from "../cli/tree.ts";
@@ -39,16 +38,12 @@ const adminCommands: readonly CommandNode[] = [
   { name: "recover", summary: "go on after the database went back in time", load: async () => (await import("./commands/admin.ts")).recoverCommand },
   { name: "advise", summary: "how many bins the repository is best cut into", load: async () => (await import("./commands/advise.ts")).adviseCommand },
   { name: "adopt", summary: "take over a published repository, such as one of the Python implementation", load: async () => (await import("./commands/admin.ts")).adoptCommand },
-  { name: "migrate", summary: "move published metadata to another folder or bucket", load: async () => (await import("./commands/admin.ts")).migrateCommand },
+  { name: "migrate", summary: "move the metadata to a folder or bucket, the state to PostgreSQL", load: async () => (await import("./commands/admin.ts")).migrateCommand },
 ];
 
 await runProgram(context, process.argv.slice(2), {
   commands,
   adminCommands,
   rehearse: async (dataDir) => (await import("./rehearsal.ts")).startRehearsal(dataDir),
-  openDatabase: async (dataDir) => {
-    const { openSqlite } = await import("../drivers/database/sqlite/sqlite.ts");
-    const database = await openSqlite({ file: join(dataDir, "rstuf.db") });
-    return { database, close: () => database.close() };
-  },
+  openService: async (place) => (await import("./admin/open-service.ts")).openService(context, place),
 });

@@ -9,6 +9,7 @@ import { databaseViewOf, publishedRows } from "../../../test/fakes/published-row
 import { RepositoryBuilder } from "../../../test/fakes/repository-builder.ts";
 import { openWebServer } from "../../../test/fakes/web-server.ts";
 import { DatabaseError } from "../../ports/database.ts";
+import type { OpenService } from "./fsck.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 const cwd = mkdtempSync(join(tmpdir(), "rstuf-fsck-"));
@@ -89,21 +90,29 @@ describe("rstuf fsck", () => {
     const rows = publishedRows(repository);
     rows.state = { ...rows.state, seq: rows.state.seq + 1 };
     let closed = 0;
-    const openDatabase = async (dataDir: string) => {
-      assert.equal(dataDir, join(cwd, "data"));
-      return { database: databaseViewOf(rows), close: async () => { closed += 1; } };
+    const openService: OpenService = async (place) => {
+      assert.deepEqual(place, { dataDir: "data", config: undefined });
+      return { database: databaseViewOf(rows), files: async () => ({ read: async (name) => repository.files.get(name) }), firstRoot: async () => repository.files.get("1.root.json"), close: async () => { closed += 1; } };
     };
-    const { stdout, exitCode } = await run(["--metadata", "metadata", "--root", "root.json", "--data-dir", "data"], { parts: { openDatabase } });
+    const { stdout, exitCode } = await run(["--metadata", "metadata", "--root", "root.json", "--data-dir", "data"], { parts: { openService } });
     assert.match(stdout, /^FAULT visible \(rule 42\): publisher /);
     assert.equal(exitCode, 1);
     assert.equal(closed, 1);
+    // Metadata and root may be the service's own.
+    assert.equal((await run(["--data-dir", "data"], { parts: { openService } })).stdout, stdout);
+  });
+
+  test("says what is missing when neither files nor service are named", async () => {
+    const { stderr, exitCode } = await run(["--metadata", "metadata"]);
+    assert.match(stderr, /--metadata and --root, or whose/);
+    assert.equal(exitCode, 2);
   });
 
   test("says why a database cannot be opened", async () => {
-    const openDatabase = async () => {
+    const openService = async () => {
       throw new DatabaseError("unavailable", "a service is running on this data directory");
     };
-    const { stderr, exitCode } = await run(["--metadata", "metadata", "--root", "root.json", "--data-dir", "data"], { parts: { openDatabase } });
+    const { stderr, exitCode } = await run(["--metadata", "metadata", "--root", "root.json", "--data-dir", "data"], { parts: { openService } });
     assert.equal(stderr, "error: a service is running on this data directory (unavailable)\n");
     assert.equal(exitCode, 1);
   });

@@ -14,13 +14,24 @@ import { examplesText } from "../examples.ts";
 import { fsckJson, fsckLines } from "../fsck-report.ts";
 import { readFileAtMost } from "../read-file.ts";
 
-/** Opens the database of a data directory for reading. @throws AppError saying why it cannot, a live service included */
-export type OpenDatabase = (dataDir: string) => Promise<{ readonly database: DatabaseView; close(): Promise<void> }>;
+/** What the service itself has: its database, and by that what is published, wherever that lies. */
+export interface OpenRepository {
+  readonly database: DatabaseView;
+  /** The storage that the configuration names. */
+  files(): Promise<PublishedFiles>;
+  /** Root version 1 as the database has it; undefined before there is one. */
+  firstRoot(): Promise<Buffer | undefined>;
+  close(): Promise<void>;
+}
+
+/** Both as they were given. @throws AppError saying why it cannot, a live service included */
+export type OpenService = (place: { readonly dataDir?: string | undefined; readonly config?: string | undefined }) => Promise<OpenRepository>;
 
 interface FsckFlags {
-  readonly metadata: string;
-  readonly root: string;
+  readonly metadata?: string;
+  readonly root?: string;
   readonly dataDir?: string;
+  readonly config?: string;
   readonly sigstoreTrustedRoot?: string;
   readonly json?: boolean;
 }
@@ -35,17 +46,19 @@ export const FSCK_OFFLINE_EXAMPLES = ["rstuf fsck --metadata rstuf-data/metadata
 const PROGRESS_EVERY_MS = 200;
 const CLEAR_LINE = "\r\u001b[K";
 
-export function fsckCommand(context: CliContext, { openDatabase }: { readonly openDatabase?: OpenDatabase }): Command {
+export function fsckCommand(context: CliContext, { openService }: { readonly openService?: OpenService }): Command {
   return new Command()
     .description(
       "Walks a published repository from its root to its last bin and checks everything a\n" +
         "client relies on: signatures, versions, lengths, hashes, expiry, sizes, and that\n" +
         "each path lies where a client looks for it. It only reads.\n" +
-        "With --data-dir it also compares the database of a service that is not running.",
+        "With --data-dir or --config it also compares the service's database, while nobody\n" +
+        "publishes: stop serve, or every worker.",
     )
-    .requiredOption("--metadata <dir|url>", "the published metadata")
-    .requiredOption("--root <file>", "the root that clients start from")
+    .option("--metadata <dir|url>", "the published metadata (default: where the service has it)")
+    .option("--root <file>", "the root that clients start from (default: the service's first)")
     .option("--data-dir <dir>", "also compare with the database in this data directory")
+    .option("--config <file>", "also compare with the database that this configuration names")
     .option("--sigstore-trusted-root <file>", "verify Sigstore keys under this trusted_root.json")
     .option("--json", "one JSON object on stdout")
     .addHelpText(
@@ -56,19 +69,20 @@ export function fsckCommand(context: CliContext, { openDatabase }: { readonly op
       ),
     )
     .action(async (flags: FsckFlags) => {
-      context.setExitCode(await run(context, flags, openDatabase));
+      context.setExitCode(await run(context, flags, openService));
     });
 }
 
-async function run(context: CliContext, flags: FsckFlags, openDatabase: OpenDatabase | undefined): Promise<number> {
-  const root = await readFileAtMost(resolve(context.cwd, flags.root), CLIENT_LIMITS.rootBytes);
+async function run(context: CliContext, flags: FsckFlags, openService: OpenService | undefined): Promise<number> {
+  const ours = flags.dataDir !== undefined || flags.config !== undefined;
+  if (!ours && (flags.metadata === undefined || flags.root === undefined)) throw new CliError("misused", "say --metadata and --root, or whose: --data-dir or --config");
   if (flags.sigstoreTrustedRoot !== undefined) await useSigstore(resolve(context.cwd, flags.sigstoreTrustedRoot));
-  const opened = flags.dataDir === undefined ? undefined : await open(context, flags.dataDir, openDatabase);
+  const opened = ours ? await open(flags, openService) : undefined;
   const progress = new Progress(context, flags.json === true);
   try {
     const report = await fsck({
-      files: filesAt(context, flags.metadata),
-      root,
+      files: flags.metadata === undefined ? await whole(opened).files() : filesAt(context, flags.metadata),
+      root: flags.root === undefined ? await firstRoot(whole(opened)) : await readFileAtMost(resolve(context.cwd, flags.root), CLIENT_LIMITS.rootBytes),
       database: opened?.database,
       now: context.clock.now(),
       onProgress: (done, known) => progress.draw(done, known),
@@ -83,9 +97,20 @@ async function run(context: CliContext, flags: FsckFlags, openDatabase: OpenData
   }
 }
 
-async function open(context: CliContext, dataDir: string, openDatabase: OpenDatabase | undefined): Promise<Awaited<ReturnType<OpenDatabase>>> {
-  if (openDatabase === undefined) throw new CliError("not-here", "--data-dir needs the service's database, and this program comes without");
-  return openDatabase(resolve(context.cwd, dataDir));
+async function open({ dataDir, config }: FsckFlags, openService: OpenService | undefined): Promise<OpenRepository> {
+  if (openService === undefined) throw new CliError("not-here", "--data-dir and --config need the service's database, and this program comes without");
+  return openService({ dataDir, config });
+}
+
+function whole(opened: OpenRepository | undefined): OpenRepository {
+  if (opened === undefined) throw new CliError("misused", "say --metadata and --root, or whose: --data-dir or --config");
+  return opened;
+}
+
+async function firstRoot(opened: OpenRepository): Promise<Buffer> {
+  const root = await opened.firstRoot();
+  if (root === undefined) throw new CliError("bootstrap-missing", "the service has no repository yet: there is nothing to look at");
+  return root;
 }
 
 function filesAt(context: CliContext, where: string): PublishedFiles {

@@ -8,20 +8,19 @@ import { CliError } from "../../cli/errors.ts";
 import { readFileAtMost } from "../../cli/read-file.ts";
 import { takeOver, type TakenOver } from "../../publisher/take-over.ts";
 import { placeOfStorage } from "../storage.ts";
-import { partsOf, placeOf, requireSqlite, withDataDir, type DataDirFlags } from "./data-dir.ts";
+import { partsOf, placeOf, withState, type StateFlags } from "./state.ts";
 import { Progress } from "./progress.ts";
 
 /** Larger than any root clients read. */
 const ROOT_BYTES = 1024 * 1024;
 
-export interface AdoptFlags extends DataDirFlags {
+export interface AdoptFlags extends StateFlags {
   readonly root?: string;
 }
 
 /** 0: taken over. */
 export async function adoptRepository(context: CliContext, flags: AdoptFlags): Promise<number> {
   const place = placeOf(context, flags);
-  requireSqlite(place);
   const parts = partsOf(place);
   if (parts.storage.kind === "folder" && !existsSync(resolve(parts.storage.directory, "timestamp.json"))) {
     throw new CliError("file-unreadable", `${parts.storage.directory} holds no published repository: there is no timestamp.json. Set metadata.directory, or storage.kind`);
@@ -29,7 +28,7 @@ export async function adoptRepository(context: CliContext, flags: AdoptFlags): P
   const firstRoot = flags.root === undefined ? undefined : await readFileAtMost(resolve(context.cwd, flags.root), ROOT_BYTES);
   await mkdir(place.config.dataDir, { recursive: true, mode: 0o750 });
   const progress = new Progress(context, flags.json === true);
-  const taken = await withDataDir(place.config, parts, async ({ deps, hold, storage }) => {
+  const taken = await withState(place.config, parts, async ({ deps, hold, storage }) => {
     // Nothing is written now; but a store that could not be written to would be found out too late.
     await storage.prove();
     return await takeOver(deps, hold, { firstRoot, onProgress: (done, of) => { progress.draw(`${String(done)} of ${String(of)} roles read`); } });

@@ -2,10 +2,12 @@
 
 import type { CliContext } from "../../cli/context.ts";
 import { Reader } from "../../drivers/database/sqlite/reader.ts";
+import type { SettingValue } from "../../ports/database.ts";
 import { advised, choices, type Choice, type Numbers } from "../../roles/advice.ts";
-import { placeOf, requireDatabase, type DataDirFlags } from "./data-dir.ts";
+import { databaseOrderOf, openDatabase, type DatabaseOrder } from "../database.ts";
+import { placeOf, requireDatabase, type StateFlags } from "./state.ts";
 
-export interface AdviseFlags extends DataDirFlags {
+export interface AdviseFlags extends StateFlags {
   readonly artifacts?: number;
   readonly targetBytes?: number;
   readonly lookups: number;
@@ -16,8 +18,8 @@ const USUAL_TARGET_BYTES = 200;
 const BUSY_MS = 5_000;
 const MOST = 1_000_000_000;
 
-export function advise(context: CliContext, flags: AdviseFlags): number {
-  const found = flags.artifacts !== undefined && flags.targetBytes !== undefined ? NOTHING : measured(context, flags);
+export async function advise(context: CliContext, flags: AdviseFlags): Promise<number> {
+  const found = flags.artifacts !== undefined && flags.targetBytes !== undefined ? NOTHING : await measured(context, flags);
   const numbers: Numbers = {
     artifacts: flags.artifacts ?? found.artifacts,
     targetBytes: flags.targetBytes ?? found.targetBytes ?? USUAL_TARGET_BYTES,
@@ -40,7 +42,7 @@ interface Measured {
 const NOTHING: Measured = { artifacts: 0 };
 
 /** Read as of now, while the service runs or not. With `--artifacts` a data directory is not needed. */
-function measured(context: CliContext, flags: AdviseFlags): Measured {
+async function measured(context: CliContext, flags: AdviseFlags): Promise<Measured> {
   const place = placeOf(context, flags);
   try {
     requireDatabase(place);
@@ -48,17 +50,32 @@ function measured(context: CliContext, flags: AdviseFlags): Measured {
     if (flags.artifacts !== undefined) return NOTHING;
     throw error;
   }
-  const reader = new Reader(place.paths.database, BUSY_MS);
+  const reader = await readerOf(databaseOrderOf(place.config));
   try {
-    const rows = reader.roles().filter(({ kind, retired }) => kind === "bins" && !retired);
-    const artifacts = rows.reduce((sum, { role }) => sum + reader.countArtifacts(role, MOST), 0);
+    const rows = (await reader.roles()).filter(({ kind, retired }) => kind === "bins" && !retired);
+    let artifacts = 0;
+    for (const { role } of rows) artifacts += await reader.countArtifacts(role, MOST);
     const empty = Math.min(...rows.map(({ length }) => length));
     const bytes = rows.reduce((sum, { length }) => sum + length, 0) - rows.length * Math.min(empty, 400);
-    const bins = reader.setting("number_of_delegated_bins");
+    const bins = await reader.setting("number_of_delegated_bins");
     return { artifacts, ...(artifacts === 0 ? {} : { targetBytes: Math.round(bytes / artifacts) }), ...(typeof bins === "number" ? { bins } : {}) };
   } finally {
-    reader.close();
+    await reader.close();
   }
+}
+
+type Maybe<T> = T | Promise<T>;
+
+/** What both engines answer, at once or later. */
+interface NumbersReader {
+  roles(): Maybe<readonly { readonly role: string; readonly kind: string; readonly retired: boolean; readonly length: number }[]>;
+  countArtifacts(role: string, atMost: number): Maybe<number>;
+  setting(name: string): Maybe<SettingValue | undefined>;
+  close(): Maybe<void>;
+}
+
+async function readerOf(order: DatabaseOrder): Promise<NumbersReader> {
+  return order.kind === "sqlite" ? new Reader(order.file, BUSY_MS) : (await openDatabase(order, () => undefined)).database;
 }
 
 function* lines({ artifacts, targetBytes, lookups }: Numbers, all: readonly Choice[], best: Choice, now: number | undefined): Generator<string> {

@@ -1,7 +1,7 @@
 // `rstuf admin backup` and `restore`: database and metadata that fit together.
 //
-// The database is copied first, as of one moment, by SQLite itself: a reader in another process,
-// which no writer waits for. Then every file its head reaches: metadata files are only ever added,
+// The database is copied first, as of one moment, whatever its engine, into a file of SQLite: by SQLite
+// itself, or row by row in one transaction of PostgreSQL's, which no writer waits for. Then every file its head reaches: metadata files are only ever added,
 // durable before the head that names them is committed, and collected days after the last
 // timestamp that reached them expired. So the copy's head has all its files, whatever is published
 // meanwhile. Both are then brought to rest as a start would (unfinished batches dropped, committed
@@ -25,15 +25,17 @@ import { METADATA_NAME, type NewFile, type Storage } from "../../ports/storage.t
 import { recover } from "../../publisher/recover.ts";
 import { parseEnvelope } from "../../tuf/parse.ts";
 import { ensureKeyFolder } from "../key-folder.ts";
+import { databaseOrderOf, placeOfDatabase, type DatabaseOrder } from "../database.ts";
 import { openStorage, placeOfStorage, type StorageOrder } from "../storage.ts";
-import { partsOf, placeOf, requireDatabase, requireEmptyFolder, requireSqlite, withDataDir, type DataDirFlags, type DataDirParts } from "./data-dir.ts";
+import { copyOut, restoreInto } from "./copy-state.ts";
+import { partsOf, placeOf, requireDatabase, requireEmptyFolder, withState, type StateFlags, type StateParts } from "./state.ts";
 import { Progress } from "./progress.ts";
 
-export interface BackupFlags extends DataDirFlags {
+export interface BackupFlags extends StateFlags {
   readonly withKeys?: boolean;
 }
 
-export interface RestoreFlags extends DataDirFlags {
+export interface RestoreFlags extends StateFlags {
   readonly keepMetadata?: boolean;
 }
 
@@ -67,10 +69,14 @@ export async function backup(context: CliContext, target: string, flags: BackupF
   const progress = new Progress(context, flags.json === true);
   const file = join(folder, "rstuf.db");
   try {
-    await copyLiveDatabase(place.paths.database, file, progress);
+    const order = databaseOrderOf(place.config);
+    if (order.kind === "sqlite") await copyLiveDatabase(order.file, file, progress);
+    else await copyOut(order, file, progress);
+    await chmod(file, 0o600);
+    await syncFile(file);
     const metadata = join(folder, "metadata");
-    const copied: DataDirParts = { database: file, storage: { kind: "folder", directory: metadata } };
-    const { seq, timestampVersion, files, report } = await withDataDir(place.config, copied, async ({ database, storage, deps, hold }) => {
+    const copied: StateParts = { database: { kind: "sqlite", file }, storage: { kind: "folder", directory: metadata } };
+    const { seq, timestampVersion, files, report } = await withState(place.config, copied, async ({ database, storage, deps, hold }) => {
       const files = await copyReached(database, partsOf(place).storage, storage, progress);
       await recover(deps, hold, false);
       const head = await database.head();
@@ -100,12 +106,11 @@ export async function restore(context: CliContext, source: string, flags: Restor
   const folder = resolve(context.cwd, source);
   const manifest = readManifest(folder);
   const place = placeOf(context, flags);
-  requireSqlite(place);
-  const { config, paths } = place;
+  const { config } = place;
   const target = partsOf(place);
   const keep = flags.keepMetadata === true;
-  if (keep && existsSync(paths.database)) throw new CliError("file-exists", `${paths.database} is there already; nothing was changed`);
-  const folders = [config.dataDir, ...(target.storage.kind === "folder" ? [target.storage.directory] : [])];
+  if (target.database.kind === "sqlite" && keep && existsSync(target.database.file)) throw new CliError("file-exists", `${target.database.file} is there already; nothing was changed`);
+  const folders = [...(target.database.kind === "sqlite" ? [config.dataDir] : []), ...(target.storage.kind === "folder" ? [target.storage.directory] : [])];
   if (!keep) for (const each of folders) if (existsSync(each)) requireEmptyFolder(each, 0o750);
   if (!keep && target.storage.kind !== "folder") await requireUnused(target.storage);
   const file = join(folder, "rstuf.db");
@@ -114,8 +119,9 @@ export async function restore(context: CliContext, source: string, flags: Restor
   await mkdir(config.dataDir, { recursive: true, mode: 0o750 });
   const progress = new Progress(context, flags.json === true);
   try {
-    await copySynced(file, paths.database);
-    const report = await withDataDir(config, target, async ({ database, storage }) => {
+    if (target.database.kind === "sqlite") await copySynced(file, target.database.file);
+    else await restoreInto(target.database, file, progress);
+    const report = await withState(config, target, async ({ database, storage }) => {
       if (keep) return undefined;
       const names = readdirSync(join(folder, "metadata")).filter((name) => METADATA_NAME.test(name));
       await copyFiles(names.filter((name) => name !== "timestamp.json"), (name) => readFile(join(folder, "metadata", name)), storage, progress);
@@ -124,20 +130,23 @@ export async function restore(context: CliContext, source: string, flags: Restor
     });
     const keys = existsSync(join(folder, "keys")) ? await copyKeys(join(folder, "keys"), config.keyDir) : 0;
     await keepTrusted(join(folder, "metadata"), config.dataDir);
-    if (report !== undefined && report.faults.length > 0) return refuse(context, report, `Restored to ${config.dataDir}, but it is not sound: do not start it.`);
-    if (flags.json === true) context.stdout.write(`${JSON.stringify({ directory: config.dataDir, metadata: keep ? "kept" : "restored", ...manifest, keys })}\n`);
-    else for (const line of restoredWords(config, manifest, keep, keys)) context.stdout.write(`${line}\n`);
+    if (report !== undefined && report.faults.length > 0) return refuse(context, report, `Restored to ${restoredTo(target.database, config)}, but it is not sound: do not start it.`);
+    if (flags.json === true) context.stdout.write(`${JSON.stringify({ directory: restoredTo(target.database, config), metadata: keep ? "kept" : "restored", ...manifest, keys })}\n`);
+    else for (const line of restoredWords(restoredTo(target.database, config), config.keyDir, manifest, keep, keys)) context.stdout.write(`${line}\n`);
     return 0;
   } finally {
     progress.clear();
   }
 }
 
-function* restoredWords(config: Config, manifest: Manifest, kept: boolean, keys: number): Generator<string> {
-  yield `Restored to ${config.dataDir}: the state of ${manifest.taken}, head ${String(manifest.seq)}${kept ? "; the metadata was left as it is" : `, ${String(manifest.files)} metadata files; looked at and sound`}.`;
-  if (keys === 0) yield `Private online keys were not in the backup: put them into ${config.keyDir}.`;
+/** Its folder, where it lies in one. */
+const restoredTo = (order: DatabaseOrder, { dataDir }: Config): string => order.kind === "sqlite" ? dataDir : placeOfDatabase(order);
+
+function* restoredWords(where: string, keyDir: string, manifest: Manifest, kept: boolean, keys: number): Generator<string> {
+  yield `Restored to ${where}: the state of ${manifest.taken}, head ${String(manifest.seq)}${kept ? "; the metadata was left as it is" : `, ${String(manifest.files)} metadata files; looked at and sound`}.`;
+  if (keys === 0) yield `Private online keys were not in the backup: put them into ${keyDir}.`;
   if (kept) {
-    yield "Now: rstuf admin recover --adopt, with the same --data-dir. It reads back what was published since.";
+    yield "Now: rstuf admin recover --adopt, with the same --data-dir or --config. It reads back what was published since.";
     return;
   }
   yield "Was anything published since the backup? Clients that saw it refuse what is older.";
@@ -169,8 +178,6 @@ async function copyLiveDatabase(from: string, to: string, progress: Progress): P
   } finally {
     copy.close();
   }
-  await chmod(to, 0o600);
-  await syncFile(to);
 }
 
 /** Every file that the head of `database` leads to: roots and timestamp from the database, the others from storage. */

@@ -1,13 +1,15 @@
 // `rstuf admin recover`: going on where database and published metadata parted.
 
 import type { CliContext } from "../../cli/context.ts";
+import { CliError } from "../../cli/errors.ts";
 import { printable } from "../../cli/printable.ts";
 import { adopt, type Adopted } from "../../publisher/adopt.ts";
 import { jump, type Jumped } from "../../publisher/jump.ts";
+import { placeOfDatabase } from "../database.ts";
 import { Progress } from "./progress.ts";
-import { partsOf, placeOf, requireDatabase, withDataDir, type DataDirFlags } from "./data-dir.ts";
+import { partsOf, placeOf, requireDatabase, withState, type StateFlags } from "./state.ts";
 
-export interface RecoverFlags extends DataDirFlags {
+export interface RecoverFlags extends StateFlags {
   readonly adopt?: boolean;
   readonly jump?: number;
 }
@@ -17,7 +19,8 @@ export async function recover(context: CliContext, flags: RecoverFlags): Promise
   const place = placeOf(context, flags);
   requireDatabase(place);
   const progress = new Progress(context, flags.json === true);
-  const { adopted, jumped } = await withDataDir(place.config, partsOf(place), async ({ deps, hold }) => {
+  const { adopted, jumped } = await withState(place.config, partsOf(place), async ({ deps, hold, database }) => {
+    if (await database.head() === undefined) throw new CliError("file-unreadable", `${placeOfDatabase(partsOf(place).database)} holds no repository`, { todo: "Restore a backup first; or, with an empty database, take over what is published: rstuf admin adopt." });
     const adopted = flags.adopt === true ? await adopt(deps, hold, (done, of) => { progress.draw(`${String(done)} of ${String(of)} roles read`); }) : undefined;
     progress.clear();
     const jumped = flags.jump === undefined ? undefined : await jump(deps, hold, flags.jump);

@@ -42,7 +42,7 @@ export function restoreCommand(context: CliContext): Command {
 
 export function recoverCommand(context: CliContext): Command {
   const command = withPlace(new Command())
-    .description("With the service stopped. --adopt: the published metadata is newer than the database; reads back what the database lacks, after verifying it. --jump: both went back, and only clients remember; the next publish goes ahead of all they can have seen. Nothing is signed, and nothing published is changed before the service starts.")
+    .description("With the service, or every worker, stopped. --adopt: the published metadata is newer than the database; reads back what the database lacks, after verifying it. --jump: both went back, and only clients remember; the next publish goes ahead of all they can have seen. Nothing is signed, and nothing published is changed before the service starts.")
     .option("--adopt", "make what is published part of the database again")
     .option("--jump <versions>", "go this many versions ahead, and press every role", wholeNumber)
     .addHelpText("after", examplesText([{ title: "With the service stopped:", commands: ["rstuf admin recover --adopt --data-dir rstuf-data", "rstuf admin recover --jump 1000000 --data-dir rstuf-data --json"] }], "0 done, or nothing to do, 1 refused or failed,\n2 used wrongly"));
@@ -67,7 +67,7 @@ export function adoptCommand(context: CliContext): Command {
 export function migrateCommand(context: CliContext): Command {
   return withPlace(new Command())
     .requiredOption("--to <file>", "the configuration file, YAML, of the place to move to")
-    .description("With the service stopped, copies the published metadata to where the other configuration says, timestamp.json last, and looks at the copy. May be repeated, and goes on where it was cut off. The database stays where it is: start the service with the new configuration.")
+    .description("With the service stopped, copies the published metadata to where the other configuration says, timestamp.json last, and the state from SQLite into PostgreSQL when the other configuration has database.url, all of it or nothing; and looks at the copy. May be repeated, and goes on where it was cut off. Clients notice nothing. Start the service with the new configuration: an old database whose state was moved cannot be started any more.")
     .addHelpText("after", examplesText([{ title: "With the service stopped:", commands: ["rstuf admin migrate --data-dir rstuf-data --to bucket.yaml"] }], "0 moved and sound, 1 refused, failed or not sound,\n2 used wrongly"))
     .action(async (flags: MigrateFlags) => {
       const { migrate } = await import("../admin/migrate.ts");

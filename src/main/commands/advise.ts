@@ -17,7 +17,7 @@ export function adviseCommand(context: CliContext): Command {
     .addHelpText("after", examplesText([{ commands: ["rstuf admin advise --artifacts 1000000", "rstuf admin advise --artifacts 50000 --lookups 1 --json"] }], "0 advised, 1 failed, 2 used wrongly"))
     .action(async (flags: AdviseFlags) => {
       const { advise } = await import("../admin/advise.ts");
-      context.setExitCode(advise(context, flags));
+      context.setExitCode(await advise(context, flags));
     });
 }
 

@@ -6,7 +6,7 @@
 
 import { DatabaseError } from "../../../ports/database.ts";
 import { NUMBERED, NUMBERS, SLICE_ROWS, TABLES } from "../common/rows.ts";
-import type { Cell, Kind, RowSlice, Table } from "../common/rows.ts";
+import type { Cell, Kind, RowSlice } from "../common/rows.ts";
 import { serverOf } from "./address.ts";
 import { hint, lockBacklog } from "./lease.ts";
 import { migrate } from "./migrate.ts";
