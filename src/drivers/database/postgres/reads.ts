@@ -12,11 +12,22 @@ export const CHANGE = "c.no, c.kind, c.role, c.path, c.fragment, c.attempts, c.a
 export const ROLE = "name, kind, parent, version, length, sha256, expires_ms, retired";
 const HEAD = "seq, sha256, timestamp_version, snapshot_version, timestamp, expires_ms";
 
+/** By the indexes of what waits, never through a task's changes: an import has millions, and is asked for again and again. */
+const WAITED_FOR = `
+  WITH RECURSIVE r(name) AS (
+    (SELECT waits FROM change WHERE waits IS NOT NULL AND event IS NULL ORDER BY waits LIMIT 1)
+    UNION ALL SELECT (SELECT waits FROM change WHERE waits > r.name AND waits IS NOT NULL AND event IS NULL ORDER BY waits LIMIT 1) FROM r WHERE r.name IS NOT NULL)
+  SELECT json_agg(name ORDER BY name) FROM (
+    SELECT name FROM r WHERE name IS NOT NULL
+      AND EXISTS (SELECT 1 FROM change WHERE waits = r.name AND waits IS NOT NULL AND event IS NULL AND no BETWEEN t.first_change AND t.last_change AND batch IS NULL)
+    UNION SELECT c.waits FROM signing_event e JOIN change c ON c.event = e.no AND c.event IS NOT NULL AND c.no BETWEEN t.first_change AND t.last_change
+      WHERE c.batch IS NULL AND c.waits IS NOT NULL) w`;
+
 export async function getTask(sql: Sql, id: string): Promise<TaskRow | undefined> {
   const row = await sql.row(
     `SELECT t.kind, t.created_ms, t.request, CASE WHEN r.batch IS NULL OR b.seq <= (SELECT visible FROM publisher) THEN r.body END AS body,
        t.held = 1 AND t.open > 0 AND EXISTS (SELECT 1 FROM change WHERE no BETWEEN t.first_change AND t.last_change AND batch IS NULL) AS held,
-       CASE WHEN t.first_change IS NULL OR t.held = 2 THEN NULL ELSE (SELECT json_agg(DISTINCT waits ORDER BY waits) FROM change WHERE no BETWEEN t.first_change AND t.last_change AND batch IS NULL AND waits IS NOT NULL)::text END AS waits
+       CASE WHEN t.first_change IS NULL OR t.held = 2 THEN NULL ELSE (${WAITED_FOR})::text END AS waits
      FROM task t LEFT JOIN result r ON r.task = t.no LEFT JOIN batch b ON b.no = r.batch WHERE t.id = $1`, id,
   );
   return row && {

@@ -49,9 +49,7 @@ export class Reader {
       id, kind: kind as TaskKind, createdMs: Number(createdMs), request: JSON.parse(String(request)) as TaskRequest,
       ...(ended ? { result: JSON.parse(body) as TaskResult } : {}),
       held: held === 1,
-      waitingFor: ended || first === null ? [] : this.#all(
-        "SELECT DISTINCT waits FROM change WHERE no BETWEEN ? AND ? AND batch IS NULL AND waits IS NOT NULL ORDER BY waits", first ?? null, last ?? null,
-      ).map(([role]) => String(role)),
+      waitingFor: ended || first === null ? [] : this.#all(WAITED_FOR, first ?? null, last ?? null).map(([role]) => String(role)),
     };
   }
 
@@ -419,6 +417,14 @@ export class Reader {
     return statement;
   }
 }
+
+/** By the indexes of what waits, never through a task's changes: an import has millions, and is asked for again and again. */
+const WAITED_FOR = `
+  WITH RECURSIVE r (name) AS (SELECT min(waits) FROM change WHERE waits IS NOT NULL AND event IS NULL
+    UNION ALL SELECT (SELECT min(waits) FROM change WHERE waits > name AND event IS NULL) FROM r WHERE name IS NOT NULL)
+  SELECT name FROM r WHERE name IS NOT NULL AND EXISTS (SELECT 1 FROM change WHERE waits = name AND event IS NULL AND no BETWEEN ?1 AND ?2 AND batch IS NULL)
+  UNION SELECT c.waits FROM signing_event e CROSS JOIN change c ON c.event = e.no AND c.no BETWEEN ?1 AND ?2 WHERE c.batch IS NULL AND c.waits IS NOT NULL
+  ORDER BY 1`;
 
 interface Placed {
   /** The task's place in the order of acceptance. */
