@@ -106,7 +106,7 @@ function takeTargets(db: Connection, adoption: string, role: string, count: { re
   db.run("DELETE FROM artifact WHERE role = ?2 AND NOT EXISTS (SELECT 1 FROM adopted WHERE adoption = ?1 AND role = ?2 AND path = artifact.path)", adoption, role);
   // What is as it was keeps its time.
   db.run(
-    `INSERT INTO artifact SELECT role, path, fragment, ?3 FROM adopted WHERE adoption = ?1 AND role = ?2 ORDER BY path
+    `INSERT INTO artifact (role, path, fragment, published_ms) SELECT role, path, fragment, ?3 FROM adopted WHERE adoption = ?1 AND role = ?2 ORDER BY path
      ON CONFLICT DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms WHERE fragment <> excluded.fragment`, adoption, role, nowMs,
   );
 }

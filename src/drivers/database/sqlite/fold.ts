@@ -76,11 +76,13 @@ function foldChanges(db: Connection, batch: Row, cursor: string, limit: number):
   // Neighbours in the table are written together; of one path the later change still comes later.
   const applied = rows.filter((row) => row["outcome"] === "apply" && (row["kind"] === "add" || row["kind"] === "remove"))
     .sort((a, b) => order(String(a["role"]), String(b["role"])) || order(String(a["path"]), String(b["path"])) || Number(a["no"]) - Number(b["no"]));
+  const strand = strandFor(db, applied.length);
   for (const { kind, role, path, fragment } of applied) {
     if (kind === "add") {
       db.run(
-        "INSERT INTO artifact VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms",
-        role ?? null, path ?? null, fragment ?? null, batch["committed_ms"] ?? null,
+        `INSERT INTO artifact (role, path, fragment, published_ms, strand) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms`,
+        role ?? null, path ?? null, fragment ?? null, batch["committed_ms"] ?? null, strand,
       );
     } else {
       db.run("DELETE FROM artifact WHERE role = ? AND path = ?", role ?? null, path ?? null);
@@ -138,17 +140,32 @@ function forgetResults(db: Connection, batch: Row, _cursor: string, limit: numbe
 /** A move that is done goes, so that what remains is where to go on. */
 function foldMoves(db: Connection, batch: Row, _cursor: string, limit: number): Slice {
   const rows = db.all("SELECT no, path, from_role, to_role FROM batch_move WHERE batch = ? ORDER BY no LIMIT ?", batch["no"] ?? null, limit);
+  const strand = strandFor(db, rows.length);
   for (const { no, path, from_role: from, to_role: to } of rows) {
     if (to !== null) {
       db.run(
-        `INSERT INTO artifact SELECT ?1, path, fragment, published_ms FROM artifact WHERE role = ?2 AND path = ?3
-         ON CONFLICT DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms`, to ?? null, from ?? null, path ?? null,
+        `INSERT INTO artifact (role, path, fragment, published_ms, strand) SELECT ?1, path, fragment, published_ms, ?4 FROM artifact WHERE role = ?2 AND path = ?3
+         ON CONFLICT DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms`, to ?? null, from ?? null, path ?? null, strand,
       );
     }
     db.run("DELETE FROM artifact WHERE role = ? AND path = ?", from ?? null, path ?? null);
     db.run("DELETE FROM batch_move WHERE no = ?", no ?? null);
   }
   return { rows: rows.length, cursor: rows.length === limit ? "" : undefined };
+}
+
+/** Artifacts a transaction writes together from this many on go into a strand of their own kind. */
+const MANY = 256;
+/** Some 500 pages of the index: most of a slice's rows share one. A page of a list looks into each strand, of ten million artifacts into 500. */
+const STRAND_LENGTH = 20_000;
+
+/** Inside a transaction: where `count` artifacts that are written together are listed. */
+function strandFor(db: Connection, count: number): number {
+  if (count < MANY) return 0;
+  const row = db.get("SELECT strand, length FROM last_strand") ?? {};
+  const [strand, length] = [Number(row["strand"]), Number(row["length"]) + count];
+  db.run("UPDATE last_strand SET strand = ?, length = ?", ...(length < STRAND_LENGTH ? [strand, length] : [strand + 1, 0]));
+  return strand;
 }
 
 /** So few that they count as one slice. */

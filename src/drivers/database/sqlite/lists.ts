@@ -3,28 +3,88 @@
 import type { SQLInputValue } from "node:sqlite";
 
 import type { ArtifactPlace, ArtifactRange, ArtifactRow, RoleFilter, TaskFilter, TaskKind, TaskPlace, TaskResult, TaskSummary } from "../../../ports/database.ts";
+import { compareCodePoints } from "../../../tuf/canonical.ts";
 import type { Cell } from "./connection.ts";
 
 type Rows = (sql: string, ...values: SQLInputValue[]) => Iterable<readonly Cell[]>;
 
-export function artifacts(rows: Rows, { role, from = "", before }: ArtifactRange, after: ArtifactPlace | undefined, limit: number): readonly ArtifactRow[] {
-  const where = ["path >= ?"];
-  const values: SQLInputValue[] = [after === undefined || isBefore(after.path, from) ? from : after.path];
-  const also = (term: string, ...more: SQLInputValue[]): void => {
-    where.push(term);
-    values.push(...more);
-  };
-  if (after !== undefined) also("(path, role) > (?, ?)", after.path, after.role);
-  if (before !== undefined) also("path < ?", before);
-  if (role !== undefined) also("role = ?", role);
-  // Without a role the order is the index's on paths; with one, the table's own.
-  const sql = `SELECT path, role, fragment, published_ms FROM artifact ${role === undefined ? "INDEXED BY artifact_path" : ""} WHERE ${where.join(" AND ")} ORDER BY path, role LIMIT ?`;
-  return [...rows(sql, ...values, limit)].map(([path, owner, fragment, publishedMs]) => ({
-    path: String(path), role: String(owner), fragment: String(fragment), ...(publishedMs === null ? {} : { publishedMs: Number(publishedMs) }),
-  }));
+export function artifacts(rows: Rows, range: ArtifactRange, after: ArtifactPlace | undefined, limit: number): readonly ArtifactRow[] {
+  const { role } = range;
+  if (role !== undefined) {
+    const { where, values } = within(range, after);
+    return [...rows(`SELECT path, role, fragment, published_ms FROM artifact WHERE role = ? AND ${where} ORDER BY path, role LIMIT ?`, role, ...values, limit)].map(artifactRow);
+  }
+  return placesIn(rows, range, after, limit).flatMap(({ path, role: owner }) =>
+    [...rows("SELECT path, role, fragment, published_ms FROM artifact WHERE role = ? AND path = ?", owner, path)].map(artifactRow));
 }
 
-const isBefore = (a: string, b: string): boolean => Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0;
+const artifactRow = ([path, role, fragment, publishedMs]: readonly Cell[]): ArtifactRow => ({
+  path: String(path), role: String(role), fragment: String(fragment), ...(publishedMs === null ? {} : { publishedMs: Number(publishedMs) }),
+});
+
+function within({ from = "", before }: ArtifactRange, after: ArtifactPlace | undefined): { readonly where: string; readonly values: readonly SQLInputValue[] } {
+  const terms = ["path >= ?"];
+  const values: SQLInputValue[] = [after === undefined || compareCodePoints(after.path, from) < 0 ? from : after.path];
+  if (after !== undefined) {
+    terms.push("(path, role) > (?, ?)");
+    values.push(after.path, after.role);
+  }
+  if (before !== undefined) {
+    terms.push("path < ?");
+    values.push(before);
+  }
+  return { where: terms.join(" AND "), values };
+}
+
+/** Beside its even part of a page, so much is read of each strand at first; of one that gives more, more each time. */
+const SPARE = 4;
+const GROWTH = 4;
+
+/** A strand that is read bit by bit. */
+interface Strand {
+  readonly no: Cell;
+  /** Read, and not settled yet. */
+  places: readonly ArtifactPlace[];
+  readTo: ArtifactPlace | undefined;
+  part: number;
+  ended: boolean;
+}
+
+/** The first `limit` places of all strands together: what lies before the end of every part that may go on is settled. */
+function placesIn(rows: Rows, range: ArtifactRange, after: ArtifactPlace | undefined, limit: number): readonly ArtifactPlace[] {
+  const numbers = [...rows(
+    `WITH RECURSIVE s (strand) AS (SELECT min(strand) FROM artifact UNION ALL SELECT (SELECT min(strand) FROM artifact WHERE strand > s.strand) FROM s WHERE s.strand IS NOT NULL)
+     SELECT strand FROM s WHERE strand IS NOT NULL`,
+  )].map(([no]) => no ?? null);
+  const part = Math.ceil(limit / Math.max(numbers.length, 1)) + (numbers.length > 1 ? SPARE : 0);
+  const strands = numbers.map((no): Strand => ({ no, places: [], readTo: after, part, ended: false }));
+  const settled: ArtifactPlace[] = [];
+  while (settled.length < limit && strands.some(({ places, ended }) => !ended || places.length > 0)) {
+    for (const strand of strands) if (strand.places.length === 0 && !strand.ended) readOn(rows, range, strand, limit);
+    const ends = strands.flatMap(({ readTo, ended }) => (ended || readTo === undefined ? [] : [readTo]));
+    const until = ends.reduce<ArtifactPlace | undefined>((least, end) => (least === undefined || byPlace(end, least) < 0 ? end : least), undefined);
+    const more: ArtifactPlace[] = [];
+    for (const strand of strands) {
+      const count = until === undefined ? -1 : strand.places.findIndex((place) => byPlace(place, until) > 0);
+      more.push(...(count < 0 ? strand.places : strand.places.slice(0, count)));
+      strand.places = count < 0 ? [] : strand.places.slice(count);
+    }
+    settled.push(...more.sort(byPlace));
+  }
+  return settled.slice(0, limit);
+}
+
+/** By the index alone: the rows themselves are read of those that the page shows. */
+function readOn(rows: Rows, range: ArtifactRange, strand: Strand, most: number): void {
+  const { where, values } = within(range, strand.readTo);
+  strand.places = [...rows(`SELECT path, role FROM artifact INDEXED BY artifact_strand WHERE strand = ? AND ${where} ORDER BY path, role LIMIT ?`, strand.no, ...values, strand.part)]
+    .map(([path, role]): ArtifactPlace => ({ path: String(path), role: String(role) }));
+  strand.ended = strand.places.length < strand.part;
+  strand.readTo = strand.places.at(-1) ?? strand.readTo;
+  strand.part = Math.min(strand.part * GROWTH, Math.max(most, strand.part));
+}
+
+const byPlace = (a: ArtifactPlace, b: ArtifactPlace): number => compareCodePoints(a.path, b.path) || compareCodePoints(a.role, b.role);
 
 /** The end of a query for roles: what follows FROM role. */
 export function rolesAfter(after: string | undefined, { kind, retired, expiresBeforeMs }: RoleFilter, limit: number): { readonly sql: string; readonly values: readonly SQLInputValue[] } {

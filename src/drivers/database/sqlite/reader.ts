@@ -317,7 +317,7 @@ export class Reader {
   }
 
   artifacts(range: ArtifactRange, after: ArtifactPlace | undefined, limit: number): readonly ArtifactRow[] {
-    return artifacts(this.#rows, range, after, limit);
+    return this.#moment(() => artifacts(this.#rows, range, after, limit));
   }
 
   countArtifacts(role: string, atMost: number): number {

@@ -198,4 +198,15 @@ export const MIGRATIONS: readonly string[] = [
     until_ms INTEGER NOT NULL DEFAULT 0, first_version INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0, edits TEXT NOT NULL, PRIMARY KEY (batch, no)
   ) STRICT;
   `,
+  `
+  -- Artifacts in the order of their paths, in strands, which a list merges. One by one they come into strand 0; many at a
+  -- time into the last one, until it is long: a row in a short strand lies beside its neighbours of the same transaction, in one
+  -- of a million it has a page of its own (36 microseconds of CPU and four kilobytes of log, against 12 and less than one).
+  ALTER TABLE artifact ADD COLUMN strand INTEGER NOT NULL DEFAULT 0;
+  DROP INDEX artifact_path;
+  CREATE INDEX artifact_strand ON artifact (strand, path);
+  -- One row: the last strand, and how long it is.
+  CREATE TABLE last_strand (id INTEGER PRIMARY KEY CHECK (id = 1), strand INTEGER NOT NULL, length INTEGER NOT NULL) STRICT;
+  INSERT INTO last_strand VALUES (1, 1, 0);
+  `,
 ];

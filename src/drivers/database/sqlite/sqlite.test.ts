@@ -212,6 +212,34 @@ describe("migrate", () => {
     await db.close();
   });
 
+  test("artifacts in many strands are listed in one order, whatever the page", async () => {
+    const file = fresh();
+    await (await openSqlite({ file })).close();
+    const raw = openForWriting(file, 100);
+    // One strand has a whole stretch of paths for itself, one has a single path, one none; some paths lie in two roles.
+    const rows = Array.from({ length: 240 }, (_, n) => {
+      const path = n < 80 ? `m/${String(n).padStart(3, "0")}` : `${["a", "m", "z", "é", "\u{1f600}"][(n * 7) % 5] ?? ""}/${String((n * 7919) % 240)}`;
+      return { role: `r${String(n % 3)}`, path, strand: n < 80 ? 5 : n === 80 ? 9 : (n * 31) % 5 };
+    });
+    raw.exec("BEGIN");
+    const insert = raw.prepare("INSERT INTO artifact (role, path, fragment, strand) VALUES (?, ?, '{}', ?) ON CONFLICT DO NOTHING");
+    for (const { role, path, strand } of rows) insert.run(role, path, strand);
+    raw.exec("COMMIT");
+    raw.close();
+    const db = await openSqlite({ file });
+    const byPlace = (a: { path: string; role: string }, b: { path: string; role: string }): number => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)) || (a.role < b.role ? -1 : 1);
+    const all = [...new Map(rows.map(({ role, path }) => [`${role} ${path}`, { path, role }])).values()].sort(byPlace);
+    for (const range of [{}, { from: "m/", before: "m0" }, { from: "m/05" }, { before: "n" }]) {
+      const expected = all.filter(({ path }) => Buffer.compare(Buffer.from(path), Buffer.from(range.from ?? "")) >= 0 && (range.before === undefined || Buffer.compare(Buffer.from(path), Buffer.from(range.before)) < 0));
+      for (const limit of [1, 7, 1000]) {
+        const found: { path: string; role: string }[] = [];
+        for (let page = await db.artifacts(range, undefined, limit); page.length > 0; page = await db.artifacts(range, found.at(-1), limit)) found.push(...page.map(({ path, role }) => ({ path, role })));
+        assert.deepEqual(found, expected, `${JSON.stringify(range)} by ${String(limit)}`);
+      }
+    }
+    await db.close();
+  });
+
   test("a list of tasks looks at so many at most, and goes on from there", async () => {
     const db = await openSqlite({ file: fresh() });
     for (let n = 1; n <= 25; n++) await db.accept(request(n, [`p${n}`], n === 1 ? { held: true } : {}));
