@@ -33,6 +33,8 @@ export interface PlanInput {
   readonly refresh: readonly string[];
   /** Roles that people sign: they are not pressed here. */
   readonly people?: ReadonlySet<string>;
+  /** Refreshes of which most roles were pressed before, and those that are left. */
+  readonly rounds?: ReadonlyMap<number, readonly string[]>;
   /** Publish snapshot and timestamp even if nothing else calls for it. */
   readonly force: boolean;
 }
@@ -55,7 +57,7 @@ export function planBatch(input: PlanInput): Plan {
       changes.push({ ...change, outcome: "apply" });
       if (change.role === "" || change.kind === "delegate") continue;
       publishes = true;
-      for (const role of pressedBy(change.role, input.tree)) if (input.people?.has(role) !== true) touch(role);
+      for (const role of input.rounds?.get(change.id) ?? pressedBy(change.role, input.tree)) if (input.people?.has(role) !== true) touch(role);
       continue;
     }
     const owner = ownerOf(input.tree, change.path);
@@ -82,7 +84,7 @@ export function planBatch(input: PlanInput): Plan {
 }
 
 /** The roles a refresh by name presses, none when nobody delegates to it any more; snapshot and timestamp go with every publish. */
-function pressedBy(role: string, tree: DelegationTree): readonly string[] {
+export function pressedBy(role: string, tree: DelegationTree): readonly string[] {
   if (role === "snapshot" || role === "timestamp" || role === "root") return [];
   if (role === "bins") return binsOf(tree);
   return role === "targets" || tree.custom.some(({ name }) => name === role) || tree.bins.some(({ prefix, bitLength }) => isBinName(prefix, bitLength, role)) ? [role] : [];

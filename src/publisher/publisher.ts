@@ -27,15 +27,16 @@ import { DelegatedEvents } from "./delegated-events.ts";
 import { dueNow, type Due } from "./due.ts";
 import { FileCheck } from "./file-check.ts";
 import { readHead, type Head } from "./head.ts";
-import { ImportPace } from "./import-pace.ts";
 import { LeaseHold } from "./lease-hold.ts";
 import { listedOf } from "./listed.ts";
+import { Pace } from "./pace.ts";
 import { peopleOf, waitsOf } from "./people.ts";
 import { planBatch, type Plan } from "./plan.ts";
 import { Unpressable } from "./press.ts";
 import { project } from "./project.ts";
 import { endingTasks, publish, unpressableOf, type PublishOrder } from "./publish.ts";
 import { recover } from "./recover.ts";
+import { Rounds, type Round } from "./round.ts";
 import { Sealer } from "./seal.ts";
 import { Teller } from "./tell.ts";
 
@@ -62,7 +63,9 @@ export class Publisher {
   /** The first batch after a start is of the others: what killed the last process holds up nobody. */
   #suspectsTurn = true;
   readonly #fileCheck = new FileCheck();
-  readonly #pace: ImportPace;
+  /** Of imports. */
+  readonly #pace: Pace;
+  readonly #rounds = new Rounds();
   readonly #teller: Teller;
   readonly #unpressable = new Map<number, string>();
 
@@ -70,7 +73,7 @@ export class Publisher {
     this.#deps = deps;
     this.#holder = deps.random.hex(16);
     this.#ceremony = new Ceremony(deps);
-    this.#pace = new ImportPace(deps.policy.maxBatchChanges);
+    this.#pace = new Pace({ least: LEAST_IMPORTED, most: deps.policy.maxBatchChanges });
     this.#teller = new Teller(deps);
     this.#delegated = new DelegatedEvents(deps);
     this.#sealer = new Sealer(deps);
@@ -218,7 +221,8 @@ export class Publisher {
   async #publishOne(hold: LeaseHold, head: Head, open: readonly OpenChange[], due: Due, nowMs: number): Promise<boolean> {
     const { database, clock } = this.#deps;
     const started = clock.monotonic();
-    const plan = await this.#plan(head, open, due);
+    const round = this.#rounds.next(head, open, peopleOf(head), started);
+    const plan = await this.#plan(head, open, due, round);
     if (!plan.publishes) {
       const ended = await endingTasks(this.#deps, plan.changes, [], nowMs);
       const tasks = new Set(ended.map(({ task }) => task));
@@ -238,7 +242,10 @@ export class Publisher {
     }
     this.#lastPublish = clock.monotonic();
     const imported = open.filter((change) => change.imported === true && !change.held).length;
-    this.#pace.published({ imported, others: open.filter((change) => change.imported !== true).length, tookMs: this.#lastPublish - started, nowMs: this.#lastPublish });
+    const others = open.filter((change) => change.imported !== true && change.kind !== "refresh").length;
+    const tookMs = this.#lastPublish - started;
+    this.#pace.published({ own: imported, others, tookMs, nowMs: this.#lastPublish });
+    this.#rounds.published(round.roles.length, others, tookMs, this.#lastPublish);
     for (const change of open) this.#unpressable.delete(change.id);
     return true;
   }
@@ -265,13 +272,13 @@ export class Publisher {
     return true;
   }
 
-  async #plan(head: Head, open: readonly OpenChange[], due: Due): Promise<Plan> {
-    for (const change of open) {
+  async #plan(head: Head, all: readonly OpenChange[], due: Due, { open, roles, last }: Round): Promise<Plan> {
+    for (const change of all) {
       const reason = poisonous(change);
       if (reason !== undefined) this.#unpressable.set(change.id, reason);
     }
     const listed = await listedOf(this.#deps, head.tree, open);
-    return planBatch({ open, tree: head.tree, listed, unpressable: this.#unpressable, refresh: due.roles, force: due.force, people: peopleOf(head) });
+    return planBatch({ open, tree: head.tree, listed, unpressable: this.#unpressable, refresh: [...due.roles, ...roles], rounds: last, force: due.force, people: peopleOf(head) });
   }
 
   /** New versions that people have to sign begin to wait for them. Answers whether anything was done. */
@@ -398,6 +405,9 @@ export class Publisher {
     return this.#hold;
   }
 }
+
+/** Of an import so many changes go at a time, however long they take. */
+const LEAST_IMPORTED = 256;
 
 const NOTHING_DUE: Due = { roles: [], people: [], force: false };
 

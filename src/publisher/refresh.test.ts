@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { apart } from "../../test/fakes/apart.ts";
-import { createPublisherStage, DAY_MS, HOUR_MS } from "../../test/fakes/publisher-stage.ts";
+import { createPublisherStage, DAY_MS, HOUR_MS, type Stage } from "../../test/fakes/publisher-stage.ts";
 import { leastHoursLeft, type Untouched } from "../../test/simulation/untouched.ts";
 
 describe("refresh", () => {
@@ -51,6 +51,52 @@ describe("refresh", () => {
     assert.ok((await leastHoursLeft(stage)) < 0);
     await stage.settle();
     assert.ok((await leastHoursLeft(stage)) > 12);
+  });
+
+  describe("a forced refresh of many bins", () => {
+    const BINS = 512;
+    const versions = async (stage: Stage): Promise<ReadonlyMap<string, number>> => new Map((await stage.database.roles()).map(({ role, version }) => [role, version]));
+    const pressedSince = async (stage: Stage, before: ReadonlyMap<string, number>): Promise<number> => [...(await versions(stage))].filter(([role, version]) => version > (before.get(role) ?? 0)).length;
+
+    test("goes in slices, on which others publish, and ends when every role has a new version", async () => {
+      const stage = createPublisherStage();
+      await stage.bootstrap(BINS);
+      const before = await versions(stage);
+      const task = await stage.refresh(["targets", "bins", "snapshot", "timestamp"]);
+      const add = await stage.add(["a"]);
+      await stage.publisher.turn();
+      const first = await pressedSince(stage, before);
+      assert.ok(first >= 64 && first < BINS / 2, `${String(first)} roles in the first slice`);
+      assert.equal((await stage.task(add)).result?.state, "SUCCESS");
+      assert.equal((await stage.task(task)).result, undefined);
+      await stage.settle();
+      assert.equal((await stage.task(task)).result?.state, "SUCCESS");
+      assert.equal(await pressedSince(stage, before), BINS + 1);
+    });
+
+    test("is not doubled by the publishes between its slices", async () => {
+      const stage = createPublisherStage();
+      await stage.bootstrap(BINS);
+      const { counter } = await stage.database.publisher();
+      await stage.refresh(["bins"]);
+      await stage.settle();
+      const used = (await stage.database.publisher()).counter - counter;
+      assert.ok(used < BINS + 50, `${String(used)} versions for ${String(BINS)} bins`);
+    });
+
+    test("that a crash interrupts ends all the same", async () => {
+      const stage = createPublisherStage();
+      await stage.bootstrap(BINS);
+      const before = await versions(stage);
+      const task = await stage.refresh(["bins"]);
+      await stage.publisher.turn();
+      stage.publisher = stage.newPublisher();
+      await stage.clock.advance(stage.deps.policy.leaseMs + 1);
+      assert.ok(await stage.publisher.takeOver());
+      await stage.settle();
+      assert.equal((await stage.task(task)).result?.state, "SUCCESS");
+      assert.equal(await pressedSince(stage, before), BINS);
+    });
   });
 
   test("a clock that falls back before the last publish signs nothing", async () => {

@@ -43,6 +43,13 @@ export class SnapshotBook {
     return this.#files.length;
   }
 
+  /** The highest version of any role. */
+  get highest(): number {
+    let highest = 0;
+    for (const version of this.#versions.values()) highest = Math.max(highest, version);
+    return highest;
+  }
+
   /**
    * The canonical bytes of the snapshot with `changed` over what the book holds. The book stays as it is.
    * @throws RoleError `snapshot-too-large`; an entry that would go down is a fault of ours and throws plainly.

@@ -85,7 +85,7 @@ export function createPublisherStage(options: StageOptions = {}): Stage {
     const id = random.hex(16);
     const paths = changes.filter((change) => change.path !== "").map((change) => change.path);
     const roles = more.roles ?? [...new Set(changes.map((change) => change.role))];
-    await database.accept({ task: { id, kind, createdMs: clock.now(), request: { paths, roles } }, changes, held: more.held ?? false, releaseHeld: more.releaseHeld ?? false, limits });
+    await database.accept({ task: { id, kind, createdMs: clock.now(), request: { ...(paths.length === 0 ? {} : { paths }), roles } }, changes, held: more.held ?? false, releaseHeld: more.releaseHeld ?? false, limits });
     return id;
   };
   const owner = async (path: string): Promise<string> => {

@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Pace } from "./pace.ts";
+
+test("long work takes a tenth of a second beside others, and a second alone", () => {
+  const pace = new Pace({ least: 256, most: 20_000 });
+  assert.equal(pace.take(0), 256, "before anything was measured");
+  pace.published({ own: 1_000, others: 0, tookMs: 100, nowMs: 1_000 });
+  assert.equal(pace.take(1_000), 10_000, "a second's worth");
+  pace.published({ own: 0, others: 1, tookMs: 30, nowMs: 1_100 });
+  assert.equal(pace.take(1_200), 1_000);
+  assert.equal(pace.take(6_200), 10_000, "they have gone");
+  pace.published({ own: 10_000, others: 0, tookMs: 1, nowMs: 6_300 });
+  for (let i = 0; i < 20; i++) pace.published({ own: 20_000, others: 0, tookMs: 20, nowMs: 6_300 });
+  assert.equal(pace.take(20_000), 20_000, "never more than a batch holds");
+});
+
+test("after a batch with it the others go first", () => {
+  const pace = new Pace({ least: 256, most: 1_000 });
+  assert.equal(pace.othersFirst, false);
+  pace.published({ own: 500, others: 0, tookMs: 10, nowMs: 0 });
+  assert.equal(pace.othersFirst, true);
+  pace.published({ own: 0, others: 1, tookMs: 10, nowMs: 0 });
+  assert.equal(pace.othersFirst, false);
+});
