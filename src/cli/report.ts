@@ -6,7 +6,7 @@ import type { CliContext } from "./context.ts";
 import { CliError } from "./errors.ts";
 import { exitCodeOf, EXIT } from "./exit-codes.ts";
 import { styleOf } from "./output/style.ts";
-import { wrapped } from "./output/width.ts";
+import { folded, wrapped } from "./output/width.ts";
 import { printable } from "./printable.ts";
 
 interface Told {
@@ -47,7 +47,9 @@ export function errorText(context: CliContext, told: Told): string {
   const style = styleOf(context, "stderr");
   if (told.code === "interrupted" && told.why === undefined) return "interrupted\n";
   const code = told.serverCode === undefined ? told.code : `${told.code}: ${told.serverCode}`;
-  const lines = [`${style.bad("error:")} ${printableLines(told.message).join("\n")} (${code})`];
+  const columns = context.isTty ? Math.max(40, context.columns()) : Number.POSITIVE_INFINITY;
+  const [first = "", ...others] = `error: ${printableLines(told.message).join("\n")} (${code})`.split("\n").flatMap((line) => folded(line, columns));
+  const lines = [first.replace(/^error:/, style.bad), ...others];
   const room = Math.max(40, context.isTty ? context.columns() : 100) - LABEL_COLUMNS;
   for (const [label, text] of [["why:", told.why], ["do:", told.todo]] as const) {
     if (text === undefined || text === "") continue;

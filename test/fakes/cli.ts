@@ -25,6 +25,8 @@ export interface CliWorld {
   readonly columns?: number;
   /** What a file or a pipe at stdin holds. */
   readonly stdin?: string;
+  /** stdin is a pipe to which nobody ever writes, and which nobody closes. */
+  readonly silentStdin?: boolean;
   /** Somebody sits at a terminal, reads the questions on stderr and answers them. */
   readonly talk?: (person: Person) => Promise<void>;
   /** By how much the monotonic clock moves each time it is read. */
@@ -57,7 +59,7 @@ export function createTestContext(world: CliWorld, person?: Person): TestContext
   let exitCode = 0;
   let ticks = 0;
   const clock: Clock = { now: () => world.now ?? Date.now(), monotonic: () => (ticks += world.tickMs ?? 1), sleep: world.sleeps === true ? untilTurned : untilAborted };
-  const stdin = person?.stdin ?? PassThrough.from(world.stdin === undefined ? [] : [Buffer.from(world.stdin)]);
+  const stdin = person?.stdin ?? (world.silentStdin === true ? new PassThrough() : undefined) ?? PassThrough.from(world.stdin === undefined ? [] : [Buffer.from(world.stdin)]);
   const context: CliContext = {
     stdin,
     stdout: stdout.stream,

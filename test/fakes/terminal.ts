@@ -8,10 +8,10 @@ const CHECKOUT = dirname(dirname(import.meta.dirname));
 
 export interface Terminal {
   readonly pid: number;
-  /** Waits until this was printed, after what was matched before. Rejects when the program ends first. */
-  sees(pattern: string | RegExp): Promise<string>;
+  /** Waits until this was printed, after the end of what was matched before. Rejects when the program ends first. */
+  readonly sees: (pattern: string | RegExp) => Promise<string>;
   /** Keys as they are: `"\r"` for Enter, `"\x03"` for Ctrl-C. */
-  types(...keys: readonly string[]): void;
+  readonly types: (...keys: readonly string[]) => void;
   /** All output so far, without colours and movements. */
   seen(): string;
   /** The same with them. */
@@ -29,12 +29,12 @@ export function openTerminal(argv: readonly string[], options: { readonly cwd: s
     env: { PATH: process.env["PATH"], HOME: options.cwd, TERM: "xterm-256color", LANG: "C.UTF-8", ...options.env },
   });
   let all = "";
-  let fresh = "";
+  /** Up to here, of the text without movements, everything was matched. */
+  let read = 0;
   let hasEnded = false;
   let waiting: (() => void) | undefined;
   pty.onData((piece) => {
     all += piece;
-    fresh += piece;
     waiting?.();
   });
   const ended = new Promise<{ exitCode: number; signal: number | undefined }>((resolve) => {
@@ -48,9 +48,10 @@ export function openTerminal(argv: readonly string[], options: { readonly cwd: s
     pid: pty.pid,
     async sees(pattern) {
       for (;;) {
-        const text = stripVTControlCharacters(fresh);
-        if (typeof pattern === "string" ? text.includes(pattern) : pattern.test(text)) {
-          fresh = "";
+        const text = stripVTControlCharacters(all).slice(read);
+        const found = typeof pattern === "string" ? { index: text.indexOf(pattern), length: pattern.length } : { index: pattern.exec(text)?.index ?? -1, length: pattern.exec(text)?.[0].length ?? 0 };
+        if (found.index >= 0) {
+          read += found.index + found.length;
           return text;
         }
         if (hasEnded) throw new Error(`the program ended, and ${String(pattern)} was never printed. It said:\n${stripVTControlCharacters(all)}`);

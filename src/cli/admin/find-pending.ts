@@ -8,7 +8,7 @@ import type { Targets } from "../../tuf/documents.ts";
 import { RestError } from "../../sdk/errors.ts";
 import { CliError } from "../errors.ts";
 import type { Session } from "../session.ts";
-import { readJsonFile } from "./payload-file.ts";
+import { readJsonFile, readRootFile } from "./payload-file.ts";
 import { isRoot, pendingRoot, pendingTargets, readDocument, readRoot, type Pending } from "./pending.ts";
 
 type Mapping = { readonly [name: string]: unknown };
@@ -60,7 +60,8 @@ export async function choosePending(session: Session, source: Mapping, options: 
     if (isRoot(delegator)) throw new CliError("document-unreadable", "the targets metadata that comes with it is a root");
     return pendingTargets(role, read, delegator.signed, followedBy(documents, role));
   }
-  const previous = options.trustedRoot === undefined ? documents["trusted_root"] : await readJsonFile(session, options.trustedRoot);
+  if (options.trustedRoot !== undefined) return pendingRoot(read, await readRootFile(session, options.trustedRoot));
+  const previous = documents["trusted_root"];
   return pendingRoot(read, previous === undefined ? undefined : readRoot(previous, "the root in force"));
 }
 

@@ -2,10 +2,12 @@
 // They hold nothing secret. `-` is stdin or stdout.
 
 import { randomBytes } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
+import { link, open, rename, rm } from "node:fs/promises";
 import { CliError, systemReason } from "../errors.ts";
 import { readFileAtMost } from "../read-file.ts";
 import type { Session } from "../session.ts";
+import type { ParsedEnvelope } from "../../tuf/parse.ts";
+import { readRoot } from "./pending.ts";
 
 /** A role's document of two million artifacts is far below this. */
 const MAX_BYTES = 512 * 1024 * 1024;
@@ -18,6 +20,12 @@ export async function readJsonFile(session: Session, file: string): Promise<unkn
   } catch (error) {
     throw new CliError("file-unreadable", `${file === "-" ? "stdin" : file} is no JSON`, { why: error instanceof Error ? error.message : "", cause: error });
   }
+}
+
+/** A root: the file is one, or a payload with one. @throws CliError `file-unreadable` | `document-unreadable` */
+export async function readRootFile(session: Session, file: string): Promise<ParsedEnvelope<"root">> {
+  const value = await readJsonFile(session, file);
+  return readRoot((value as { readonly metadata?: { readonly root?: unknown } } | null)?.metadata?.root ?? value, file);
 }
 
 async function readStdin(session: Session): Promise<string> {
@@ -37,8 +45,8 @@ export async function writeJsonFile(session: Session, file: string, value: unkno
   await writeTextFile(session, file, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** The same for text. */
-export async function writeTextFile(session: Session, file: string, text: string): Promise<void> {
+/** The same for text. With `fresh` what is there is left alone, and that is an error. @throws CliError `file-exists` | `file-unwritable` */
+export async function writeTextFile(session: Session, file: string, text: string, how: { readonly fresh?: boolean } = {}): Promise<void> {
   if (file === "-") {
     session.context.stdout.write(text);
     return;
@@ -51,9 +59,11 @@ export async function writeTextFile(session: Session, file: string, text: string
       await handle.writeFile(text);
       await handle.sync();
     }
-    await rename(temporary, path);
+    if (how.fresh === true) await link(temporary, path).finally(() => rm(temporary, { force: true }));
+    else await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") throw new CliError("file-exists", `there is a file ${file} already`, { todo: "choose another name", cause: error });
     throw new CliError("file-unwritable", `${file} could not be written`, { why: systemReason(error), cause: error });
   }
 }

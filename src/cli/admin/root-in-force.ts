@@ -11,7 +11,7 @@ import { CLIENT_LIMITS } from "../../tuf/trusted-set.ts";
 import type { ParsedEnvelope } from "../../tuf/parse.ts";
 import { CliError } from "../errors.ts";
 import type { Session } from "../session.ts";
-import { readJsonFile } from "./payload-file.ts";
+import { readRootFile } from "./payload-file.ts";
 import { readRoot } from "./pending.ts";
 import { trustedDocument } from "./send.ts";
 
@@ -20,15 +20,9 @@ const DEADLINE_MS = 60_000;
 /** `--metadata-url` wins over `--in`, as in the Python CLI. */
 export async function rootInForce(session: Session, from: { readonly in?: string; readonly metadataUrl?: string }): Promise<ParsedEnvelope<"root">> {
   if (from.metadataUrl !== undefined) return await walked(session, from.metadataUrl);
-  if (from.in !== undefined) return readRoot(rootIn(await readJsonFile(session, from.in)), from.in);
+  if (from.in !== undefined) return readRootFile(session, from.in);
   if (!session.hasServer) throw new CliError("server-missing", "the root in force is not known", { todo: "say --in ROOT.json, --metadata-url URL, or --api-server URL" });
   return readRoot(await trustedDocument(session, "trusted_root"), "the service's root");
-}
-
-/** A root itself, or a payload with one. */
-function rootIn(value: unknown): unknown {
-  const metadata = (value as { readonly metadata?: { readonly root?: unknown } } | null)?.metadata;
-  return metadata?.root ?? value;
 }
 
 /** From version 1 on, each verified by the one before; version 1 is trusted because nothing else is known here. */

@@ -38,7 +38,7 @@ export function rootLines(root: Root, nowMs: number): string[] {
 function keyLines(root: Root, keyid: string): string[] {
   const key = root.keys[keyid];
   const uri = onlineUriOf(key);
-  return [`  ${keyNameOf(key) ?? "a key without a name"} (${[key?.keytype ?? "unknown", ...(uri === undefined ? [] : [uri])].join(", ")})`, `    ${keyid}`];
+  return [`  ${keyNameOf(key) ?? "a key without a name"} (${key?.keytype ?? "unknown"})`, ...(uri === undefined ? [] : [`    ${uri}`]), `    ${keyid}`];
 }
 
 function targetsLines(role: string, targets: Targets, nowMs: number): string[] {

@@ -4,7 +4,7 @@
 
 import type { CliContext } from "../context.ts";
 import { styleOf, type Paint } from "./style.ts";
-import { cut, padEnd, padStart, widthOf } from "./width.ts";
+import { cut, folded, padEnd, padStart, widthOf } from "./width.ts";
 
 export interface Column<Row> {
   readonly title: string;
@@ -69,5 +69,6 @@ export function factLines(context: CliContext, facts: readonly (readonly [name: 
   const shown = facts.filter((fact): fact is readonly [string, string] => fact[1] !== undefined);
   const label = Math.max(0, ...shown.map(([name]) => widthOf(name)));
   const { dim } = styleOf(context, "stdout");
-  return shown.flatMap(([name, value]) => value.split("\n").map((line, index) => `${index === 0 ? dim(padEnd(name, label)) : " ".repeat(label)}  ${line}`.trimEnd()));
+  const room = context.isStdoutTty ? Math.max(40, context.columns() - label - GAP.length) : Number.POSITIVE_INFINITY;
+  return shown.flatMap(([name, value]) => value.split("\n").flatMap((line) => folded(line, room)).map((line, index) => `${index === 0 ? dim(padEnd(name, label)) : " ".repeat(label)}  ${line}`.trimEnd()));
 }

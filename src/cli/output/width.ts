@@ -33,6 +33,16 @@ export function padStart(text: string, columns: number): string {
   return " ".repeat(Math.max(0, columns - widthOf(text))) + text;
 }
 
+/** A line that is too long goes on in further ones, under its first word and a little to the right. */
+export function folded(line: string, columns: number): string[] {
+  if (widthOf(line) <= columns) return [line];
+  const indent = /^ */.exec(line)?.[0] ?? "";
+  const [first = "", ...rest] = wrapped(line.slice(indent.length), columns - indent.length);
+  if (rest.length === 0) return [line];
+  const under = `${indent}  `;
+  return [indent + first, ...wrapped(rest.join(" "), columns - under.length).map((each) => under + each)];
+}
+
 /** Words onto lines of at most `columns`; line breaks that are there stay. */
 export function wrapped(text: string, columns: number): string[] {
   return text.split("\n").flatMap((paragraph) => {
