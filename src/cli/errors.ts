@@ -16,6 +16,7 @@ import { AppError, reasonOf } from "../lib/app-error.ts";
  * - `bootstrap-missing` the service has no repository yet
  * - `nothing-pending`   no document waits for signatures, or none of that role
  * - `setting-unknown`   the repository has no setting or role of that name
+ * - `artifact-unknown`  the repository lists no artifact of that path
  * - `role-unknown`      the repository has no delegated role of that name
  * - `role-refused`      the service did not do to a role what was asked
  * - `declined`          somebody said no
@@ -41,6 +42,7 @@ export class CliError extends AppError<
   | "bootstrap-missing"
   | "nothing-pending"
   | "setting-unknown"
+  | "artifact-unknown"
   | "role-unknown"
   | "role-refused"
   | "declined"

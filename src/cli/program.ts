@@ -26,7 +26,7 @@ export async function createProgram(context: CliContext, parts: ProgramParts, pa
     .helpCommand("help [command]", "help for a command")
     .addHelpText("after", `\n"rstuf help COMMAND" shows examples.\n${EXIT_CODES_TEXT}`);
   addToGroup(program, { shown: true });
-  await grow(program, commandTree(parts), path, context, parts);
+  await grow(program, commandTree(parts), path, context, { ...parts, whole: () => createProgram(context, parts, "all") });
   adopt(program, context);
   return program;
 }

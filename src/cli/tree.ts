@@ -10,6 +10,8 @@ import { addCommonOptions, addToGroup, VALUE_OPTIONS } from "./options.ts";
 export interface CommandParts {
   /** How `fsck --data-dir` and `--config` get at the database. Without it those flags are refused. */
   readonly openService?: OpenService;
+  /** The program with all of its commands in full. */
+  readonly whole?: () => Promise<Command>;
   /** Starts a service on a data directory, on a free port, for as long as a rehearsal lasts. */
   readonly rehearse?: (dataDir: string) => Promise<{ readonly origin: string } & AsyncDisposable>;
 }
