@@ -17,6 +17,8 @@ export function commandTree(more: MoreCommands): CommandNode[] {
       commands: [
         { name: "add", summary: "tell the repository about files", load: async () => (await import("./commands/artifact/add.ts")).artifactAddCommand },
         { name: "delete", summary: "take artifacts out of the repository", load: async () => (await import("./commands/artifact/delete.ts")).artifactDeleteCommand },
+        { name: "list", summary: "list what the repository lists", load: async () => (await import("./commands/artifact/list.ts")).artifactListCommand },
+        { name: "info", summary: "show what the repository says of an artifact", load: async () => (await import("./commands/artifact/list.ts")).artifactInfoCommand },
         { name: "publish", summary: "make public what was held back", load: async () => (await import("./commands/artifact/publish.ts")).artifactPublishCommand },
         { name: "download", summary: "download artifacts, each verified", load: async () => (await import("./commands/artifact/download.ts")).downloadCommand },
         {
@@ -40,6 +42,7 @@ export function commandTree(more: MoreCommands): CommandNode[] {
       description: "Tasks: what became of what was asked of the service.",
       commands: [
         { name: "info", summary: "show a task", load: async () => (await import("./commands/task/info.ts")).taskInfoCommand },
+        { name: "list", summary: "list tasks, newest first", load: async () => (await import("./commands/task/list.ts")).taskListCommand },
         { name: "watch", summary: "tell each state of a task until it has ended", load: async () => (await import("./commands/task/info.ts")).taskWatchCommand },
       ],
     },
@@ -50,10 +53,12 @@ export function commandTree(more: MoreCommands): CommandNode[] {
       summary: "make and look at signing keys",
       description: "Keys that sign metadata.",
       commands: [
-        { name: "generate", summary: "make a key pair", load: async () => (await import("./commands/key.ts")).keyGenerateCommand },
-        { name: "info", summary: "say what TUF calls a key", load: async () => (await import("./commands/key.ts")).keyInfoCommand },
+        { name: "generate", summary: "make a key pair", load: async () => (await import("./commands/key/generate.ts")).keyGenerateCommand },
+        { name: "info", summary: "say what TUF calls a key", load: async () => (await import("./commands/key/info.ts")).keyInfoCommand },
+        { name: "convert", summary: "write a key in another form", load: async () => (await import("./commands/key/convert.ts")).keyConvertCommand },
       ],
     },
+    { name: "completion", summary: "complete commands in bash, zsh or fish", load: async () => (await import("./commands/completion.ts")).completionCommand },
     adminGroup(more.adminCommands ?? []),
   ];
 }

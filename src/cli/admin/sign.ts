@@ -32,7 +32,7 @@ export async function signWithFile(session: Session, pending: Pending, file: str
   const path = session.path(file);
   const pem = await readFileAtMost(path, MAX_BYTES);
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem.toString("latin1"))) throw new CliError("key-unreadable", `${file} holds no private key`, { todo: file.endsWith(".pub") ? `signing needs the private half: ${file.slice(0, -4)}?` : "name a PEM file with a private key" });
-  const privateKey = await opened(session, file, pem, passwordFile);
+  const privateKey = await openPrivateKey(session, file, pem, passwordFile);
   const mine = translated(file, () => publicHalfOf(file, privateKey));
   const may = signingKeyOf(pending, mine);
   if (may === undefined) {
@@ -44,7 +44,8 @@ export async function signWithFile(session: Session, pending: Pending, file: str
   return { pending: withSignature(pending, signature), signature, key: may.key };
 }
 
-async function opened(session: Session, file: string, pem: Buffer, passwordFile: string | undefined): Promise<ReturnType<typeof readPrivateKey>> {
+/** Opens an encrypted key with the password in a file, or one that is asked for, three times at most. @throws CliError */
+export async function openPrivateKey(session: Session, file: string, pem: Buffer, passwordFile: string | undefined): Promise<ReturnType<typeof readPrivateKey>> {
   if (!isEncrypted(pem)) return translated(file, () => readPrivateKey(file, pem));
   if (passwordFile !== undefined) {
     const password = await readPassword(session.path(passwordFile));

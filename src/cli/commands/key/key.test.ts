@@ -4,8 +4,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, describe, test } from "node:test";
-import { runCli } from "../../../test/fakes/cli.ts";
-import { keyFileName, keyidOf, publicKeyOf } from "../../tuf/keys.ts";
+import { runCli } from "../../../../test/fakes/cli.ts";
+import { KEYS } from "../../../../test/fakes/person.ts";
+import { keyFileName, keyidOf, publicKeyOf } from "../../../tuf/keys.ts";
 
 const base = mkdtempSync(join(tmpdir(), "rstuf-key-"));
 after(() => rmSync(base, { recursive: true, force: true }));
@@ -110,7 +111,7 @@ describe("rstuf key info", () => {
   test("tells a missing password from a wrong one", async () => {
     for (const password of ["right", "wrong"]) writeFileSync(join(cwd, password), password);
     await key("generate", "--name", "k", "--password-file", "right");
-    assert.match((await key("info", "k")).stderr, /say --password-file/);
+    assert.match((await key("info", "k")).stderr, /--password-file FILE is missing/);
     const { stderr } = await key("info", "k", "--password-file", "wrong");
     assert.match(stderr, /\(key-unreadable\)/);
     assert.ok(!stderr.includes("signers.passwordFile"));
@@ -119,5 +120,59 @@ describe("rstuf key info", () => {
   test("reads no more of a file than a key can have", async () => {
     writeFileSync(join(cwd, "large"), Buffer.alloc(100_000, "-"));
     assert.match((await key("info", "large")).stderr, /longer than the 65536 bytes/);
+  });
+});
+
+describe("rstuf key convert", () => {
+  const convert = (...argv: string[]) => key("convert", ...argv);
+
+  test("every form into every other, and the key stays the same", async () => {
+    const made = JSON.parse((await key("generate", "--name", "k", "--json")).stdout) as { keyid: string };
+    writeFileSync(join(cwd, "pw"), "correct horse");
+    assert.equal((await convert("k", "--to", "private", "--new-password-file", "pw", "--out", "k.enc")).exitCode, 0);
+    assert.match(readFileSync(join(cwd, "k.enc"), "utf8"), /^-----BEGIN ENCRYPTED PRIVATE KEY-----/);
+    assert.equal((await convert("k.enc", "--to", "private", "--password-file", "pw", "--out", "k.plain")).exitCode, 0);
+    assert.equal(statSync(join(cwd, "k.plain")).mode & 0o777, 0o600);
+    assert.equal((await convert("k.enc", "--to", "public", "--password-file", "pw", "--out", "k.pem")).exitCode, 0);
+    assert.equal((await convert("k.pem", "--to", "tuf", "--out", "k.json")).exitCode, 0);
+    assert.equal((await convert("k.json", "--to", "public")).stdout, readFileSync(join(cwd, "k.pub"), "utf8"));
+    const { stdout } = await key("info", "k", "k.pub", "k.plain", "k.pem", "k.json", "--json");
+    for (const line of stdout.trim().split("\n")) assert.equal((JSON.parse(line) as { keyid: string }).keyid, made.keyid, line);
+  });
+
+  test("a key of securesystemslib gives up its private half to a file alone", async () => {
+    await key("generate", "--name", "k");
+    const { d = "", x = "" } = createPrivateKey(readFileSync(join(cwd, "k"))).export({ format: "jwk" });
+    const [seed, held] = [d, x].map((part) => Buffer.from(part, "base64url").toString("hex"));
+    writeFileSync(join(cwd, "old.json"), JSON.stringify({ keytype: "ed25519", scheme: "ed25519", keyid_hash_algorithms: ["sha256"], keyval: { public: held, private: seed } }));
+    const { stdout } = await convert("old.json", "--to", "tuf", "--name", "Ann", "--uri", "fn:ann");
+    assert.deepEqual(JSON.parse(stdout), { keytype: "ed25519", scheme: "ed25519", keyval: { public: held }, "x-rstuf-key-name": "Ann", "x-rstuf-online-key-uri": "fn:ann" });
+    assert.equal((await convert("old.json", "--to", "private", "--out", "new")).exitCode, 0);
+    assert.equal(readFileSync(join(cwd, "new"), "utf8"), readFileSync(join(cwd, "k"), "utf8"));
+    const shown = await convert("old.json", "--to", "private", "--out", "-");
+    assert.equal(shown.exitCode, 2);
+    assert.ok(!`${shown.stdout}${shown.stderr}`.includes(seed!));
+  });
+
+  test("overwrites nothing, and makes no private key of a public one", async () => {
+    await key("generate", "--name", "k");
+    for (const [to, out] of [["private", "k"], ["public", "k.pub"]] as const) assert.match((await convert("k", "--to", to, "--out", out)).stderr, /\(file-exists\)/);
+    assert.match((await convert("k.pub", "--to", "private", "--out", "x")).stderr, /public key alone/);
+    assert.equal((await convert("k.pub")).exitCode, 2);
+    assert.match((await convert("k.pub", "--to", "public", "--name", "x")).stderr, /goes with --to tuf|go with --to tuf/);
+  });
+
+  test("at a terminal it asks for the form, the file, and a new password twice", async () => {
+    await key("generate", "--name", "k");
+    const { exitCode, stderr } = await runCli(["key", "convert", "k"], { cwd, talk: async (person) => {
+      await person.answers("What shall it become?", KEYS.up);
+      await person.answers("File for the private key", "asked");
+      await person.answers("New password", "correct horse");
+      await person.answers("The same again", "correct");
+      await person.sees("that is another one");
+      person.types(" horse", KEYS.enter);
+    } });
+    assert.equal(exitCode, 0, stderr);
+    createPrivateKey({ key: readFileSync(join(cwd, "asked")), passphrase: "correct horse" });
   });
 });
