@@ -63,14 +63,18 @@ export function foldRows(db: Connection, limit: number): { readonly remaining: b
  * Of an import nothing is kept but what was set aside: a million rows would be looked for again at its end.
  */
 function foldChanges(db: Connection, batch: Row, cursor: string, limit: number): Slice {
-  const rows = db.all(
-    "SELECT no, kind, coalesce(cut_role, role) AS role, path, fragment, outcome, run FROM change WHERE batch = ? AND no > ? ORDER BY no LIMIT ?",
-    batch["no"] ?? null, Number(cursor), limit,
-  );
+  const no = Number(batch["no"]);
+  const columns = "no, kind, coalesce(cut_role, role) AS role, path, fragment, outcome, place";
+  // First those of no import, by number; then those of imports, by place and number.
+  const [place, last] = cursor.includes(":") ? cursor.split(":").map(Number) as [number, number] : [-1, Number(cursor)];
+  const live = place < 0 ? db.all(`SELECT ${columns} FROM change WHERE batch = ? AND place IS NULL AND no > ? ORDER BY no LIMIT ?`, no, last, limit) : [];
+  const from = place < 0 ? [-1, -1] as const : [place, last] as const;
+  const imported = live.length === limit ? [] : db.all(`SELECT ${columns} FROM change WHERE batch = ? AND (place, no) > (?, ?) ORDER BY place, no LIMIT ?`, no, ...from, limit - live.length);
+  const rows = [...live, ...imported];
   const ended = new Map<number, number>();
   const tasks = new TaskFinder(db);
-  for (const { no } of rows) {
-    const task = tasks.of(Number(no))?.no;
+  for (const row of rows) {
+    const task = tasks.of(Number(row["no"]))?.no;
     if (task !== undefined) ended.set(task, (ended.get(task) ?? 0) + 1);
   }
   // Neighbours in the table are written together; of one path the later change still comes later.
@@ -88,13 +92,17 @@ function foldChanges(db: Connection, batch: Row, cursor: string, limit: number):
       db.run("DELETE FROM artifact WHERE role = ? AND path = ?", role ?? null, path ?? null);
     }
   }
-  for (const { no, outcome, run } of rows) if (run !== null && outcome !== "set-aside") db.run("DELETE FROM change WHERE no = ?", no ?? null);
+  const end = rows.at(-1);
+  if (end !== undefined && imported.length > 0) {
+    db.run("DELETE FROM change WHERE batch = ? AND (place, no) > (?, ?) AND (place, no) <= (?, ?) AND outcome <> 'set-aside'", no, ...from, end["place"] ?? null, end["no"] ?? null);
+  }
   for (const [task, changes] of ended) {
     db.run(
       "UPDATE task SET open = open - ?1, forget = (open = ?1 AND EXISTS (SELECT 1 FROM result WHERE task = no)) WHERE no = ?2", changes, task,
     );
   }
-  return { rows: rows.length, cursor: rows.length === limit ? String(rows.at(-1)?.["no"]) : undefined };
+  const goesOn = rows.length === limit && end !== undefined;
+  return { rows: rows.length, cursor: !goesOn ? undefined : end["place"] === null ? String(end["no"]) : `${String(end["place"])}:${String(end["no"])}` };
 }
 
 /** Roles take their staged results; the names they had before are left behind. */
