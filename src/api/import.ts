@@ -34,7 +34,7 @@ export function importRoutes(resource: Resource, limits: ApiLimits): void {
       description:
         "The body is NDJSON (`application/x-ndjson`), an artifact a line, read as it comes and as fast as it can be stored; the limits of other bodies do not apply. "
         + "With an `Idempotency-Key` the import outlives its connection: ask `GET /api/v1/artifacts/import?key=…` for `lines`, and send the rest with `?after=` that number and the same key. "
-        + "It is accepted when its end has been read: one task, published in many small steps beside everybody else's. What was accepted before its end is older, what comes after is newer. "
+        + "It is accepted when its end has been read: one task, published in many small steps beside everybody else's. What was accepted before its end is older, what comes after is newer. While it runs, `result.details` of its task says how far it is: `imported_artifacts` of `lines`. "
         + "Faults are listed by line (`loc` is `[\"body\", line, …]`); the lines before the first one stay stored under the key, so that a corrected rest can follow.",
       operationId: "post_api_v1_artifacts_import_post",
       examples: {

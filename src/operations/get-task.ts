@@ -46,13 +46,13 @@ async function lookUp(database: Database, taskId: string): Promise<TaskRow | und
 function viewOf(taskId: string, row: TaskRow | undefined): TaskView {
   if (row === undefined) return { taskId, state: "PENDING" };
   if (row.result !== undefined) return { taskId, state: row.result.state, result: endedResult(row.kind, row.result) };
-  if (row.kind === "import_artifacts") return { taskId, state: "RUNNING", result: { message: "Publishing", lastUpdateMs: row.createdMs } };
+  if (row.kind === "import_artifacts") return { taskId, state: "RUNNING", result: { message: messageOf(row), lastUpdateMs: row.createdMs, details: importDetails(row) } };
   if (openStateOf(row.kind) === "PENDING") return { taskId, state: "PENDING" };
   return {
     taskId,
     state: "RUNNING",
     result: {
-      message: row.held ? "Held until published" : row.waitingFor.length > 0 ? "Waiting for signatures" : "Publishing",
+      message: messageOf(row),
       lastUpdateMs: row.createdMs,
       details: {
         published_roles: [],
@@ -61,6 +61,14 @@ function viewOf(taskId: string, row: TaskRow | undefined): TaskView {
       },
     },
   };
+}
+
+const messageOf = ({ held, waitingFor }: TaskRow): string => (held ? "Held until published" : waitingFor.length > 0 ? "Waiting for signatures" : "Publishing");
+
+/** How far an import is: clients see so much of it, and a batch more for the moments until that is folded. */
+function importDetails({ request, remaining = 0, waitingFor }: TaskRow): Record<string, unknown> {
+  const { lines, invalid } = request.imported ?? { lines: 0, invalid: 0 };
+  return { lines, imported_artifacts: lines - invalid - remaining, invalid_paths: invalid, ...(waitingFor.length > 0 ? { waiting_for: waitingFor } : {}) };
 }
 
 /** A task without a result: artifacts are on their way until clients see them. */

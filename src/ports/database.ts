@@ -121,6 +121,8 @@ export interface TaskRow {
   readonly held: boolean;
   /** Roles that people have to sign first, sorted: what its waiting changes wait for. */
   readonly waitingFor: readonly string[];
+  /** Of an import without a result that counts: how many of its changes are in no batch that is committed and folded. */
+  readonly remaining?: number;
 }
 
 // ---------------------------------------------------------------- imports

@@ -27,12 +27,14 @@ export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place
     said(`importing ${String(artifacts)} artifacts`);
     await stage.import(artifacts);
     let aged = performance.now();
+    let n = 0;
     for (let part = 1; part <= PARTS; part++) {
       const latencies: number[] = [];
       const bursts: number[] = [];
       const before = await stage.cpuMs();
       const end = performance.now() + (minutes * 60_000) / PARTS;
-      for (let n = 1; performance.now() < end; n++) {
+      while (performance.now() < end) {
+        n += 1;
         latencies.push(await stage.add(1));
         if (n % 20 === 0) bursts.push(await stage.add(500));
         if (n % 20 === 10) await stage.remove(500);
@@ -48,7 +50,7 @@ export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place
       const disk = await stage.disk();
       figures.push(
         figure(place.name, "soak: one artifact visible", latencies, { ...at, cpuMs }),
-        figure(place.name, "soak: 500 artifacts visible", bursts, at),
+        ...(bursts.length === 0 ? [] : [figure(place.name, "soak: 500 artifacts visible", bursts, at)]),
         figure(place.name, "soak: resident memory", [await stage.memoryMiB("VmRSS")], { ...at, unit: "MiB" }),
         figure(place.name, "soak: disk", [disk.MiB], { ...at, unit: "MiB" }),
         figure(place.name, "soak: files on disk", [disk.files], { ...at, unit: "files" }),

@@ -92,6 +92,15 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await world.accept(world.adds(["p", "q", "r"]));
     },
   },
+  // An import whose changes ride in several batches, and a newer word on one of its paths.
+  import: {
+    options: { policy: { maxBatchChanges: 2 } },
+    prepare: async (world) => {
+      await repository(world);
+      await world.import(BOTH_BINS);
+      await world.accept(world.adds(["a"]));
+    },
+  },
   release: {
     prepare: async (world) => {
       await repository(world);

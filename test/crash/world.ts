@@ -21,7 +21,7 @@ import { Model } from "./model.ts";
 import { verifyThreshold } from "../../src/tuf/threshold.ts";
 
 const WRITES = new Set([
-  "accept", "takeLease", "renewLease", "releaseLease", "halt", "cut", "allocate", "stageAdopted", "adopt", "stageResults", "stageTaskResults",
+  "accept", "openImport", "stageImport", "dropImport", "takeLease", "renewLease", "releaseLease", "halt", "cut", "allocate", "stageAdopted", "adopt", "stageResults", "stageTaskResults",
   "commit", "markVisible", "fold", "dropBatch", "endTasks", "forgetGarbage", "forgetBefore", "stageMoves",
   "shareOut", "claimShare", "renewClaim", "releaseClaim", "finishShare", "setWaiting", "resumeWaiting", "post", "freezeEvent", "endEvent", "forgetEvent",
 ]);
@@ -170,6 +170,20 @@ export class World {
   adds(paths: readonly string[], more: Partial<AcceptRequest> = {}): AcceptRequest {
     const changes = paths.map((path) => ({ kind: "add" as const, role: "bins-0", path, fragment: `{"hashes":{"sha256":"${"ab".repeat(32)}"},"length":${String(++this.#lengths)}}` }));
     return this.request("add_artifacts", changes, more);
+  }
+
+  /** An import of these paths, staged and accepted. */
+  async import(paths: readonly string[]): Promise<void> {
+    const { changes, task: { id } } = this.adds(paths);
+    const writer = this.random.hex(16);
+    const lines = changes.length;
+    await this.database.openImport({ task: id, principal: "p", key: id, writer, maxChanges: 1_000, maxOpen: 10 });
+    await this.database.stageImport({ task: id, writer, after: 0, lines, invalid: 0, changes });
+    const task = { id, kind: "import_artifacts", createdMs: this.clock.now(), request: { imported: { lines, invalid: 0 } } } as const;
+    const accept: AcceptRequest = { task, changes: [], held: false, import: { writer, lines }, limits: this.#limits };
+    const at = this.#history.length;
+    await this.database.accept(accept);
+    this.model.accepted({ ...accept, changes }, at);
   }
 
   removes(paths: readonly string[]): AcceptRequest {

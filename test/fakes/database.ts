@@ -364,6 +364,9 @@ class Memory implements MemoryDatabase {
         ...(task.result && counts(state, task) ? { result: structuredClone(task.result) } : {}),
         held: task.held && task.changes.some(isOpen),
         waitingFor: task.result && counts(state, task) ? [] : [...new Set(task.changes.filter(isOpen).flatMap(({ waits }) => (waits === undefined ? [] : [waits])))].sort(),
+        ...(task.imported && !(task.result && counts(state, task))
+          ? { remaining: task.changes.filter(({ batch }) => batch?.state !== "committed" || state.unfolded.some((row) => row.batch === batch)).length }
+          : {}),
       };
     });
   }

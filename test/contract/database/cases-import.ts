@@ -111,6 +111,7 @@ export const importCases: readonly Case[] = [
         taken.push(...byPlace(changes));
         await commitAll(database, held, { batch: id(100 + batch), changes, known: batch > 1 });
         await foldAll(database, held);
+        assert.equal((await database.getTask(id(1)))?.remaining, all.length + 1 - taken.length, "and told how far it is");
       }
       assert.deepEqual(taken, byPlace([...all, add("twice")]));
       assert.deepEqual(await database.importRemainder(id(1), 5), { open: false, setAside: 0, paths: [] });

@@ -27,7 +27,8 @@ export async function getTask(sql: Sql, id: string): Promise<TaskRow | undefined
   const row = await sql.row(
     `SELECT t.kind, t.created_ms, t.request, CASE WHEN r.batch IS NULL OR b.seq <= (SELECT visible FROM publisher) THEN r.body END AS body,
        t.held = 1 AND t.open > 0 AND EXISTS (SELECT 1 FROM change WHERE no BETWEEN t.first_change AND t.last_change AND batch IS NULL) AS held,
-       CASE WHEN t.first_change IS NULL OR t.held = 2 THEN NULL ELSE (${WAITED_FOR})::text END AS waits
+       CASE WHEN t.first_change IS NULL OR t.held = 2 THEN NULL ELSE (${WAITED_FOR})::text END AS waits,
+       CASE WHEN t.held = 3 THEN t.open END AS remaining
      FROM task t LEFT JOIN result r ON r.task = t.no LEFT JOIN batch b ON b.no = r.batch WHERE t.id = $1`, id,
   );
   return row && {
@@ -35,6 +36,7 @@ export async function getTask(sql: Sql, id: string): Promise<TaskRow | undefined
     ...(typeof row["body"] === "string" ? { result: JSON.parse(row["body"]) as TaskResult } : {}),
     held: row["held"] === true,
     waitingFor: typeof row["waits"] === "string" && typeof row["body"] !== "string" ? JSON.parse(row["waits"]) as string[] : [],
+    ...(row["remaining"] === null || typeof row["body"] === "string" ? {} : { remaining: Number(row["remaining"]) }),
   };
 }
 

@@ -39,17 +39,18 @@ export class Reader {
     const row = this.#get(
       `SELECT t.id, t.kind, t.created_ms, t.request, iif(r.batch IS NULL OR b.seq <= (SELECT visible FROM publisher), r.body, NULL),
          t.held = 1 AND t.open > 0 AND EXISTS (SELECT 1 FROM change WHERE no BETWEEN t.first_change AND t.last_change AND batch IS NULL),
-         t.first_change, t.last_change
+         t.first_change, t.last_change, iif(t.held = 3, t.open, NULL)
        FROM task t LEFT JOIN result r ON r.task = t.no LEFT JOIN batch b ON b.no = r.batch WHERE t.id = ?`, id,
     );
     if (!row) return undefined;
-    const [, kind, createdMs, request, body, held, first, last] = row;
+    const [, kind, createdMs, request, body, held, first, last, remaining] = row;
     const ended = typeof body === "string";
     return {
       id, kind: kind as TaskKind, createdMs: Number(createdMs), request: JSON.parse(String(request)) as TaskRequest,
       ...(ended ? { result: JSON.parse(body) as TaskResult } : {}),
       held: held === 1,
       waitingFor: ended || first === null ? [] : this.#all(WAITED_FOR, first ?? null, last ?? null).map(([role]) => String(role)),
+      ...(ended || remaining === null ? {} : { remaining: Number(remaining) }),
     };
   }
 
