@@ -15,24 +15,26 @@ import type { SettingValue, SigningEvent } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
 import { NESTED, settingOf } from "../roles/below.ts";
 import { belowOf, binsOf } from "../roles/delegation.ts";
-import { delegatesTo, handOver, rolesSignedBy } from "../roles/delegation-keys.ts";
+import { delegatesTo, handOver, rolesSharedBy, rolesSignedBy } from "../roles/delegation-keys.ts";
 import { RoleError } from "../roles/errors.ts";
-import { needsPeople } from "../roles/people.ts";
 import { changesOnlineKeys, checkNextRoot, demandsOf, requireNoOldKey, successions, type Succession } from "../roles/root-update.ts";
 import { ONLINE_ROLES } from "../roles/root-rules.ts";
 import { completedAt, plainSignature } from "../roles/signing-event.ts";
+import { laterHanded } from "../roles/successor.ts";
 import type { Root } from "../tuf/documents.ts";
 import { parseEnvelope, type ParsedEnvelope } from "../tuf/parse.ts";
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import { dismiss, finishedAnswers, pendingAnswers, refusedAnswers, signedFile } from "./answers.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
-import { authorityOf, redelegated, type Head } from "./head.ts";
+import { redelegated, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
+import { peopleOf } from "./people.ts";
 import { planBatch, type Plan } from "./plan.ts";
 import type { PublishOrder } from "./publish.ts";
+import { readBook } from "./read-head.ts";
 import { rootSettings } from "./root-settings.ts";
-import { ROTATION, type Rotation } from "./rotation.ts";
+import { HANDED, handedSetting, ROTATION, type Rotation } from "./rotation.ts";
 import type { Sealer } from "./seal.ts";
 
 /** Bins pressed again at a time after a change of keys, so that artifacts wait no longer than for one such slice. */
@@ -240,8 +242,8 @@ export class Ceremony {
 
   async #newKeysAlone({ publish }: CeremonyTurn, head: Head): Promise<Head> {
     const { also, rotation: __, ...rest } = head;
-    const handed = (also === undefined ? [] : successions(also, head.root)).filter(({ old }) => rolesSignedBy(head.tree, old).length > 0);
-    if (handed.length === 0) return await publish(this.#order(rest, ["targets"], { [ROTATION]: null }));
+    const handed = also === undefined ? [] : successions(also, head.root);
+    if (handed.every(({ old }) => ownRolesOf(head, old).length === 0)) return await publish(this.#order(rest, ["targets"], { [ROTATION]: null, ...handedSettings(rest, handed) }));
     const rotation: Rotation = { phase: "bins", handed, next: 0 };
     const after = handedOver({ ...rest, rotation }, handed, "both");
     return await publish(this.#order(after.head, ["targets", ...after.changed], { [ROTATION]: rotation as unknown as SettingValue, ...this.#nested(after.changed, after.head) }));
@@ -250,7 +252,8 @@ export class Ceremony {
   // ---- rule 21
 
   async #nextBins({ publish }: CeremonyTurn, head: Head, rotation: Extract<Rotation, { phase: "bins" }>): Promise<Head> {
-    const roles = [...new Set(rotation.handed.flatMap(({ old }) => rolesSignedBy(head.tree, old)))];
+    const roles = [...new Set(rotation.handed.flatMap(({ old }) => rolesSignedBy(head.tree, old, peopleOf(head))))];
+    const shared = rotation.handed.flatMap(({ old }) => rolesSharedBy(head.tree, old, peopleOf(head)));
     const bins = new Set(binsOf(head.tree));
     const slice = roles.filter((role) => bins.has(role)).slice(rotation.next, rotation.next + SLICE_BINS);
     if (slice.length > 0) {
@@ -259,7 +262,7 @@ export class Ceremony {
     }
     const { rotation: _, ...rest } = head;
     const after = handedOver(rest, rotation.handed, "alone");
-    return await publish(this.#order(after.head, ["targets", ...after.changed, ...roles.filter((role) => !bins.has(role))], { [ROTATION]: null, ...this.#nested(after.changed, after.head) }));
+    return await publish(this.#order(after.head, ["targets", ...after.changed, ...roles.filter((role) => !bins.has(role)), ...shared], { [ROTATION]: null, ...handedSettings(after.head, rotation.handed), ...this.#nested(after.changed, after.head) }));
   }
 
   // ---- rule 22
@@ -270,11 +273,13 @@ export class Ceremony {
     // In the middle of a change of keys there are older ones too.
     const older = head.rotation?.phase === "bins" ? head.rotation.handed.map(({ old, next: taker }) => ({ old, next: now.find((one) => one.old === taker.keyid)?.next ?? taker })) : [];
     const handed = [...now, ...older, ...(head.also === undefined ? [] : successions(head.also, next))].filter(({ old }, at, all) => all.findIndex((one) => one.old === old) === at);
-    const roles = [...new Set(handed.flatMap(({ old }) => rolesSignedBy(head.tree, old)))];
+    const roles = [...new Set(handed.flatMap(({ old }) => ownRolesOf(head, old)))];
     const { also: _, rotation: __, ...rest } = head;
     const after = handedOver(rest, handed, "alone");
-    const settings = { ...settingsOf(frozenRoot(event)), [ROTATION]: null, ...this.#nested(after.changed, after.head) };
-    const order = this.#order({ ...after.head, root: next }, ["targets", ...after.changed, ...roles], settings);
+    const lost = laterHanded(head.handed ?? [], handed, true);
+    const settings = { ...settingsOf(frozenRoot(event)), [ROTATION]: null, [HANDED]: handedSetting(lost), ...this.#nested(after.changed, after.head) };
+    const book = await readBook(this.#deps.database, { ...after.head, handed: lost }, this.#deps.policy.snapshotHashes);
+    const order = this.#order({ ...after.head, root: next, handed: lost, book }, ["targets", ...after.changed, ...roles], settings);
     return await publish({
       ...order,
       also: { ...order.also, envelopes: [{ role: "root", version: event.version, bytes: frozenRoot(event).bytes }], endsEvents: [event.id] },
@@ -301,10 +306,20 @@ function frozenRoot(event: SigningEvent): ParsedEnvelope<"root"> {
 
 const settingsOf = (root: ParsedEnvelope<"root">): Record<string, SettingValue> => rootSettings(root.signed, JSON.parse(root.bytes.toString()) as SettingValue);
 
-/** The delegations of roles that people sign are theirs: what those say stays, and so does the old key there. */
+/** The roles that this service can sign with the key in the place of `old` by itself. */
+function ownRolesOf(head: Head, old: string): readonly string[] {
+  const people = peopleOf(head);
+  return [...rolesSignedBy(head.tree, old, people), ...rolesSharedBy(head.tree, old, people)];
+}
+
+/** What roles that people sign delegate is theirs, and so are their keys: those stay, until people have signed others. */
 function handedOver(head: Head, handed: readonly Succession[], how: "both" | "alone"): ReturnType<typeof redelegated> {
+  const people = peopleOf(head);
   return redelegated(head, (delegations, delegator) => {
-    if (needsPeople(authorityOf(head, delegator))) return delegations;
-    return handed.reduce((so, { old, next }) => (delegatesTo(so, old) ? handOver(so, old, next, how) : so), delegations);
+    if (people.has(delegator)) return delegations;
+    return handed.reduce((so, { old, next }) => (delegatesTo(so, old, next) ? handOver(so, old, next, how, people) : so), delegations);
   });
 }
+
+/** For whoever asks people for the rest; those that nothing names, and no change that waits, are forgotten there. */
+const handedSettings = (head: Head, now: readonly Succession[]): Readonly<Record<string, SettingValue>> => ({ [HANDED]: handedSetting(laterHanded(head.handed ?? [], now, false)) });

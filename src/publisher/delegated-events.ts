@@ -105,6 +105,8 @@ export class DelegatedEvents {
       // Somebody signed meanwhile: the next turn counts again.
       if (error instanceof DatabaseError && error.code === "stale-base") return false;
       if (!(error instanceof SignerError) && !(error instanceof PublisherError && error.code === "signature-invalid")) throw error;
+      const gone = head.handed?.find(({ old }) => authority.role.keyids.includes(old));
+      if (gone !== undefined) return await restart(this.#deps, turn, head, event, events, `online key ${gone.old} was replaced, and signs no more`);
       telemetry.log.error({ role: event.role, version: event.version, reason: reasonOf(error) }, "the online key could not sign what people have signed");
       this.#retry.set(event.id, clock.monotonic() + policy.refresh.tickMs);
       return false;

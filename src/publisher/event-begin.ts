@@ -1,14 +1,16 @@
 // Which new versions of roles that people sign begin to wait for them (rule 24).
 
 import type { SigningEvent } from "../ports/database.ts";
-import { pendingEdits } from "../roles/pending-edit.ts";
+import { pendingEdits, type PendingEdit } from "../roles/pending-edit.ts";
+import { stillNamed, successorEdit } from "../roles/successor.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { endChanges, type EventTurn } from "./event-end.ts";
 import type { Head } from "./head.ts";
 import { listedOf } from "./listed.ts";
-import { peopleOf } from "./people.ts";
+import { peopleOf, successorNeededBy } from "./people.ts";
 import { planBatch } from "./plan.ts";
-import { eventOf } from "./units.ts";
+import { HANDED, handedSetting } from "./rotation.ts";
+import { eventOf, eventsOf, unitOf } from "./units.ts";
 
 /**
  * Begins a new version of every role that changes wait for, or that is due before it expires, and that nobody signs yet.
@@ -18,10 +20,11 @@ export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: He
   const { database, policy, telemetry } = deps;
   const people = peopleOf(head);
   const pending = pendingEdits(events);
-  let worked = false;
+  let worked = await forgetHanded(deps, turn, head, pending);
   if (people.size === 0 && pending.length === 0) return { head, worked };
   const waiting = await database.waitingRoles();
   const busy = new Set([...events.filter(({ state }) => state !== "cancelled").map(({ role }) => role), ...pending.flatMap(({ signs }) => signs)]);
+  for (const role of people) if (!busy.has(role) && (await beginSuccessor(deps, turn, head, role, busy))) worked = true;
   for (const role of new Set([...waiting, ...due])) {
     if (busy.has(role)) continue;
     if (!people.has(role)) {
@@ -31,7 +34,7 @@ export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: He
     }
     const open = waiting.includes(role) ? await database.waitingChanges(role, { changes: policy.maxBatchChanges, bytes: policy.maxBatchBytes }) : [];
     const plan = planBatch({ open, tree: head.tree, listed: await listedOf(deps, head.tree, open), unpressable: new Map(), refresh: [], force: false });
-    if (plan.changes.some((change) => change.role !== role || change.outcome === "set-aside")) {
+    if (plan.changes.some((change) => (change.role !== role && successorNeededBy(head, change.role) !== role) || change.outcome === "set-aside")) {
       await database.resumeWaiting(turn.hold.lease, role);
       worked = true;
     } else if (!plan.publishes && !due.includes(role)) {
@@ -46,4 +49,27 @@ export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: He
     }
   }
   return { head, worked };
+}
+
+/** Keys that went stay known while a role of people names them, or a change of delegations that waits does. */
+async function forgetHanded(deps: PublisherDeps, turn: EventTurn, head: Head, pending: readonly PendingEdit[]): Promise<boolean> {
+  const { handed = [] } = head;
+  if (handed.length === 0 || head.rotation !== undefined || pending.length > 0) return false;
+  const left = stillNamed(head.tree, peopleOf(head), handed);
+  if (left.length === handed.length) return false;
+  await deps.database.endTasks(turn.hold.lease, [], { [HANDED]: handedSetting(left) });
+  return true;
+}
+
+/** An online key that the role's delegation names went: the change of that delegation begins to wait for people (rule 25). */
+async function beginSuccessor(deps: PublisherDeps, turn: EventTurn, head: Head, role: string, busy: Set<string>): Promise<boolean> {
+  const edit = head.rotation === undefined ? successorEdit(head.tree, role, head.handed ?? []) : undefined;
+  if (edit === undefined) return false;
+  const unit = await unitOf(deps, head, { ...edit, unit: deps.random.hex(16), signs: [] });
+  if (unit.edit.signs.some((sign) => busy.has(sign))) return false;
+  const starts = await eventsOf(deps, turn.hold, unit, "");
+  await deps.database.endTasks(turn.hold.lease, [], undefined, starts.map((start) => ({ start })));
+  for (const sign of unit.edit.signs) busy.add(sign);
+  deps.telemetry.log.info({ role, signs: unit.edit.signs }, "a role of people and a replaced online key waits for signatures");
+  return true;
 }

@@ -4,6 +4,7 @@
 import type { SigningEvent } from "../ports/database.ts";
 import { RoleError } from "../roles/errors.ts";
 import { noteOf } from "../roles/pending-edit.ts";
+import { lostKeyIn } from "../roles/successor.ts";
 import { parseExpires, type ParsedEnvelope } from "../tuf/parse.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { authorityOf, type Head } from "./head.ts";
@@ -18,6 +19,8 @@ export const NOT_AS_SIGNED = "what it says is no longer what is to be published"
 /** Why the event can't be carried out as it stands, as far as a look at the head tells (H29). */
 export function stalenessOf({ clock, policy }: PublisherDeps, head: Head, event: SigningEvent, { signed }: ParsedEnvelope<"targets">): string | undefined {
   const { authority, edit } = noteOf(event);
+  const lost = lostKeyIn(edit ?? { role: { ...authority.role, name: event.role, terminating: false }, keys: authority.keys }, head.handed ?? []);
+  if (lost !== undefined) return `key ${lost} is compromised`;
   if (parseExpires(signed.expires) <= clock.now() + policy.refresh.marginMs) return `it would expire at ${signed.expires}`;
   if (event.version <= (head.book.version(event.role) ?? 0)) return "a newer version was published";
   try {

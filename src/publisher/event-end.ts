@@ -4,6 +4,7 @@
 import type { EventEffect, SigningEvent } from "../ports/database.ts";
 import { RoleError } from "../roles/errors.ts";
 import { noteOf } from "../roles/pending-edit.ts";
+import { withSuccessors } from "../roles/successor.ts";
 import { dismiss } from "./answers.ts";
 import type { CeremonyTurn } from "./ceremony.ts";
 import type { PublisherDeps } from "./deps.ts";
@@ -25,7 +26,7 @@ export async function giveUp(deps: PublisherDeps, { hold, lookAgain }: EventTurn
   lookAgain();
 }
 
-/** Given up; a change of delegations begins anew on what is in force, while it can be. */
+/** Given up; a change of delegations begins anew on what is in force, with the online keys in force, while it can be. */
 export async function restart(deps: PublisherDeps, turn: EventTurn, head: Head, event: SigningEvent, events: readonly SigningEvent[], reason: string): Promise<true> {
   const { edit } = noteOf(event);
   if (edit === undefined) {
@@ -34,7 +35,7 @@ export async function restart(deps: PublisherDeps, turn: EventTurn, head: Head, 
   }
   const unit = unitEvents(events, edit.unit);
   try {
-    const anew = await unitOf(deps, head, { ...edit, unit: deps.random.hex(16) });
+    const anew = await unitOf(deps, head, withSuccessors({ ...edit, unit: deps.random.hex(16) }, head.handed ?? []));
     const starts = await eventsOf(deps, turn.hold, anew, event.task);
     await giveUp(deps, turn, unit, reason, starts.map((start) => ({ start })));
   } catch (error) {

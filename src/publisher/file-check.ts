@@ -11,7 +11,7 @@ import { sha256Hex } from "../tuf/crypto.ts";
 import type { PublisherDeps } from "./deps.ts";
 import type { Due } from "./due.ts";
 import type { Head } from "./head.ts";
-import { peopleOf } from "./people.ts";
+import { peopleOf, successorNeededBy } from "./people.ts";
 
 /** Roles read per tick, beside targets and snapshot. */
 export const ROLES_PER_TICK = 64;
@@ -29,6 +29,7 @@ export class FileCheck {
     const signed: string[] = [];
     for (const role of ["targets", ...others.slice(from, this.#next)]) {
       if (!(await isDamaged(deps, role))) continue;
+      if (successorNeededBy(head, role) !== undefined) continue;
       if (!people.has(role)) roles.push(role);
       else if (!(await putBack(deps, role))) signed.push(role);
     }

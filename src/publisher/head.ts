@@ -1,17 +1,14 @@
 // What the publisher knows of the committed head: root, targets, delegations, snapshot.
 //
-// Read from the database when a lease is taken or the head is not the one expected, and
-// carried along from publish to publish. Never trusted across a change of lease.
+// Carried along from publish to publish; read-head.ts reads it. Never trusted across a change of lease.
 
-import type { Database, PublisherState } from "../ports/database.ts";
-import { belowIn, NESTED } from "../roles/below.ts";
 import { delegationTreeOf, type DelegationTree } from "../roles/delegation.ts";
-import { expiryPolicyOf, type ExpiryPolicy } from "../roles/policy.ts";
-import { SnapshotBook, type SnapshotHashes } from "../roles/snapshot.ts";
+import type { ExpiryPolicy } from "../roles/policy.ts";
+import type { SnapshotBook } from "../roles/snapshot.ts";
+import type { Handed } from "../roles/successor.ts";
 import type { Delegations, Root, Targets } from "../tuf/documents.ts";
-import { parseEnvelope } from "../tuf/parse.ts";
 import { delegationIn, delegationOf } from "../tuf/search.ts";
-import { otherRootOf, rotationOf, type Rotation } from "./rotation.ts";
+import type { Rotation } from "./rotation.ts";
 import type { RoleAuthority } from "./seal.ts";
 
 export interface Head {
@@ -23,42 +20,14 @@ export interface Head {
   /** While online keys change: the other root that timestamp, snapshot and targets verify under. */
   readonly also?: Root;
   readonly rotation?: Rotation;
+  /** Online keys that went, as long as something people sign names them. */
+  readonly handed?: readonly Handed[];
   readonly targets: Targets;
   readonly tree: DelegationTree;
   readonly book: SnapshotBook;
   readonly expiry: ExpiryPolicy;
   /** When the committed timestamp expires, milliseconds. */
   readonly timestampExpiresMs: number;
-}
-
-/** The committed head, or undefined before bootstrap. */
-export async function readHead(database: Database, state: PublisherState, hashes: SnapshotHashes): Promise<Head | undefined> {
-  const committed = await database.head();
-  if (committed === undefined) return undefined;
-  const root = await database.envelope("root");
-  const targets = await database.envelope("targets");
-  if (root === undefined || targets === undefined) throw new Error("the database has a head and lacks its root or targets");
-  const rows = await database.roles();
-  const entries = rows
-    .filter((row) => row.kind !== "root" && row.kind !== "snapshot" && row.kind !== "timestamp")
-    .map((row) => ({ role: row.role, version: row.version, length: row.length, sha256: row.sha256, bin: row.kind === "bins" }));
-  const document = parseEnvelope(targets.bytes, "targets").signed;
-  const settings = await database.settings();
-  const rotation = rotationOf(settings);
-  const also = await otherRootOf(database, rotation, root.version);
-  return {
-    id: committed.sha256,
-    seq: committed.seq,
-    pressedAtMs: state.pressedAtMs,
-    root: parseEnvelope(root.bytes, "root").signed,
-    ...(also === undefined ? {} : { also }),
-    ...(rotation === undefined ? {} : { rotation }),
-    targets: document,
-    tree: delegationTreeOf(document, belowIn(settings[NESTED])),
-    book: new SnapshotBook(entries, hashes),
-    expiry: expiryPolicyOf(settings),
-    timestampExpiresMs: committed.expiresMs,
-  };
 }
 
 /** Who may sign `role` in this head: top-level roles by root, all others by whoever delegates to them. */

@@ -5,6 +5,7 @@ import { ownerOf, type DelegationTree } from "../roles/delegation.ts";
 import { RoleError } from "../roles/errors.ts";
 import { needsPeople } from "../roles/people.ts";
 import { withPending, type PendingEdit } from "../roles/pending-edit.ts";
+import { waitsForSuccessor } from "../roles/successor.ts";
 import { authorityOf, type Head } from "./head.ts";
 
 const known = new WeakMap<DelegationTree, ReadonlySet<string>>();
@@ -17,6 +18,17 @@ export function peopleOf(head: Pick<Head, "root" | "tree">): ReadonlySet<string>
     known.set(head.tree, people);
   }
   return people;
+}
+
+/** Whoever has to sign before `role` can be pressed: only a key in wrong hands could, by what people signed. */
+export function successorNeededBy(head: Pick<Head, "root" | "tree" | "handed">, role: string): string | undefined {
+  return head.handed === undefined || head.handed.length === 0 ? undefined : waitsForSuccessor(head.tree, peopleOf(head), head.handed, role);
+}
+
+/** Roles that are pressed only once people have signed something. */
+export function unpressed(head: Pick<Head, "root" | "tree" | "handed">): Pick<ReadonlySet<string>, "has"> {
+  const people = peopleOf(head);
+  return { has: (role) => people.has(role) || successorNeededBy(head, role) !== undefined };
 }
 
 /** Who delegates to whom once the edit is carried out. @throws RoleError `delegations-refused` when it can't be any more */
@@ -48,7 +60,7 @@ export function waitsOf(head: Head, pending: readonly PendingEdit[], open: reado
   const waits: Wait[] = [];
   for (const change of open) {
     if ((change.kind !== "add" && change.kind !== "remove") || isGivenUp(change)) continue;
-    const role = waitsFor(head.tree, trees, people, change.path);
+    const role = waitsFor(head, trees, people, change.path);
     if (role !== undefined) waits.push({ id: change.id, task: change.task, for: role });
   }
   return waits;
@@ -68,12 +80,12 @@ function treesAfter(head: Head, edit: PendingEdit): readonly TreeAfter[] {
   }
 }
 
-function waitsFor(tree: DelegationTree, trees: readonly TreeAfter[], people: ReadonlySet<string>, path: string): string | undefined {
-  const owner = ownerOf(tree, path);
+function waitsFor(head: Head, trees: readonly TreeAfter[], people: ReadonlySet<string>, path: string): string | undefined {
+  const owner = ownerOf(head.tree, path);
   for (const { tree: after, signs } of trees) {
     const later = ownerOf(after, path);
     if (later === owner) continue;
     return later !== undefined && signs.includes(later) ? later : signs[0];
   }
-  return owner !== undefined && people.has(owner) ? owner : undefined;
+  return owner === undefined ? undefined : people.has(owner) ? owner : successorNeededBy(head, owner);
 }

@@ -32,7 +32,7 @@ export interface PlanInput {
   /** Roles that are due for a refresh. */
   readonly refresh: readonly string[];
   /** Roles that people sign: they are not pressed here. */
-  readonly people?: ReadonlySet<string>;
+  readonly people?: Pick<ReadonlySet<string>, "has">;
   /** Refreshes of which most roles were pressed before, and those that are left. */
   readonly rounds?: ReadonlyMap<number, readonly string[]>;
   /** Publish snapshot and timestamp even if nothing else calls for it. */

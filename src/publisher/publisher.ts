@@ -26,16 +26,18 @@ import { changeDelegations, failedEdit, refusedEdit, untilDelegation } from "./d
 import { DelegatedEvents } from "./delegated-events.ts";
 import { dueNow, type Due } from "./due.ts";
 import { FileCheck } from "./file-check.ts";
-import { readHead, type Head } from "./head.ts";
+import type { Head } from "./head.ts";
 import { LeaseHold } from "./lease-hold.ts";
 import { listedOf } from "./listed.ts";
 import { Pace } from "./pace.ts";
-import { peopleOf, waitsOf } from "./people.ts";
+import { unpressed, waitsOf } from "./people.ts";
 import { planBatch, type Plan } from "./plan.ts";
 import { Unpressable } from "./press.ts";
 import { project } from "./project.ts";
 import { endingTasks, publish, unpressableOf, type PublishOrder } from "./publish.ts";
+import { readHead } from "./read-head.ts";
 import { recover } from "./recover.ts";
+import { handedOf } from "./rotation.ts";
 import { Rounds, type Round } from "./round.ts";
 import { Sealer } from "./seal.ts";
 import { Teller } from "./tell.ts";
@@ -129,7 +131,8 @@ export class Publisher {
     }
     await this.#teller.signing(hold);
     if (this.#head === undefined) return false;
-    this.#head = { ...this.#head, expiry: expiryPolicyOf(await database.settings()) };
+    const settings = await database.settings();
+    this.#head = { ...this.#head, expiry: expiryPolicyOf(settings), handed: handedOf(settings) };
     const nowMs = await requireSaneClock(this.#deps, this.#head);
     await this.#watchStorage(hold);
     const events = await database.signingEvents();
@@ -221,7 +224,7 @@ export class Publisher {
   async #publishOne(hold: LeaseHold, head: Head, open: readonly OpenChange[], due: Due, nowMs: number): Promise<boolean> {
     const { database, clock } = this.#deps;
     const started = clock.monotonic();
-    const round = this.#rounds.next(head, open, peopleOf(head), started);
+    const round = this.#rounds.next(head, open, unpressed(head), started);
     const plan = await this.#plan(head, open, due, round);
     if (!plan.publishes) {
       const ended = await endingTasks(this.#deps, plan.changes, [], nowMs);
@@ -278,7 +281,7 @@ export class Publisher {
       if (reason !== undefined) this.#unpressable.set(change.id, reason);
     }
     const listed = await listedOf(this.#deps, head.tree, open);
-    return planBatch({ open, tree: head.tree, listed, unpressable: this.#unpressable, refresh: [...due.roles, ...roles], rounds: last, force: due.force, people: peopleOf(head) });
+    return planBatch({ open, tree: head.tree, listed, unpressable: this.#unpressable, refresh: [...due.roles, ...roles], rounds: last, force: due.force, people: unpressed(head) });
   }
 
   /** New versions that people have to sign begin to wait for them. Answers whether anything was done. */

@@ -9,6 +9,7 @@
 import type { Database, SettingValue } from "../ports/database.ts";
 import type { Root } from "../tuf/documents.ts";
 import type { Succession } from "../roles/root-update.ts";
+import type { Handed } from "../roles/successor.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 
 export type Rotation =
@@ -18,6 +19,16 @@ export type Rotation =
   | { readonly phase: "bins"; readonly handed: readonly Succession[]; readonly next: number };
 
 export const ROTATION = "rotation";
+
+/** Keys that went and that something people sign still names. */
+export const HANDED = "handed_keys";
+
+export function handedOf(settings: Readonly<Record<string, SettingValue>>): readonly Handed[] {
+  return (settings[HANDED] ?? []) as unknown as readonly Handed[];
+}
+
+/** As the setting keeps it. */
+export const handedSetting = (handed: readonly Handed[]): SettingValue => (handed.length === 0 ? null : (handed as unknown as SettingValue));
 
 export function rotationOf(settings: Readonly<Record<string, SettingValue>>): Rotation | undefined {
   return (settings[ROTATION] ?? undefined) as Rotation | undefined;

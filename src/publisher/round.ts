@@ -28,7 +28,7 @@ export class Rounds {
   #begun = new Map<number, number>();
 
   /** The next slice. `nowMs` by a clock that never goes back. */
-  next({ tree, book }: Pick<Head, "tree" | "book">, open: readonly OpenChange[], people: ReadonlySet<string>, nowMs: number): Round {
+  next({ tree, book }: Pick<Head, "tree" | "book">, open: readonly OpenChange[], people: Pick<ReadonlySet<string>, "has">, nowMs: number): Round {
     const roles = new Set<string>();
     const last = new Map<number, readonly string[]>();
     const withheld = new Set<number>();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Delegations, Key } from "../tuf/documents.ts";
 import { binDelegations, delegationTreeOf } from "./delegation.ts";
-import { handOver, rolesSignedBy } from "./delegation-keys.ts";
+import { handOver, rolesSharedBy, rolesSignedBy } from "./delegation-keys.ts";
 
 const key = (digit: string): Key => ({ keytype: "ed25519", scheme: "ed25519", keyval: { public: digit.repeat(64) } });
 const NEXT = { keyid: "new", key: key("b") };
@@ -35,11 +35,31 @@ for (const style of ["succinct", "classic"] as const) {
   });
 }
 
-test("roles that need several signatures keep the old key", () => {
+test("roles that people sign keep the old key", () => {
   const mixed: Delegations = {
     keys: { old: key("a"), person: key("d") },
     roles: [{ name: "prod", keyids: ["old", "person"], threshold: 2, terminating: true, paths: ["prod/*"] }],
   };
-  assert.deepEqual(handOver(mixed, "old", NEXT, "alone"), { ...mixed });
-  assert.deepEqual(rolesSignedBy(treeOf(mixed), "old"), []);
+  const people = new Set(["prod"]);
+  assert.deepEqual(handOver(mixed, "old", NEXT, "alone", people), { ...mixed });
+  assert.deepEqual([rolesSignedBy(treeOf(mixed), "old", people), rolesSharedBy(treeOf(mixed), "old", people)], [[], []]);
+});
+
+describe("roles that need several signatures of this service", () => {
+  const shared: Delegations = {
+    keys: { old: key("a"), other: key("d") },
+    roles: [{ name: "prod", keyids: ["old", "other"], threshold: 2, terminating: true, paths: ["prod/*"] }],
+  };
+
+  test("change hands at once", () => {
+    assert.deepEqual(rolesSharedBy(treeOf(shared), "old", new Set()), ["prod"]);
+    assert.deepEqual(handOver(shared, "old", NEXT, "both"), { ...shared });
+    const after = handOver(shared, "old", NEXT, "alone");
+    assert.deepEqual([after.roles?.[0]?.keyids, after.roles?.[0]?.threshold, Object.keys(after.keys).sort()], [["new", "other"], 2, ["new", "other"]]);
+  });
+
+  test("need one less where two keys became one", () => {
+    const after = handOver(shared, "old", { keyid: "other", key: key("d") }, "alone");
+    assert.deepEqual([after.roles?.[0]?.keyids, after.roles?.[0]?.threshold], [["other"], 1]);
+  });
 });

@@ -7,7 +7,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { planBatch } from "../../src/publisher/plan.ts";
-import { readHead, type Head } from "../../src/publisher/head.ts";
+import type { Head } from "../../src/publisher/head.ts";
+import { readHead } from "../../src/publisher/read-head.ts";
 import { LeaseHold } from "../../src/publisher/lease-hold.ts";
 import { publish } from "../../src/publisher/publish.ts";
 import { Sealer } from "../../src/publisher/seal.ts";

@@ -31,8 +31,16 @@ export async function started(bins: number, trap?: Trap, sample?: number): Promi
   await stage.settle();
   assert.equal((await stage.ended(added)).state, "SUCCESS");
   const clients = new Clients(stage, sample);
+  stage.storage.hooks = { after: (operation) => { if (operation === "create" || operation === "replace") clients.look(); } };
+  if (trap !== undefined) await withTrap(stage, trap);
+  clients.look();
+  return { stage, clients, next: stage.signers.addEcdsa("fn:next") };
+}
+
+/** From now on the stage's publisher may be killed. */
+export async function withTrap(stage: RotationStage, trap: Trap): Promise<void> {
   const effect = async <T>(act: () => Promise<T>): Promise<T> => {
-    if (trap?.armed !== true) return act();
+    if (!trap.armed) return act();
     if (trap.dead) throw new Killed();
     trap.count += 1;
     if (trap.count === trap.at && trap.when === "before") {
@@ -46,14 +54,9 @@ export async function started(bins: number, trap?: Trap, sample?: number): Promi
     }
     return answer;
   };
-  stage.storage.hooks = { after: (operation) => { if (operation === "create" || operation === "replace") clients.look(); } };
-  if (trap !== undefined) {
-    stage.publisher = await mortal(stage, effect);
-    await stage.settle();
-    trap.armed = true;
-  }
-  clients.look();
-  return { stage, clients, next: stage.signers.addEcdsa("fn:next") };
+  stage.publisher = await mortal(stage, effect);
+  await stage.settle();
+  trap.armed = true;
 }
 
 /** The stage's publisher, on ports through which it can be killed. */
