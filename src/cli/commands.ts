@@ -108,6 +108,8 @@ function adminGroup(more: readonly CommandNode[]): CommandNode {
           { name: "set", summary: "set how long roles live", load: async () => (await import("./commands/admin/config.ts")).configSetCommand },
         ],
       },
+      { name: "import-artifacts", summary: "bring in millions of artifacts", load: async () => (await import("./commands/admin/import-artifacts.ts")).importArtifactsCommand },
+      { name: "status", summary: "the same as rstuf status", load: async () => (await import("./commands/status.ts")).statusCommand },
       ...more,
       { name: "resize-bins", summary: "change the number of bins of a running service", load: async () => (await import("./commands/resize-bins.ts")).resizeBinsCommand },
     ],

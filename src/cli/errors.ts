@@ -14,6 +14,7 @@ import { AppError, reasonOf } from "../lib/app-error.ts";
  * - `plan-invalid`      a plan that cannot be carried out; every fault is named
  * - `bootstrap-done`    the service has a repository already
  * - `bootstrap-missing` the service has no repository yet
+ * - `lines-invalid`     lines of a list of artifacts that cannot be imported, each with its number
  * - `nothing-pending`   no document waits for signatures, or none of that role
  * - `setting-unknown`   the repository has no setting or role of that name
  * - `artifact-unknown`  the repository lists no artifact of that path
@@ -40,6 +41,7 @@ export class CliError extends AppError<
   | "plan-invalid"
   | "bootstrap-done"
   | "bootstrap-missing"
+  | "lines-invalid"
   | "nothing-pending"
   | "setting-unknown"
   | "artifact-unknown"

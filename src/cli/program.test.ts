@@ -85,9 +85,11 @@ describe("every command", async () => {
     assert.deepEqual(all.map((path) => path.join(" ")).filter((name) => name.startsWith("admin ")).sort(), [
       "admin ceremony", "admin config get", "admin config set",
       "admin delegations delete", "admin delegations list", "admin delegations new", "admin delegations update",
+      "admin import-artifacts",
       "admin metadata online", "admin metadata sign", "admin metadata stop-sign", "admin metadata update",
       "admin resize-bins",
       "admin send bootstrap", "admin send delegations", "admin send sign", "admin send update",
+      "admin status",
     ]);
   });
 

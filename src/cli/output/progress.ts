@@ -14,6 +14,8 @@ export interface ProgressOptions {
   readonly unit: string;
   /** How much there is, when that is known. */
   readonly total?: number | undefined;
+  /** So much was done before; it counts for no rate. */
+  readonly from?: number;
   readonly silent?: boolean;
   /** Less than so much in all is not shown. */
   readonly atLeast?: number;
@@ -65,8 +67,9 @@ export class Progress {
     const total = this.#total;
     const amount = (n: number): string => (unit === "bytes" ? bytes(n) : number(n));
     const parts = [total === undefined ? `${amount(done)}${unit === "bytes" ? "" : ` ${unit}`}` : `${amount(done)} of ${amount(total)}${unit === "bytes" ? "" : ` ${unit}`}`];
-    if (elapsedMs >= RATE_AFTER_MS && done > 0) {
-      const perSecond = done / (elapsedMs / 1000);
+    const fresh = done - (this.#options.from ?? 0);
+    if (elapsedMs >= RATE_AFTER_MS && fresh > 0) {
+      const perSecond = fresh / (elapsedMs / 1000);
       parts.push(`${unit === "bytes" ? bytes(perSecond) : number(Math.round(perSecond))}/s`);
       if (total !== undefined && total > done) parts.push(`${clockTime(((total - done) / perSecond) * 1000)} left`);
     }

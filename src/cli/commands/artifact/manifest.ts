@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import type { Artifact } from "../../../sdk/api-types.ts";
 import { CliError, systemReason } from "../../errors.ts";
+import { fromFields, fromJson as artifactIn, LineFault } from "../../import/lines.ts";
 import { repositoryPath, type LocalFile } from "./local-files.ts";
 
 const LINE_MAX_CHARACTERS = 64 * 1024;
@@ -27,7 +28,7 @@ export async function* readManifest(name: string, options: { readonly cwd: strin
       if (line.length > LINE_MAX_CHARACTERS) throw fault(name, at, `it is longer than ${LINE_MAX_CHARACTERS} characters`);
       const text = line.trim();
       if (text === "" || text.startsWith("#")) continue;
-      yield withPrefix(text.startsWith("{") ? fromJson(text, folder, (why) => fault(name, at, why)) : fromFields(text, (why) => fault(name, at, why)), options.prefix);
+      yield withPrefix(text.startsWith("{") ? fromJson(text, folder, (why) => fault(name, at, why)) : understood(fromFields, text, (why) => fault(name, at, why)), options.prefix);
     }
   } catch (error) {
     if (error instanceof CliError) throw error;
@@ -44,23 +45,22 @@ function fromJson(text: string, folder: string, refuse: Refuse): Listed {
   } catch {
     throw refuse("it is no JSON");
   }
-  const { file, path, length, hashes, custom, info } = value as Readonly<Record<string, unknown>>;
+  const { file, path, custom } = value as Readonly<Record<string, unknown>>;
   if (path !== undefined && typeof path !== "string") throw refuse("`path` is no text");
   if (custom !== undefined && !isRecord(custom)) throw refuse("`custom` is no object");
   const more = custom === undefined ? {} : { custom };
   if (typeof file === "string") return { file: resolve(folder, file), path: path ?? basename(file), ...more };
   if (path === undefined) throw refuse("it names neither a `file` nor a `path`");
-  if (isRecord(info)) return { path, info: info as unknown as Artifact["info"] };
-  if (typeof length !== "number" || !isRecord(hashes)) throw refuse("beside `path` it needs `length` and `hashes`, or `file`");
-  return { path, info: { length, hashes: hashes as Readonly<Record<string, string>>, ...more } };
+  return understood(artifactIn, text, refuse);
 }
 
-function fromFields(text: string, refuse: Refuse): Artifact {
-  const fields = text.split(";");
-  const [path = "", size = "", algorithm = "", hash = ""] = fields;
-  if (fields.length !== 4) throw refuse("it is neither JSON nor `path;size;hash-type;hash`");
-  if (!/^[0-9]{1,16}$/.test(size)) throw refuse(`the size ${JSON.stringify(size)} is no number`);
-  return { path, info: { length: Number(size), hashes: { [algorithm]: hash } } };
+function understood(read: (line: string) => Artifact, text: string, refuse: Refuse): Artifact {
+  try {
+    return read(text);
+  } catch (error) {
+    if (error instanceof LineFault) throw refuse(error.message);
+    throw error;
+  }
 }
 
 function withPrefix(listed: Listed, prefix: string | undefined): Listed {
