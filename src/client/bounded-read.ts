@@ -17,6 +17,10 @@ export interface BoundedRead {
   readonly deadlineMs: number;
   /** The refusal when more than `maxBytes` come. */
   readonly tooLarge: () => ClientError;
+  /** Only what is behind so many bytes; `maxBytes` is for the rest. */
+  readonly from?: number;
+  /** Ends it as a fault of the connection does. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The body at `url` in pieces. @throws FetchError, ClientError `too-slow` or what `tooLarge` makes */
@@ -24,7 +28,7 @@ export async function* readBounded(read: BoundedRead): AsyncGenerator<Uint8Array
   const { fetcher, clock, url, maxBytes, deadlineMs } = read;
   const stop = new AbortController();
   const overdue = clock.sleep(deadlineMs, stop.signal).then(() => "overdue" as const);
-  const pieces = fetcher.fetch(url, { signal: stop.signal })[Symbol.asyncIterator]();
+  const pieces = fetcher.fetch(url, { signal: read.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, read.signal]), ...(read.from === undefined ? {} : { from: read.from }) })[Symbol.asyncIterator]();
   let received = 0;
   try {
     for (;;) {

@@ -1,5 +1,6 @@
 import { describe, test } from "node:test";
 import assert from "node:assert/strict";
+import { hashHex } from "../tuf/crypto.ts";
 import type { FakeClock } from "../../test/fakes/clock.ts";
 import { createMemoryCache } from "../../test/fakes/client-storage.ts";
 import { ARTIFACTS_URL, createStage, METADATA_URL, NOW } from "../../test/fakes/client-setup.ts";
@@ -533,5 +534,83 @@ describe("download", () => {
     const stage = createStage(simple(), { cache });
     const [first, second] = await Promise.all([stage.client().find("a/b.txt"), stage.client().find("a/b.txt")]);
     assert.deepEqual(first, second);
+  });
+});
+
+describe("a download that broke off", () => {
+  const BIG = Buffer.alloc(3_000_000, "0123456789");
+  const url = `${ARTIFACTS_URL}big.bin`;
+  /** So much comes, and then the connection breaks. */
+  const cut = (bytes: Buffer, at: number) => async function* (): AsyncGenerator<Uint8Array> {
+    for (let from = 0; from < at; from += 100_000) yield bytes.subarray(from, Math.min(at, from + 100_000));
+    throw new FetchError("unavailable", "the connection broke");
+  };
+  const stageOf = () => {
+    const repository = simple();
+    repository.add("big.bin", BIG);
+    repository.publish();
+    const stage = createStage(repository);
+    const froms: (number | undefined)[] = [];
+    const fetcher = { fetch: (address: string, options?: { readonly signal?: AbortSignal; readonly from?: number }) => {
+      if (address === url) froms.push(options?.from);
+      return stage.fetcher.fetch(address, options);
+    } };
+    const brokenOff = async (bytes: Buffer, at: number): Promise<void> => {
+      stage.fetcher.web.set(url, cut(bytes, at)());
+      await assert.rejects(stage.client({ fetcher }).download("big.bin", stage.destination), { code: "artifact-unavailable" });
+      assert.equal(stage.destination.open.size, 0);
+      stage.fetcher.web.set(url, BIG);
+    };
+    return { stage, froms, brokenOff, again: () => stage.client({ fetcher }).download("big.bin", stage.destination) };
+  };
+
+  test("goes on behind what came, and is verified whole", async () => {
+    const { stage, froms, brokenOff, again } = stageOf();
+    await brokenOff(BIG, 2_000_000);
+    assert.equal((await again()).state, "downloaded");
+    assert.ok(stage.destination.files.get("big.bin")?.equals(BIG));
+    assert.deepEqual(froms, [undefined, 2_000_000]);
+    assert.equal(stage.destination.left.size, 0);
+  });
+
+  test("of which wrong bytes were left is fetched once more from its beginning", async () => {
+    const { stage, froms, brokenOff, again } = stageOf();
+    await brokenOff(Buffer.alloc(3_000_000, "x"), 2_000_000);
+    assert.equal((await again()).state, "downloaded");
+    assert.ok(stage.destination.files.get("big.bin")?.equals(BIG));
+    assert.deepEqual(froms, [undefined, 2_000_000, undefined]);
+  });
+
+  test("of which more was left than there is, or all of it, or another server's rest comes", async () => {
+    for (const { left, asks } of [{ left: Buffer.concat([BIG, BIG]), asks: [undefined] }, { left: BIG, asks: [] }]) {
+      const { stage, froms, again } = stageOf();
+      stage.destination.left.set(hashHex("sha256", BIG), left);
+      assert.equal((await again()).state, "downloaded");
+      assert.ok(stage.destination.files.get("big.bin")?.equals(BIG));
+      assert.deepEqual(froms, asks);
+    }
+  });
+
+  test("from a server that lies about the whole is refused, after two tries, and nothing is kept", async () => {
+    for (const lie of [Buffer.alloc(3_000_000, "x"), Buffer.alloc(4_000_000, "0123456789")]) {
+      const { stage, froms, brokenOff, again } = stageOf();
+      await brokenOff(BIG, 2_000_000);
+      stage.fetcher.web.set(url, lie);
+      await assert.rejects(again(), { code: lie.length > BIG.length ? "artifact-too-large" : "artifact-hash" });
+      assert.deepEqual(froms, [undefined, 2_000_000, undefined]);
+      assert.ok(!stage.destination.files.has("big.bin") && stage.destination.left.size === 0);
+    }
+  });
+
+  test("is broken off by its signal; of a small one nothing is left", async () => {
+    const { stage, again } = stageOf();
+    const stop = new AbortController();
+    stage.fetcher.web.set(url, cut(BIG, 3_000_000)());
+    await assert.rejects(stage.client().download("big.bin", stage.destination, { signal: stop.signal, progress: (received) => { if (received >= 2_000_000) stop.abort(); } }), { code: "artifact-unavailable" });
+    assert.equal([...stage.destination.left.values()][0]?.length, 2_000_000);
+    stage.fetcher.web.set(url, cut(BIG, 900_000)());
+    stage.destination.left.clear();
+    await assert.rejects(again());
+    assert.equal(stage.destination.left.size, 0);
   });
 });

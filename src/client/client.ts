@@ -66,15 +66,16 @@ export class Client {
 
   /**
    * Fetches `path`, verifies it, and puts it into `destination`. What lies there already and
-   * is right is left alone.
+   * is right is left alone; of a large one that broke off the rest is fetched. An aborted signal
+   * breaks it off.
    * @throws ClientError `artifact-*`, `too-slow`; ClientStorageError; what `find` throws
    */
-  async download(path: string, destination: Destination, options: { readonly progress?: Progress } = {}): Promise<Downloaded> {
+  async download(path: string, destination: Destination, options: { readonly progress?: Progress; readonly signal?: AbortSignal } = {}): Promise<Downloaded> {
     destination.locate(path); // refuses a bad name before anything is fetched
     const session = await (this.#session ?? this.#refreshed());
     const found = await find(session, path);
     if (found === undefined) throw new ClientError("artifact-unknown", `${JSON.stringify(path)} is not in the repository at ${this.#options.metadataUrl}: no role the client trusts lists it`);
-    return download(session, found, destination, this.#patience, options.progress);
+    return download(session, found, destination, this.#patience, options);
   }
 
   #refreshed(): Promise<Session> {

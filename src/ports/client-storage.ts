@@ -36,15 +36,24 @@ export interface Destination {
   locate(path: string): string;
   /** The bytes that lie at `path` now, in pieces; undefined when there is no plain file there, or not of `length` bytes. */
   existing(path: string, length: number): Promise<AsyncIterable<Uint8Array> | undefined>;
-  /** Starts a file for `path` under a temporary name. @throws ClientStorageError `unsafe-name` | `unwritable` */
-  begin(path: string): Promise<Incoming>;
+  /**
+   * Starts a file for `path` under a temporary name, with what an earlier try left of the same
+   * `content`, a name for the bytes that are wanted: `[A-Za-z0-9]+`, at most 64. Without it the file
+   * begins empty, and nothing is left of it.
+   * @throws ClientStorageError `unsafe-name` | `unwritable`
+   */
+  begin(path: string, content?: string): Promise<Incoming>;
 }
 
-/** A file that is not there yet. Exactly one of `keep` and `discard` ends it. */
+/** A file that is not there yet. Exactly one of `keep`, `leave` and `discard` ends it. */
 export interface Incoming {
+  /** What is in it already, which nobody vouches for; read once, before the first write. Nobody else can change it any more. */
+  readonly earlier: AsyncIterable<Uint8Array>;
   write(piece: Uint8Array): Promise<void>;
   /** Gives the file its name, over what was there; answers where it lies. */
   keep(): Promise<string>;
+  /** What came stays for a later try. */
+  leave(): Promise<void>;
   discard(): Promise<void>;
 }
 

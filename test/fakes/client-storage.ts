@@ -41,11 +41,14 @@ export interface MemoryDestination extends Destination {
   readonly files: Map<string, Buffer>;
   /** Files begun and neither kept nor discarded. */
   readonly open: Set<string>;
+  /** What was left of a content. */
+  readonly left: Map<string, Buffer>;
 }
 
 export function createMemoryDestination(): MemoryDestination {
   const files = new Map<string, Buffer>();
   const open = new Set<string>();
+  const left = new Map<string, Buffer>();
   const locate = (path: string) => {
     if (path.split("/").some((segment) => segment === "" || segment === "." || segment === "..")) throw new ClientStorageError("unsafe-name", `${path} has no safe name`);
     return `/memory/${path}`;
@@ -53,16 +56,25 @@ export function createMemoryDestination(): MemoryDestination {
   return {
     files,
     open,
+    left,
     locate,
     existing(path, length) {
       const bytes = files.get(path);
       return Promise.resolve(bytes?.byteLength === length ? piecesOf(bytes) : undefined);
     },
-    begin(path) {
+    begin(path, content) {
       const file = locate(path);
-      const pieces: Uint8Array[] = [];
+      const earlier = content === undefined ? undefined : left.get(content);
+      if (content !== undefined) left.delete(content);
+      const pieces: Uint8Array[] = earlier === undefined ? [] : [earlier];
       open.add(path);
       return Promise.resolve({
+        earlier: piecesOf(earlier ?? Buffer.alloc(0)),
+        leave: () => {
+          open.delete(path);
+          if (content !== undefined) left.set(content, Buffer.concat(pieces));
+          return Promise.resolve();
+        },
         write: (piece: Uint8Array) => Promise.resolve(void pieces.push(Buffer.from(piece))),
         keep: () => {
           open.delete(path);

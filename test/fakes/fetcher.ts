@@ -23,16 +23,19 @@ export function createMemoryFetcher(
   return {
     web: map,
     requests,
-    async *fetch(url, { signal } = {}) {
+    async *fetch(url, { signal, from = 0 } = {}) {
       requests.push(url);
       let answer = map.get(url);
       while (typeof answer === "function") answer = answer();
       if (answer === undefined) throw new FetchError("not-found", `${url} was not found`);
       if (answer instanceof Error) throw answer;
       const pieces = typeof answer === "string" || answer instanceof Uint8Array ? chunks(answer, options.chunkBytes ?? 65_536) : answer;
+      let surplus = from;
       for await (const piece of pieces) {
         if (signal?.aborted === true) throw new FetchError("unavailable", `${url}: the caller gave up`);
-        yield piece;
+        const wanted = piece.subarray(Math.min(surplus, piece.length));
+        surplus -= piece.length - wanted.length;
+        if (wanted.length > 0 || piece.length === 0) yield wanted;
       }
     },
   };

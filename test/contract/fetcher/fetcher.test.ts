@@ -123,6 +123,7 @@ const BROKEN: readonly { readonly name: string; readonly alter: (fetcher: Fetche
     },
     refusedBy: "every fetch reads anew",
   },
+  { name: "gives the whole in the place of the rest", alter: (fetcher) => ({ fetch: (url, { signal } = {}) => fetcher.fetch(url, signal === undefined ? {} : { signal }) }), refusedBy: "with `from`, what is behind so many bytes, and nothing else" },
   { name: "does not listen to its signal", alter: (fetcher) => ({ fetch: (url) => fetcher.fetch(url) }), refusedBy: "a fetch ends when its signal aborts" },
   { name: "begins what was given up", alter: (fetcher) => ({ fetch: (url) => fetcher.fetch(url) }), refusedBy: "a fetch that was given up before it began does not begin" },
 ];

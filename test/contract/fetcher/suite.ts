@@ -65,6 +65,18 @@ export const FETCHER_CASES: readonly FetcherCase[] = [
     },
   },
   {
+    name: "with `from`, what is behind so many bytes, and nothing else",
+    async run({ fetcher, put }) {
+      const bytes = randomBytes(200_000);
+      const url = await put("rest.bin", bytes);
+      for (const from of [0, 1, 65_536, 150_001, 199_999]) {
+        const pieces: Uint8Array[] = [];
+        for await (const piece of fetcher.fetch(url, { from })) pieces.push(piece);
+        assert.ok(Buffer.concat(pieces).equals(bytes.subarray(from)), `from ${from}`);
+      }
+    },
+  },
+  {
     name: "what is compressed on the server arrives compressed",
     async run({ fetcher, put }) {
       const bytes = Buffer.from("1f8b08000000000000034b4c4a06 00c2412435 03000000".replaceAll(" ", ""), "hex");

@@ -91,11 +91,12 @@ async function downloadAll(session: Session, paths: readonly string[], flags: Do
   for (const path of paths) {
     const progress = session.progress({ label: path, unit: "bytes", silent: flags.quiet === true || session.json, atLeast: PROGRESS_BYTES });
     try {
-      const got = await client.download(path, destination, { progress: (received, length) => progress.update(received, length) });
+      const got = await client.download(path, destination, { progress: (received, length) => progress.update(received, length), signal: context.interruption() });
       progress.clear();
       tell(context, flags, got);
     } catch (error) {
       progress.clear();
+      if (context.interruption().aborted) throw new CliError("interrupted", "interrupted", { why: "of a large artifact what came is kept beside its place", todo: "the same command fetches the rest", cause: error });
       failed += 1;
       report(context, flags, path, error);
     }

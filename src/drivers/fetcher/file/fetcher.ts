@@ -17,15 +17,17 @@ export function folderUrl(directory: string): string {
 
 export function createFileFetcher(): Fetcher {
   return {
-    async *fetch(url, { signal } = {}) {
+    async *fetch(url, { signal, from = 0 } = {}) {
       await using file = await openFile(url);
+      let at = from;
       for (;;) {
         if (signal?.aborted === true) throw new FetchError("unavailable", `${url}: the caller gave up`, { cause: signal.reason });
         const piece = Buffer.allocUnsafe(PIECE_BYTES);
-        const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, null).catch((error: unknown) => {
+        const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, at).catch((error: unknown) => {
           throw fetchErrorOf(url, error);
         });
         if (bytesRead === 0) return;
+        at += bytesRead;
         yield piece.subarray(0, bytesRead);
       }
     },

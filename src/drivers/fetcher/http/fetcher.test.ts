@@ -10,7 +10,7 @@ import type { Web } from "../../../../test/contract/fetcher/web.ts";
 import { createHttpFetcher } from "./fetcher.ts";
 
 const fetcher = createHttpFetcher({ version: "1.2.3" });
-const impatient = createHttpFetcher({ version: "1.2.3", stallMs: 40 });
+const impatient = createHttpFetcher({ version: "1.2.3", stallMs: 300 });
 let web: Web;
 before(async () => (web = await openWeb()));
 after(() => web.close());
@@ -26,6 +26,42 @@ describe("statuses", () => {
       await assertCode(code, bodyOf(fetcher, `${web.base}status`), `${web.base}status`);
     });
   }
+});
+
+describe("the rest of a body", () => {
+  const rest = async (route: (request: http.IncomingMessage, response: http.ServerResponse) => void): Promise<string> => {
+    web.routes.set("/rest", route);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of fetcher.fetch(`${web.base}rest`, { from: 4 })) pieces.push(piece);
+    return Buffer.concat(pieces).toString();
+  };
+
+  test("is asked for by range, and taken from a server that knows none", async () => {
+    let asked: string | undefined;
+    assert.equal(await rest((request, response) => {
+      asked = request.headers.range;
+      response.writeHead(206, { "content-range": "bytes 4-7/8" }).end("rest");
+    }), "rest");
+    assert.equal(asked, "bytes=4-");
+    assert.equal(await rest(answer(200, {}, "the rest")), "rest");
+    assert.equal(await rest(answer(200, {}, "the")), "", "a body that is shorter has no rest");
+  });
+
+  for (const { name, route } of [
+    { name: "another range", route: answer(206, { "content-range": "bytes 0-7/8" }, "the rest") },
+    { name: "a range that begins alike", route: answer(206, { "content-range": "bytes 40-47/80" }, "the rest") },
+    { name: "several ranges", route: answer(206, { "content-type": "multipart/byteranges; boundary=x" }, "--x\r\n") },
+    { name: "that there is nothing behind", route: answer(416, { "content-range": "bytes */4" }, "") },
+  ]) {
+    test(`is \`no-range\` from a server that answers ${name}`, async () => {
+      await assert.rejects(rest(route), { code: "no-range" });
+    });
+  }
+
+  test("is not taken for the whole: a part that was not asked for is refused", async () => {
+    web.routes.set("/rest", answer(206, { "content-range": "bytes 0-3/8" }, "the "));
+    await assertCode("unavailable", bodyOf(fetcher, `${web.base}rest`), `${web.base}rest`);
+  });
 });
 
 describe("redirects", () => {

@@ -29,17 +29,20 @@ export function createHttpFetcher(options: HttpFetcherOptions): Fetcher {
   const headers = { "user-agent": `rstuf/${options.version}`, accept: "*/*", "accept-encoding": "identity" };
 
   return {
-    async *fetch(url, { signal } = {}) {
+    async *fetch(url, { signal, from = 0 } = {}) {
       const ending = new AbortController();
       const watch = new StallWatch(url, stallMs, signal, ending);
       try {
-        const response = await watch.wait(follow(url, headers, ending.signal));
+        const response = await watch.wait(follow(url, from === 0 ? headers : { ...headers, range: `bytes=${from}-` }, ending.signal));
         if (response.body === null) return;
+        let surplus = response.status === 206 ? 0 : from;
         const reader = (response.body as ReadableStream<Uint8Array>).getReader();
         for (;;) {
           const { done, value } = await watch.wait(reader.read());
           if (done) return;
-          if (value.length > 0) yield value;
+          const wanted = value.subarray(Math.min(surplus, value.length));
+          surplus -= value.length - wanted.length;
+          if (wanted.length > 0) yield wanted;
         }
       } finally {
         // Also when the caller stopped iterating: the connection ends with it.
@@ -54,7 +57,11 @@ async function follow(start: string, headers: Record<string, string>, signal: Ab
   for (let hops = 0; ; hops += 1) {
     const response = await fetch(url, { headers, signal, redirect: "manual" });
     if (response.status === 200) return response;
+    const from = /^bytes=(\d+)-$/.exec(headers["range"] ?? "")?.[1];
+    // A server may cut the end off, and what is missing is asked for again; another beginning would be put in the wrong place.
+    if (response.status === 206 && from !== undefined && response.headers.get("content-range")?.startsWith(`bytes ${from}-`) === true) return response;
     await response.body?.cancel();
+    if (from !== undefined && (response.status === 206 || response.status === 416)) throw new FetchError("no-range", `${shown(url)} does not give what is behind ${from} bytes`);
     const location = response.headers.get("location");
     if (!REDIRECT_STATUS.has(response.status) || location === null) {
       throw new FetchError(REFUSALS.get(response.status) ?? "unavailable", `${shown(url)} answered ${response.status}`);

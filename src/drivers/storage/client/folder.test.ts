@@ -1,6 +1,6 @@
 import { after, before, beforeEach, describe, test } from "node:test";
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative, isAbsolute } from "node:path";
 import fc from "fast-check";
@@ -72,6 +72,58 @@ describe("files", () => {
     assert.deepEqual(await readdir(join(folder, "a")), []);
     assert.equal(await put("a/b", "all"), join(folder, "a", "b"));
     assert.deepEqual(await readdir(join(folder, "a")), ["b"]);
+  });
+
+  describe("what an earlier try left", () => {
+    const CONTENT = "ab12";
+    const part = (): string => join(folder, "a", `.rstuf-${CONTENT}.part`);
+    const read = async (pieces: AsyncIterable<Uint8Array>): Promise<string> => {
+      let text = "";
+      for await (const piece of pieces) text += Buffer.from(piece).toString();
+      return text;
+    };
+    const leave = async (text: string): Promise<void> => {
+      const incoming = await destination.begin("a/b", CONTENT);
+      await incoming.write(Buffer.from(text));
+      await incoming.leave();
+    };
+
+    test("is in the next one of the same content, and gone from its place", async () => {
+      await leave("be");
+      assert.deepEqual(await readdir(join(folder, "a")), [`.rstuf-${CONTENT}.part`]);
+      assert.equal(await read((await destination.begin("a/b", "cd34")).earlier), "");
+      const incoming = await destination.begin("a/b", CONTENT);
+      assert.equal(await read(incoming.earlier), "be");
+      await incoming.write(Buffer.from("hind"));
+      assert.equal(await readFile(await incoming.keep(), "utf8"), "behind");
+      assert.deepEqual((await readdir(join(folder, "a"))).filter((name) => name.endsWith(".part")), []);
+    });
+
+    test("has one of two who come at once", async () => {
+      await leave("be");
+      const both = await Promise.all([destination.begin("a/b", CONTENT), destination.begin("a/b", CONTENT)]);
+      assert.deepEqual((await Promise.all(both.map(({ earlier }) => read(earlier)))).sort(), ["", "be"]);
+      for (const each of both) await each.discard();
+    });
+
+    test("is copied: who left it open cannot change it any more", async () => {
+      await leave("be");
+      const held = await open(part(), "r+");
+      const incoming = await destination.begin("a/b", CONTENT);
+      await read(incoming.earlier);
+      await held.write("XX", 0);
+      await held.close();
+      assert.equal(await readFile(await incoming.keep(), "utf8"), "be");
+    });
+
+    test("is not followed when it is a link, nor read when it is a folder", async () => {
+      await put("a/c", "secret");
+      await symlink(join(folder, "a", "c"), part());
+      assert.equal(await read((await destination.begin("a/b", CONTENT)).earlier), "");
+      await mkdir(part(), { recursive: true });
+      assert.equal(await read((await destination.begin("a/b", CONTENT)).earlier), "");
+      assert.equal(await readFile(join(folder, "a", "c"), "utf8"), "secret");
+    });
   });
 
   test("what lies there is read when its length is right", async () => {

@@ -4,6 +4,7 @@
 // plain name, or the path is refused; folders on the way are made, never followed when they
 // are links; a file that is a link is replaced, never written through.
 
+import { randomBytes } from "node:crypto";
 import { lstat, mkdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { ClientStorageError } from "../../../ports/client-storage.ts";
@@ -40,7 +41,7 @@ export function createFolderDestination(folder: string, options: FolderOptions =
       return undefined;
     },
 
-    async begin(path) {
+    async begin(path, content) {
       const segments = segmentsOf(path);
       await ensureFolder(folder, 0o777, "allowed");
       let parent = folder;
@@ -48,16 +49,17 @@ export function createFolderDestination(folder: string, options: FolderOptions =
         parent = join(parent, segment);
         await makeFolder(parent, path);
       }
-      return beginIn(parent, locate(path));
+      return beginIn(parent, locate(path), content);
     },
   };
 }
 
-async function beginIn(parent: string, file: string): Promise<Incoming> {
+async function beginIn(parent: string, file: string, content: string | undefined): Promise<Incoming> {
   const failed = (error: unknown) => new ClientStorageError("unwritable", `${file} could not be written: ${String(error)}`, { cause: error });
   const temporary = await createTemporary(parent).catch((error: unknown) => {
     throw failed(error);
   });
+  const part = content === undefined ? undefined : join(parent, partName(content));
   let open = true;
   const close = async () => {
     if (open) {
@@ -65,14 +67,16 @@ async function beginIn(parent: string, file: string): Promise<Incoming> {
       await temporary.handle.close();
     }
   };
+  const write = async (piece: Uint8Array): Promise<void> => {
+    try {
+      await temporary.handle.writeFile(piece);
+    } catch (error) {
+      throw failed(error);
+    }
+  };
   return {
-    async write(piece) {
-      try {
-        await temporary.handle.writeFile(piece);
-      } catch (error) {
-        throw failed(error);
-      }
-    },
+    earlier: part === undefined ? nothing() : copied(part, write),
+    write,
     async keep() {
       try {
         await close();
@@ -82,11 +86,44 @@ async function beginIn(parent: string, file: string): Promise<Incoming> {
         throw failed(error);
       }
     },
+    async leave() {
+      await close().catch(() => undefined);
+      await (part === undefined ? unlink(temporary.file) : rename(temporary.file, part)).catch(() => unlink(temporary.file).catch(() => undefined));
+    },
     async discard() {
       await close().catch(() => undefined);
       await unlink(temporary.file).catch(() => undefined);
     },
   };
+}
+
+const partName = (content: string): string => `.rstuf-${content.replaceAll(/[^A-Za-z0-9]/g, "").slice(0, 64)}.part`;
+
+/**
+ * What lies under `part`, written to our own file as it is read: who left it, or another user of the
+ * folder, may hold it open. Its name is taken away first, so that of two who come at once one has it.
+ */
+async function* copied(part: string, write: (piece: Uint8Array) => Promise<void>): AsyncGenerator<Uint8Array> {
+  const mine = `${part}-${randomBytes(12).toString("hex")}`;
+  try {
+    await rename(part, mine);
+  } catch {
+    return;
+  }
+  try {
+    const opened = await openPlain(mine);
+    if (opened === undefined) return;
+    for await (const piece of opened.handle.createReadStream() as AsyncIterable<Uint8Array>) {
+      await write(piece);
+      yield piece;
+    }
+  } finally {
+    await unlink(mine).catch(() => undefined);
+  }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  yield* [];
 }
 
 async function makeFolder(folder: string, path: string): Promise<void> {
