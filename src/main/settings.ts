@@ -15,6 +15,8 @@ export function publisherPolicyOf(config: Config): PublisherPolicy {
     maxBatchChanges: publisher.maxBatchChanges,
     maxBatchBytes: publisher.maxBatchBytes,
     leaseMs: publisher.leaseMs,
+    // Of several processes on one database; a file has one.
+    share: { fromRoles: config.database.url === undefined ? 0 : publisher.shareFromRoles, mostRoles: 512 },
     refresh: { atRemainingFraction: refresh.atRemainingFraction, jitterFraction: refresh.jitterFraction, marginMs: refresh.marginMs, tickMs: publisher.tickMs },
     edgeStaleMs: retention.edgeStaleMs,
     keep: { tasksMs: retention.taskMs, committedMs: retention.committedMs, idempotencyMs: retention.idempotencyMs, noticesMs: retention.eventMs, mostNotices: retention.maxEvents },

@@ -22,6 +22,13 @@ export interface PublisherDeps {
   readonly policy: PublisherPolicy;
 }
 
+export interface SharePolicy {
+  /** Batches on at least so many roles are shared among publishers; 0: none is. */
+  readonly fromRoles: number;
+  /** A share has at most so many. */
+  readonly mostRoles: number;
+}
+
 export interface PublisherPolicy {
   /** Least time between two publishes, milliseconds; 0 publishes at once. */
   readonly minIntervalMs: number;
@@ -29,6 +36,7 @@ export interface PublisherPolicy {
   readonly maxBatchBytes: number;
   /** How long a lease lasts without renewal, milliseconds. */
   readonly leaseMs: number;
+  readonly share: SharePolicy;
   readonly refresh: RefreshPolicy;
   /** How long an edge may serve a stale timestamp, milliseconds; old files stay that much longer. */
   readonly edgeStaleMs: number;

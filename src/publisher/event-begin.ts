@@ -33,7 +33,7 @@ export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: He
       continue;
     }
     const open = waiting.includes(role) ? await database.waitingChanges(role, { changes: policy.maxBatchChanges, bytes: policy.maxBatchBytes }) : [];
-    const plan = planBatch({ open, tree: head.tree, listed: await listedOf(deps, head.tree, open), unpressable: new Map(), refresh: [], force: false });
+    const plan = planBatch({ open, tree: head.tree, listed: await listedOf(deps, head, open), unpressable: new Map(), refresh: [], force: false });
     if (plan.changes.some((change) => (change.role !== role && successorNeededBy(head, change.role) !== role) || change.outcome === "set-aside")) {
       await database.resumeWaiting(turn.hold.lease, role);
       worked = true;

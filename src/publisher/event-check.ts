@@ -52,5 +52,5 @@ export async function isComposedOf(deps: PublisherDeps, head: Head, event: Signi
 
 export async function planOf(deps: PublisherDeps, head: Head, event: SigningEvent): Promise<Plan> {
   const open = await deps.database.eventChanges(event.id);
-  return planBatch({ open, tree: head.tree, listed: await listedOf(deps, head.tree, open), unpressable: new Map(), refresh: [event.role], force: true });
+  return planBatch({ open, tree: head.tree, listed: await listedOf(deps, head, open), unpressable: new Map(), refresh: [event.role], force: true });
 }

@@ -72,5 +72,5 @@ export function redelegated(head: Head, change: (delegations: Delegations, deleg
   return { head: { ...head, targets, tree: delegationTreeOf(targets, after) }, changed };
 }
 
-export const kindOf = (head: Head, role: string): "targets" | "bins" | "delegated" =>
+export const kindOf = (head: Pick<Head, "tree">, role: string): "targets" | "bins" | "delegated" =>
   role === "targets" ? "targets" : head.tree.custom.some((custom) => custom.name === role) ? "delegated" : "bins";

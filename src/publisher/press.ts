@@ -13,16 +13,28 @@ import { sha256Hex } from "../tuf/crypto.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
 import { authoritiesOf, kindOf, type Head } from "./head.ts";
-import type { LeaseHold } from "./lease-hold.ts";
 import type { Sealer } from "./seal.ts";
 
 export interface PressedFile extends NewFile {
   readonly result: RoleResult;
 }
 
+/** What pressing a role takes of a head. */
+export type PressHead = Pick<Head, "id" | "root" | "also" | "tree" | "expiry">;
+
+/** On whose account roles are pressed: the leader's for its batch, or a claim's for its share. */
+export interface Account {
+  /** @throws when it may go no further */
+  require(): void;
+  /** Keeps the results of files that are durable. */
+  keep(results: readonly RoleResult[]): Promise<void>;
+  move(moves: readonly Move[]): Promise<void>;
+  /** More versions, all above `above`. Answers the first. */
+  allocate(count: number, above: number): Promise<number>;
+}
+
 export interface PressOrder {
-  readonly batch: string;
-  readonly head: Head;
+  readonly head: PressHead;
   /** Sorted; role i is pressed as version firstVersion + i. */
   readonly roles: readonly string[];
   readonly edits: ReadonlyMap<string, ReadonlyMap<string, string | undefined>>;
@@ -62,16 +74,16 @@ export interface Pressed {
   readonly targets: PressedFile | undefined;
 }
 
-export async function pressRoles(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, order: PressOrder): Promise<Pressed> {
+export async function pressRoles(deps: PublisherDeps, account: Account, sealer: Sealer, order: PressOrder): Promise<Pressed> {
   const results: RoleResult[] = [];
   let targets: PressedFile | undefined;
   let storing: Promise<void> = Promise.resolve();
   let failure: unknown;
   const store = async (files: readonly PressedFile[]): Promise<void> => {
-    hold.require();
-    const stored = await putFresh(deps, hold, files, order, sealer);
+    account.require();
+    const stored = await putFresh(deps, account, files, order, sealer);
     const fresh = stored.map((file) => file.result);
-    await deps.database.stageResults(hold.lease, order.batch, fresh);
+    await account.keep(fresh);
     results.push(...fresh);
     targets ??= stored.find((file) => file.result.role === "targets");
   };
@@ -81,7 +93,7 @@ export async function pressRoles(deps: PublisherDeps, hold: LeaseHold, sealer: S
       const slice = order.roles.slice(at, at + size);
       const first = order.firstVersion + at;
       const { targets: current, moves } = await currentOf(deps, order, slice);
-      if (moves.length > 0) await deps.database.stageMoves(hold.lease, order.batch, moves);
+      if (moves.length > 0) await account.move(moves);
       const files = await Promise.all(slice.map((role, offset) => pressRole(sealer, order, role, first + offset, current.get(role) ?? [])));
       await storing;
       storing = store(files);
@@ -117,7 +129,7 @@ async function pressRole(sealer: Sealer, order: PressOrder, role: string, versio
 }
 
 /** The canonical bytes of a role: `current`, sorted, with `edits`. @throws Unpressable */
-export function composeRole(head: Head, role: string, document: { readonly version: number; readonly expires: string }, current: readonly TargetEntry[], edits: RoleEdits = new Map()): Buffer {
+export function composeRole(head: Pick<Head, "tree">, role: string, document: { readonly version: number; readonly expires: string }, current: readonly TargetEntry[], edits: RoleEdits = new Map()): Buffer {
   const { targets, refused } = mergeTargets(current, edits);
   if (refused.length > 0) {
     throw new Unpressable(role, refused, new RoleError("path-order", `clients would order ${refused.join(", ")} differently beside the role's other paths`));
@@ -139,7 +151,7 @@ export function fileOf(role: string, version: number, bytes: Buffer, expiresMs: 
 const MAX_BURNS = 32;
 
 /** Puts the files of a slice; a name taken by other bytes (possible only after the database lost commits) is burnt (rule 11). */
-async function putFresh(deps: PublisherDeps, hold: LeaseHold, files: readonly PressedFile[], order: PressOrder, sealer: Sealer): Promise<readonly PressedFile[]> {
+async function putFresh(deps: PublisherDeps, account: Account, files: readonly PressedFile[], order: PressOrder, sealer: Sealer): Promise<readonly PressedFile[]> {
   const done: PressedFile[] = [];
   let pending = files;
   for (let burns = 0; ; burns++) {
@@ -152,7 +164,7 @@ async function putFresh(deps: PublisherDeps, hold: LeaseHold, files: readonly Pr
       if (created[at] === "other") burnt.push(file);
       else done.push(file);
     }
-    pending = burnt.length === 0 ? [] : await pressAnew(deps, hold, burnt, order, sealer, burns);
+    pending = burnt.length === 0 ? [] : await pressAnew(deps, account, burnt, order, sealer, burns);
   }
   return done;
 }
@@ -160,9 +172,9 @@ async function putFresh(deps: PublisherDeps, hold: LeaseHold, files: readonly Pr
 const namesTaken = (name: string): PublisherError =>
   new PublisherError("names-taken", `${name} and ${String(MAX_BURNS)} names before it hold other bytes: is another repository in this storage?`);
 
-async function pressAnew(deps: PublisherDeps, hold: LeaseHold, burnt: readonly PressedFile[], order: PressOrder, sealer: Sealer, burns: number): Promise<PressedFile[]> {
+async function pressAnew(deps: PublisherDeps, account: Account, burnt: readonly PressedFile[], order: PressOrder, sealer: Sealer, burns: number): Promise<PressedFile[]> {
   const highest = Math.max(...burnt.map((file) => file.result.version));
-  const first = await deps.database.allocate(hold.lease, burnt.length, highest + 2 ** Math.min(burns, 20));
+  const first = await account.allocate(burnt.length, highest + 2 ** Math.min(burns, 20));
   deps.telemetry.log.warn({ names: burnt.map((file) => file.name).slice(0, 10), count: burnt.length }, "names were taken by other bytes");
   const roles = burnt.map((file) => file.result.role);
   const { targets: current } = await currentOf(deps, order, roles);

@@ -11,7 +11,7 @@
 // A crash before the commit leaves orphans below the counter and a batch that recovery drops;
 // after it, recovery projects and folds. See docs/design/publishing.md for the crash table.
 
-import type { Commit, Move, RoleResult, RoleRow, TaskResult } from "../ports/database.ts";
+import type { Commit, Database, Move, RoleResult, RoleRow, TaskResult } from "../ports/database.ts";
 import { expiresAfter, lifetimeMs } from "../roles/policy.ts";
 import type { SnapshotEntry } from "../roles/snapshot.ts";
 import { pressTimestamp } from "../roles/timestamp.ts";
@@ -22,10 +22,12 @@ import { PublisherError } from "./errors.ts";
 import { authoritiesOf, kindOf, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import { cutOf, type Plan, type PlannedChange } from "./plan.ts";
-import { fileOf, pressRoles, putOne, Unpressable, type PressedFile, type Source } from "./press.ts";
+import { pressShared } from "./claim.ts";
+import { fileOf, pressRoles, putOne, Unpressable, type Account, type PressedFile, type PressOrder, type Source } from "./press.ts";
 import { ensureRoots, project } from "./project.ts";
 import { importResult, NAMED, taskResult } from "./results.ts";
 import type { Sealer } from "./seal.ts";
+import { isShared } from "./share.ts";
 
 /** Nothing is committed that expires within this time, milliseconds. */
 const MIN_LIFE_MS = 60_000;
@@ -62,20 +64,25 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
 
   const batch = deps.random.hex(16);
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length }, "planned batch");
-  const { firstVersion } = await database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles, ...(order.events === undefined ? {} : { events: order.events }) });
+  const shared = isShared(deps.policy.share, roles, order);
+  // The database keeps targets whole, so whoever commits it presses it.
+  const own = shared ? roles.filter((role) => role === "targets") : roles;
+  const { firstVersion } = await database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles: own, ...(order.events === undefined ? {} : { events: order.events }) });
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length, firstVersion }, "cut batch");
 
-  const pressed = await pressRoles(deps, hold, sealer, { batch, head, roles, edits: plan.edits, firstVersion, nowMs: pressedAtMs, ...(order.source === undefined ? {} : { source: order.source }) });
+  const press: PressOrder = { head, roles: own, edits: plan.edits, firstVersion, nowMs: pressedAtMs, ...(order.source === undefined ? {} : { source: order.source }) };
+  const pressed = await pressRoles(deps, leadersAccount(database, hold, batch), sealer, press);
   const { targets } = pressed;
-  const results = [...pressed.results, ...(await putSigned(deps, hold, batch, head, signed))];
+  const all = shared ? await pressShared(deps, hold, sealer, batch, { ...press, roles: roles.filter((role) => role !== "targets") }) : pressed.results;
+  const results = [...all, ...(await putSigned(deps, hold, batch, head, signed))];
   if (order.moves !== undefined && order.moves.length > 0) await database.stageMoves(hold.lease, batch, order.moves);
   await stageTasks(deps, hold, batch, order, results.map(({ role }) => role).sort());
   telemetry.log.debug({ batch, roles: results.length }, "pressed roles");
 
   const newKinds = new Map(order.also?.newRoles?.map((role) => [role.name, role.kind]));
   const entries = results.map((result) => entryOf(result, newKinds.get(result.role) ?? kindOf(head, result.role)));
-  const snapshot = await putOne(deps, hold.lease, (version) => pressSnapshot(sealer, head, entries, version, pressedAtMs), firstVersion + roles.length);
-  const timestamp = await pressTimestampFile(sealer, head, snapshot, firstVersion + roles.length + 1, pressedAtMs);
+  const snapshot = await putOne(deps, hold.lease, (version) => pressSnapshot(sealer, head, entries, version, pressedAtMs), firstVersion + own.length);
+  const timestamp = await pressTimestampFile(sealer, head, snapshot, firstVersion + own.length + 1, pressedAtMs);
   telemetry.log.debug({ batch, version: snapshot.result.version }, "put snapshot");
   requireLife([...results, snapshot.result, timestamp.result], clock.now());
 
@@ -103,6 +110,15 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   await foldAll(deps, hold);
   telemetry.log.debug({ batch, seq }, "folded batch");
   return { ...head, id: timestamp.result.sha256, seq, pressedAtMs, timestampExpiresMs: timestamp.result.expiresMs };
+}
+
+function leadersAccount(database: Database, hold: LeaseHold, batch: string): Account {
+  return {
+    require: () => { hold.require(); },
+    keep: (results) => database.stageResults(hold.lease, batch, results),
+    move: (moves) => database.stageMoves(hold.lease, batch, moves),
+    allocate: (count, above) => database.allocate(hold.lease, count, above),
+  };
 }
 
 /**

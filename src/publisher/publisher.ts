@@ -20,6 +20,7 @@ import { bootstrap } from "./bootstrap.ts";
 import { Ceremony, type CeremonyTurn } from "./ceremony.ts";
 import { chooseChanges, poisonous } from "./choose.ts";
 import { requireSaneClock } from "./clock-check.ts";
+import { Helper } from "./claim.ts";
 import { collect } from "./collect.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { changeDelegations, failedEdit, refusedEdit, untilDelegation } from "./delegate.ts";
@@ -41,6 +42,7 @@ import { handedOf } from "./rotation.ts";
 import { Rounds, type Round } from "./round.ts";
 import { Sealer } from "./seal.ts";
 import { Teller } from "./tell.ts";
+import { Wakeup } from "./wakeup.ts";
 
 /** How long a publisher that does not lead waits before it asks for the lease again. */
 const FOLLOW_MS = 1_000;
@@ -70,6 +72,8 @@ export class Publisher {
   readonly #rounds = new Rounds();
   readonly #teller: Teller;
   readonly #unpressable = new Map<number, string>();
+  readonly #helper: Helper;
+  readonly #offered = new Wakeup();
 
   constructor(deps: PublisherDeps) {
     this.#deps = deps;
@@ -79,13 +83,20 @@ export class Publisher {
     this.#teller = new Teller(deps);
     this.#delegated = new DelegatedEvents(deps);
     this.#sealer = new Sealer(deps);
+    this.#helper = new Helper(deps, this.#holder);
   }
 
-  /** Publishes until `signal` aborts; then ends the lease. Rejects only when durability is in doubt. */
+  /** Publishes until `signal` aborts; then ends the lease. While another leads, helps it. Rejects only when durability is in doubt. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const hold = await this.#takeLease(signal);
-      if (hold !== undefined) await this.#lead(signal);
+    const unsubscribe = this.#deps.database.subscribe("shares", this.#offered.wake);
+    try {
+      while (!signal.aborted) {
+        const hold = await this.#takeLease();
+        if (hold !== undefined) await this.#lead(signal);
+        else if (!(await this.#helper.help(signal))) await this.#offered.wait(this.#deps.clock, FOLLOW_MS, signal);
+      }
+    } finally {
+      unsubscribe();
     }
   }
 
@@ -280,7 +291,7 @@ export class Publisher {
       const reason = poisonous(change);
       if (reason !== undefined) this.#unpressable.set(change.id, reason);
     }
-    const listed = await listedOf(this.#deps, head.tree, open);
+    const listed = await listedOf(this.#deps, head, open);
     return planBatch({ open, tree: head.tree, listed, unpressable: this.#unpressable, refresh: [...due.roles, ...roles], rounds: last, force: due.force, people: unpressed(head) });
   }
 
@@ -321,7 +332,7 @@ export class Publisher {
     this.#delegated.lookAgain();
   }
 
-  async #takeLease(signal: AbortSignal): Promise<LeaseHold | undefined> {
+  async #takeLease(): Promise<LeaseHold | undefined> {
     try {
       if (await this.takeOver()) return this.#hold;
     } catch (error) {
@@ -329,7 +340,6 @@ export class Publisher {
       this.#needsRecovery = true;
       if (this.#hold !== undefined && !isLeaseLost(error)) return this.#hold;
     }
-    await this.#deps.clock.sleep(FOLLOW_MS, signal);
     return undefined;
   }
 
@@ -426,30 +436,3 @@ function sourceOf(error: unknown): "signer" | "storage" | "database" | "publishe
 }
 
 const isLeaseLost = (error: unknown): boolean => error instanceof DatabaseError && error.code === "lease-lost";
-
-/** Remembers a hint that came while nobody waited. */
-class Wakeup {
-  #awake = false;
-  #resolve: (() => void) | undefined;
-
-  readonly wake = (): void => {
-    this.#awake = true;
-    this.#resolve?.();
-  };
-
-  async wait(clock: PublisherDeps["clock"], ms: number, signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    const end = (): void => { over.abort(); };
-    signal.addEventListener("abort", end, { once: true });
-    if (signal.aborted) end();
-    const hinted = new Promise<void>((resolve) => {
-      if (this.#awake) resolve();
-      else this.#resolve = resolve;
-    });
-    await Promise.race([hinted, clock.sleep(ms, over.signal)]);
-    signal.removeEventListener("abort", end);
-    end();
-    this.#awake = false;
-    this.#resolve = undefined;
-  }
-}

@@ -93,38 +93,59 @@ export interface Cluster {
   end(): Promise<void>;
 }
 
-export async function startCluster({ apis, workers, bins, leaseMs }: ClusterOptions): Promise<Cluster> {
-  const parts = new AsyncDisposableStack();
+/** What processes of a repository share. */
+export interface Ground {
+  readonly server: PostgresServer;
+  readonly bucket: ObjectServer;
+  readonly metadataUrl: string;
+  readonly root: Buffer;
+  readonly folder: string;
+  readonly database: Database;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly databaseName: string;
+}
+
+/** A database, a bucket, keys and a repository; what it starts goes with `parts`. */
+export async function startGround(parts: AsyncDisposableStack, { bins, leaseMs }: Pick<ClusterOptions, "bins" | "leaseMs">): Promise<Ground> {
   const folder = mkdtempSync(join(tmpdir(), "rstuf-chaos-"));
   parts.defer(() => { rmSync(folder, { recursive: true, force: true, maxRetries: 5 }); });
-  try {
-    const server = await startPostgres();
-    parts.defer(() => server.stop());
-    await server.run(`CREATE DATABASE ${DATABASE}`);
-    const bucket = await openS3Server();
-    parts.defer(() => bucket.close());
-    const environment = {
-      RSTUF_DATABASE_URL: server.url(DATABASE), RSTUF_DATA_DIR: join(folder, "data"), RSTUF_PUBLISHER_LEASE_MS: String(leaseMs),
-      RSTUF_STORAGE_KIND: "s3", RSTUF_STORAGE_BUCKET: S3_BUCKET, RSTUF_STORAGE_PREFIX: "tuf", RSTUF_STORAGE_ENDPOINT: bucket.url,
-      RSTUF_STORAGE_ACCESS_KEY_ID: "id", RSTUF_STORAGE_SECRET_ACCESS_KEY: "hunter2", RSTUF_PUBLISHER_TICK_MS: "2000",
-    };
-    // A trial makes the keys and the repository, on the same database and bucket.
-    const first = await startProgram(["serve", "--trial", "--bins", String(bins), "--port", "0"], environment);
-    await first.stop("SIGTERM");
+  const server = await startPostgres();
+  parts.defer(() => server.stop());
+  await server.run(`CREATE DATABASE ${DATABASE}`);
+  const bucket = await openS3Server();
+  parts.defer(() => bucket.close());
+  const environment = {
+    RSTUF_DATABASE_URL: server.url(DATABASE), RSTUF_DATA_DIR: join(folder, "data"), RSTUF_PUBLISHER_LEASE_MS: String(leaseMs),
+    RSTUF_STORAGE_KIND: "s3", RSTUF_STORAGE_BUCKET: S3_BUCKET, RSTUF_STORAGE_PREFIX: "tuf", RSTUF_STORAGE_ENDPOINT: bucket.url,
+    RSTUF_STORAGE_ACCESS_KEY_ID: "id", RSTUF_STORAGE_SECRET_ACCESS_KEY: "hunter2", RSTUF_PUBLISHER_TICK_MS: "2000",
+  };
+  // A trial makes the keys and the repository, on the same database and bucket.
+  const first = await startProgram(["serve", "--trial", "--bins", String(bins), "--port", "0"], environment);
+  await first.stop("SIGTERM");
+  const database = await openPostgres({ url: server.url(DATABASE), maxSessions: 3 });
+  parts.defer(() => database.close());
+  return {
+    server, bucket, folder, database, environment, databaseName: DATABASE,
+    metadataUrl: `${bucket.url}/${S3_BUCKET}/tuf/`, root: readFileSync(join(folder, "data", "trusted", "1.root.json")),
+  };
+}
 
+export async function startCluster({ apis, workers, bins, leaseMs }: ClusterOptions): Promise<Cluster> {
+  const parts = new AsyncDisposableStack();
+  try {
+    const ground = await startGround(parts, { bins, leaseMs });
+    // Batches of a few roles are shared, so that helpers die, too.
+    const environment = { ...ground.environment, RSTUF_PUBLISHER_SHARE_FROM_ROLES: "4" };
     const places = [
       ...Array.from({ length: apis }, () => new Place("api", () => startProgram(["api", "--port", "0"], environment))),
       ...Array.from({ length: workers }, () => new Place("worker", () => startProgram(["worker", "--listen", "127.0.0.1:0"], environment))),
     ];
     for (const place of places) parts.defer(() => place.kill());
     await Promise.all(places.map((place) => place.start()));
-    const database = await openPostgres({ url: server.url(DATABASE), maxSessions: 3 });
-    parts.defer(() => database.close());
     let turn = 0;
     return {
-      places, server, bucket, folder, database,
-      metadataUrl: `${bucket.url}/${S3_BUCKET}/tuf/`,
-      root: readFileSync(join(folder, "data", "trusted", "1.root.json")),
+      ...ground,
+      places,
       anyApi: () => {
         const origins = places.flatMap((place) => place.kind === "api" && place.origin !== undefined ? [place.origin] : []);
         return origins[turn++ % Math.max(origins.length, 1)];

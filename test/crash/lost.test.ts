@@ -132,3 +132,15 @@ describe("commits that no client saw are lost", () => {
     await world.requireWhole();
   });
 });
+
+test("the folding of a head is lost, and nobody is told: what is removed next is removed, not overlooked", async () => {
+  const world = await repository();
+  const actor = new Actor(world).start();
+  await world.accept(world.adds(["p"]));
+  assert.ok(await until(world, () => isSettled(world)));
+  world.loseCommits(world.lastOf("markVisible") + 1);
+  await world.accept(world.removes(["p"]));
+  assert.ok(await until(world, () => isSettled(world)));
+  await actor.stop();
+  await world.requireWhole();
+});

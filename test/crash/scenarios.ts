@@ -125,6 +125,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await world.accept(world.refresh(["bins", "targets"]));
     },
   },
+  // Every role in a share of its own.
+  shared: {
+    options: { policy: { share: { fromRoles: 2, mostRoles: 1 } } },
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.refresh(["bins"]));
+    },
+  },
   due: {
     prepare: async (world) => {
       await repository(world);

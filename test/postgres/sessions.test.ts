@@ -26,7 +26,7 @@ describe("PostgreSQL fails under a call", () => {
 
   before(async () => {
     server = await startPostgres();
-    proxy = await proxyBefore(server.socketDirectory);
+    proxy = await proxyBefore(server.socket);
   });
   after(async () => {
     await Promise.all(opened.map((database) => database.close()));

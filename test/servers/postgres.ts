@@ -31,12 +31,18 @@ const SETTINGS = [
 export interface PostgresServer {
   /** The folder of its socket: what `host` is to a client. */
   readonly socketDirectory: string;
+  /** The path of its socket. */
+  readonly socket: string;
   /** The URL of a database on it, as the driver takes it. */
   url(database: string): string;
   /** Runs SQL as its owner in `database`. */
   run(sql: string, database?: string): Promise<void>;
   /** Ends the server at once, as a crash would, and starts it again on what it had stored. */
   restart(signal?: "SIGQUIT" | "SIGINT"): Promise<void>;
+  /** Remembers what is stored at this moment, with an ordinary stop and start. */
+  save(): Promise<void>;
+  /** Is from now on as it was when that was saved: what was committed since never happened. */
+  goBack(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -75,22 +81,35 @@ export async function startPostgres(settings: readonly string[] = [], base = mkd
       await client.end();
     }
   };
+  const saved = join(base, "saved");
+  const restart = async (how: "INT" | "QUIT", meanwhile: () => void): Promise<void> => {
+    writeFileSync(join(base, "keep"), "");
+    await running.end(how);
+    meanwhile();
+    running = await start();
+    rmSync(join(base, "keep"));
+  };
   return {
     socketDirectory: base,
+    socket: join(base, ".s.PGSQL.5432"),
     url: (database) => urlOf(base, database),
     run,
-    restart: async (signal = "SIGQUIT") => {
-      writeFileSync(join(base, "keep"), "");
-      await running.end(signal === "SIGINT" ? "INT" : "QUIT");
-      running = await start();
-      rmSync(join(base, "keep"));
-    },
+    restart: (signal = "SIGQUIT") => restart(signal === "SIGINT" ? "INT" : "QUIT", () => undefined),
+    save: () => restart("INT", () => { copyStore(store, saved); }),
+    goBack: () => restart("QUIT", () => { copyStore(saved, store); }),
     stop: () => running.end("QUIT"),
   };
 }
 
 export const urlOf = (socketDirectory: string, database: string): string =>
   `postgresql://${SUPERUSER}@/${database}?host=${encodeURIComponent(socketDirectory)}`;
+
+/** As the user that the server runs as. */
+function copyStore(from: string, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  const copied = spawnSync("/bin/sh", ["-c", 'cp -Rp "$0" "$1"', from, to], { ...unprivileged(), cwd: "/", encoding: "utf8" });
+  if (copied.status !== 0) throw new Error(`the database could not be copied: ${copied.stderr}`);
+}
 
 class Supervised {
   readonly #child: ChildProcess;

@@ -1,8 +1,7 @@
-// A TCP proxy before a server's socket, that a test can cut, stall, or make swallow one answer.
+// A TCP proxy before a server, that a test can cut, stall, make swallow one answer, or hold at any message.
 
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 
 export interface Proxy {
   readonly port: number;
@@ -13,11 +12,13 @@ export interface Proxy {
   heal(): void;
   /** Ends the connection that next sends bytes for which `when` holds, after they reached the server and before its answer reaches the client. */
   loseAnswerTo(when: (bytes: Buffer) => boolean): Promise<void>;
+  /** Sees every message of a client before it is passed on; those after it on that connection wait until what it answers resolves. */
+  gate: ((bytes: Buffer) => Promise<void> | undefined) | undefined;
   close(): Promise<void>;
 }
 
-/** `socketDirectory`: of a PostgreSQL on its default port. */
-export async function proxyBefore(socketDirectory: string): Promise<Proxy> {
+/** `target`: the path of its socket, or its port on this machine. */
+export async function proxyBefore(target: string | number): Promise<Proxy> {
   let state: "open" | "cut" | "stalled" = "open";
   let trap: { readonly when: (bytes: Buffer) => boolean; readonly sprung: () => void } | undefined;
   const pairs = new Set<{ readonly client: Socket; readonly upstream: Socket }>();
@@ -26,7 +27,7 @@ export async function proxyBefore(socketDirectory: string): Promise<Proxy> {
       client.destroy();
       return;
     }
-    const upstream = createConnection(join(socketDirectory, ".s.PGSQL.5432"));
+    const upstream = typeof target === "string" ? createConnection(target) : createConnection(target, "127.0.0.1");
     const pair = { client, upstream };
     pairs.add(pair);
     let deaf = false;
@@ -43,14 +44,24 @@ export async function proxyBefore(socketDirectory: string): Promise<Proxy> {
         deaf = true;
         upstream.once("data", () => { end(); sprung(); });
       }
-      upstream.write(bytes);
+      const held = proxy.gate?.(bytes);
+      if (held === undefined) {
+        upstream.write(bytes);
+        return;
+      }
+      client.pause();
+      void held.then(() => {
+        upstream.write(bytes);
+        client.resume();
+      });
     });
     upstream.on("data", (bytes: Buffer) => { if (state !== "stalled" && !deaf) client.write(bytes); });
     for (const socket of [client, upstream]) socket.on("error", end).on("close", end);
   });
   await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve); });
   const endAll = (): void => { for (const { client, upstream } of pairs) { client.destroy(); upstream.destroy(); } };
-  return {
+  const proxy: Proxy = {
+    gate: undefined,
     port: (server.address() as AddressInfo).port,
     cut: () => { state = "cut"; endAll(); },
     stall: () => { state = "stalled"; },
@@ -65,4 +76,5 @@ export async function proxyBefore(socketDirectory: string): Promise<Proxy> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  return proxy;
 }

@@ -69,16 +69,19 @@ class Schedule {
   /** In such a world the database goes back, once. */
   readonly #loses: boolean;
   #lost = false;
+  /** In such a world whoever does not lead helps: every batch on two roles goes in shares of one. */
+  readonly #shares: boolean;
 
   constructor(seed: number) {
     this.#seed = seed;
     this.#random = createFakeRandom(seed);
     this.#faultRate = this.#pick([0, 0.01, 0.03, 0.1]);
     this.#loses = this.#chance(0.25);
+    this.#shares = this.#chance(0.5);
     this.#world = new World({
       seed,
       weakReplace: this.#chance(0.3),
-      policy: { maxBatchChanges: this.#pick([1, 3, 20_000]), refresh: { atRemainingFraction: 1 / 3, jitterFraction: 0.1, marginMs: 3_600_000, tickMs: this.#pick([60_000, 3_600_000]) } },
+      policy: { share: { fromRoles: this.#shares ? 2 : 0, mostRoles: 1 }, maxBatchChanges: this.#pick([1, 3, 20_000]), refresh: { atRemainingFraction: 1 / 3, jitterFraction: 0.1, marginMs: 3_600_000, tickMs: this.#pick([60_000, 3_600_000]) } },
     });
   }
 
@@ -88,7 +91,7 @@ class Schedule {
 
   async run(): Promise<void> {
     const world = this.#world;
-    await world.accept(world.bootstrap(2));
+    await world.accept(world.bootstrap(this.#shares ? 4 : 2));
     if (this.#chance(0.8)) await publishAll(world);
     this.#spawn();
     for (let step = 0; step < STEPS; step++) {
@@ -136,7 +139,7 @@ class Schedule {
       const at = this.#waiting.findIndex(({ actor }) => actor === name);
       if (at < 0) return;
       const [waiting] = this.#waiting.splice(at, 1);
-      this.#note(`${name}: ${waiting!.call.name}${waiting!.sent ? " lands" : ""}`, "call");
+      this.#note(`${name}: ${waiting!.call.name}${waiting!.sent ? " lands" : ""}`, waiting!.call.name === "database.finishShare" ? "share" : "call");
       waiting!.go();
       await settle();
       await this.#world.requireUnbroken();

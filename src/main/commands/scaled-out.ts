@@ -15,7 +15,7 @@ export function apiCommand(context: CliContext): Command {
 
 export function workerCommand(context: CliContext): Command {
   return startsPart(context, "worker", new Command()
-    .description("Publishes what was accepted, on the PostgreSQL that database.url names. Of several workers one\nleads; when it dies another goes on within twenty seconds.")
+    .description("Publishes what was accepted, on the PostgreSQL that database.url names. Of several workers one\nleads, and the others help it with large batches; when it dies another goes on within twenty seconds.")
     .option("--key-dir <dir>", "where private online keys lie (default: <data-dir>/keys)")
     .option("--listen <host:port>", "where to answer /healthz, /readyz and /metrics (default: nowhere)"), "rstuf worker --config postgres.yaml --listen 127.0.0.1:0");
 }
