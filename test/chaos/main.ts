@@ -1,7 +1,9 @@
 // npm run test:chaos -- [--seconds 240] [--apis 2] [--workers 3] [--bins 64] [--senders 8] [--lease-ms 15000]
+// npm run test:chaos -- --points [--every 1] [--from 1]    what befalls a worker between any two steps of a publish
 
 import { parseArgs } from "node:util";
 import { BLOWS, chaos } from "./chaos.ts";
+import { everyPoint } from "./every-point.ts";
 
 const TAKES_OVER_WITHIN_MS = 20_000;
 
@@ -9,14 +11,21 @@ const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "240" }, apis: { type: "string", default: "2" }, workers: { type: "string", default: "3" },
     bins: { type: "string", default: "64" }, senders: { type: "string", default: "8" }, "lease-ms": { type: "string", default: "15000" },
+    points: { type: "boolean" }, every: { type: "string", default: "1" }, from: { type: "string", default: "1" },
   },
 });
+const tell = (what: string): void => { process.stderr.write(`${new Date().toISOString()} ${what}\n`); };
+const row = (what: string, value: string | number): void => { process.stdout.write(`${what.padEnd(44)}${String(value)}\n`); };
+if (values.points === true) {
+  const { struck, faults } = await everyPoint(Number(values.every), Number(values.from), tell);
+  row("points struck", struck);
+  end(faults);
+}
 const leaseMs = Number(values["lease-ms"]);
 const figures = await chaos({
   apis: Number(values.apis), workers: Number(values.workers), bins: Number(values.bins), senders: Number(values.senders), leaseMs,
-  blows: BLOWS, seconds: Number(values.seconds), tell: (what) => { process.stderr.write(`${new Date().toISOString()} ${what}\n`); },
+  blows: BLOWS, seconds: Number(values.seconds), tell,
 });
-const row = (what: string, value: string | number): void => { process.stdout.write(`${what.padEnd(44)}${String(value)}\n`); };
 for (const [blow, times] of Object.entries(figures.blows)) row(blow, times);
 row("requests accepted", figures.accepted);
 row("requests sent again with their key", figures.resent);
@@ -35,5 +44,9 @@ const faults = [
   ...figures.takeOvers.filter((ms) => ms > leaseMs + 5_000).map((ms) => `a take-over took ${(ms / 1000).toFixed(1)} s, at most ${String((leaseMs + 5_000) / 1000)} are allowed`),
 ];
 if (leaseMs + 5_000 > TAKES_OVER_WITHIN_MS) process.stdout.write(`with this lease a take-over may take longer than ${String(TAKES_OVER_WITHIN_MS / 1000)} s\n`);
-for (const fault of faults) process.stdout.write(`FAILED: ${fault}\n`);
-process.exitCode = faults.length === 0 ? 0 : 1;
+end(faults);
+
+function end(all: readonly string[]): never {
+  for (const fault of all) process.stdout.write(`FAILED: ${fault}\n`);
+  process.exit(all.length === 0 ? 0 : 1);
+}
