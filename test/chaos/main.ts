@@ -1,9 +1,11 @@
 // npm run test:chaos -- [--seconds 240] [--apis 2] [--workers 3] [--bins 64] [--senders 8] [--lease-ms 15000]
 // npm run test:chaos -- --points [--every 1] [--from 1]    what befalls a worker between any two steps of a publish
+// npm run test:chaos -- --table [--seeds 100]              the crash table and random schedules, on PostgreSQL
 
 import { parseArgs } from "node:util";
 import { BLOWS, chaos } from "./chaos.ts";
 import { everyPoint } from "./every-point.ts";
+import { wholeTable } from "./whole-table.ts";
 
 const TAKES_OVER_WITHIN_MS = 20_000;
 
@@ -11,7 +13,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "240" }, apis: { type: "string", default: "2" }, workers: { type: "string", default: "3" },
     bins: { type: "string", default: "64" }, senders: { type: "string", default: "8" }, "lease-ms": { type: "string", default: "15000" },
-    points: { type: "boolean" }, every: { type: "string", default: "1" }, from: { type: "string", default: "1" },
+    points: { type: "boolean" }, every: { type: "string", default: "1" }, from: { type: "string", default: "1" }, table: { type: "boolean" }, seeds: { type: "string", default: "100" },
   },
 });
 const tell = (what: string): void => { process.stderr.write(`${new Date().toISOString()} ${what}\n`); };
@@ -19,6 +21,12 @@ const row = (what: string, value: string | number): void => { process.stdout.wri
 if (values.points === true) {
   const { struck, faults } = await everyPoint(Number(values.every), Number(values.from), tell);
   row("points struck", struck);
+  end(faults);
+}
+if (values.table === true) {
+  const { cells, schedules, faults } = await wholeTable(Number(values.seeds), tell);
+  row("cells of the crash table", cells);
+  row("random schedules", schedules);
   end(faults);
 }
 const leaseMs = Number(values["lease-ms"]);

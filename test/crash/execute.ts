@@ -7,8 +7,21 @@ import { runAccept } from "./accept-case.ts";
 import type { FaultKind } from "./actor.ts";
 import { runAdopt, runLost } from "./adopt-case.ts";
 import { runCase, type Facts } from "./case.ts";
+import { startPostgresEngine } from "./engine.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { cellText, COMMITS_LOST, type TableRow } from "./table.ts";
+import { World } from "./world.ts";
+
+/** As `execute`, on a PostgreSQL. */
+export async function executeOnPostgres(rows: readonly TableRow[]): ReturnType<typeof execute> {
+  const engine = await startPostgresEngine();
+  World.engine = engine;
+  try {
+    return await execute(rows);
+  } finally {
+    await engine.end();
+  }
+}
 
 /** What each cell says when it is executed, in the order of the row; a broken promise says how. */
 export async function execute(rows: readonly TableRow[]): Promise<readonly (readonly string[])[]> {

@@ -2,7 +2,7 @@
 // publisher that starts does it.
 
 import { Actor } from "./actor.ts";
-import { World, type WorldOptions } from "./world.ts";
+import { rest, World, type WorldOptions } from "./world.ts";
 
 export interface Scenario {
   readonly options?: WorldOptions;
@@ -12,10 +12,7 @@ export interface Scenario {
   prepare(world: World): Promise<void>;
 }
 
-/** Lets everything that is ready run. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-}
+export const settle = rest;
 
 /** So long a publisher tries at most, at a stretch, milliseconds of its clock. */
 const PATIENCE_MS = 180_000;

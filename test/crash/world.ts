@@ -11,12 +11,12 @@ import type { Accepted, AcceptRequest, Database, NewChange, TaskKind, Topic } fr
 import type { PublisherDeps, PublisherPolicy } from "../../src/publisher/deps.ts";
 import { sha256Hex } from "../../src/tuf/crypto.ts";
 import { createFakeClock, createFakeRandom } from "../fakes/clock.ts";
-import { createMemoryDatabase } from "../fakes/database.ts";
 import { DAY_MS, signedRoot, START, TEST_POLICY } from "../fakes/publisher-stage.ts";
 import { createMemorySigners } from "../fakes/signer.ts";
 import { createMemoryStorage } from "../fakes/storage.ts";
 import { createMemoryTelemetry } from "../fakes/telemetry.ts";
 import { begin, emptyCache, finish, isExpired, isStillSo, visit, type Cache, type InFlight, type Seen } from "./clients.ts";
+import { memoryEngine, type Engine } from "./engine.ts";
 import { Model } from "./model.ts";
 import { verifyThreshold } from "../../src/tuf/threshold.ts";
 
@@ -25,6 +25,11 @@ const WRITES = new Set([
   "commit", "markVisible", "fold", "dropBatch", "endTasks", "forgetGarbage", "forgetBefore", "stageMoves",
   "shareOut", "claimShare", "renewClaim", "releaseClaim", "finishShare", "setWaiting", "resumeWaiting", "post", "freezeEvent", "endEvent", "forgetEvent",
 ]);
+/** What is hinted by whom, where the database's own hints come by a network. */
+const HINTS: Readonly<Record<string, Topic | undefined>> = {
+  accept: "work", dropBatch: "work", resumeWaiting: "work", forgetEvent: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible",
+  halt: "visible", post: "visible", shareOut: "shares", releaseClaim: "shares", finishShare: "shares",
+};
 const LIMITS = { changes: 1_000_000, bytes: 1_000_000_000 };
 
 export interface WorldOptions {
@@ -35,8 +40,23 @@ export interface WorldOptions {
   readonly limits?: { readonly changes: number; readonly bytes: number };
 }
 
+/** Calls of a database that takes its time. */
+let underWay = 0;
+const waiting: (() => void)[] = [];
+
+/** Lets everything that is ready run, and what databases are asked for be answered. */
+export async function rest(): Promise<void> {
+  for (;;) {
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    if (underWay === 0) return;
+    await new Promise<void>((resolve) => waiting.push(resolve));
+  }
+}
+
 export class World {
-  readonly clock = createFakeClock(START);
+  /** Of all worlds in this thread. */
+  static engine: Engine = memoryEngine;
+  readonly clock = createFakeClock(START, rest);
   readonly random;
   readonly storage;
   readonly signers = createMemorySigners();
@@ -76,7 +96,7 @@ export class World {
         if (operation === "create") this.#watch(() => this.#created(name));
       },
     };
-    this.#inner = createMemoryDatabase({ now: () => this.#now() });
+    this.#inner = World.engine.open(() => this.#now());
     this.root = signedRoot(this.signers.addEd25519("fn:online"), START + 3650 * DAY_MS);
   }
 
@@ -98,10 +118,22 @@ export class World {
         if (method === "subscribe") return this.#subscribe(args[0] as Topic, args[1] as () => void);
         if (WRITES.has(method)) this.#history.push({ method, args, now: this.clock.now() });
         if (method === "markVisible" || method === "endTasks") this.#tasksMoved = true;
-        return called(this.#inner, method, args);
+        return World.engine.apart ? this.#slowly(method, args) : called(this.#inner, method, args);
       };
     },
   });
+
+  async #slowly(method: string, args: readonly unknown[]): Promise<unknown> {
+    underWay += 1;
+    try {
+      return await called(this.#inner, method, args);
+    } finally {
+      underWay -= 1;
+      if (underWay === 0) for (const resolve of waiting.splice(0)) resolve();
+      const topic = HINTS[method];
+      if (topic !== undefined) setImmediate(() => { for (const listener of [...this.#listeners]) if (listener.topic === topic) listener.call(); });
+    }
+  }
 
   /** Listeners outlive a database that lost commits. */
   #subscribe(topic: Topic, call: () => void): () => void {
@@ -130,9 +162,10 @@ export class World {
 
   /** The database is from now on as it was before transaction `at`. */
   loseCommits(at: number): void {
+    assert.ok(!World.engine.apart, "only a database in memory loses what it is told to");
     this.#lost = true;
     const kept = this.#history.splice(0).slice(0, at);
-    this.#inner = createMemoryDatabase({ now: () => this.#now() });
+    this.#inner = World.engine.open(() => this.#now());
     for (const { method, args, now } of kept) {
       this.#replayNow = now;
       void Promise.resolve(called(this.#inner, method, args)).catch(() => undefined);

@@ -22,7 +22,8 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-export function createFakeClock(startMs: number): FakeClock {
+/** `rest`: lets what was woken run until it waits again. */
+export function createFakeClock(startMs: number, rest = settle): FakeClock {
   let wall = startMs;
   let steady = 0;
   const sleepers = new Set<Sleeper>();
@@ -69,7 +70,7 @@ export function createFakeClock(startMs: number): FakeClock {
         if (next === undefined) break;
         move(Math.max(0, next.wakesAt - steady));
         next.wake();
-        await settle();
+        await rest();
       }
       move(Math.max(0, end - steady));
     },

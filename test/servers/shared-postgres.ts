@@ -17,6 +17,8 @@ export interface TestDatabase {
   readonly url: string;
   /** Runs SQL as the server's owner. */
   run(sql: string): Promise<void>;
+  /** Makes it as after the migrations: quicker than a new one. Nobody is using it. */
+  empty(): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -28,6 +30,7 @@ export async function createDatabase(options: { readonly template?: boolean } = 
   return {
     url: urlOf(host, name),
     run: (sql) => runOn(host, name, sql),
+    empty: () => runOn(host, name, EMPTY),
     drop: () => runOn(host, "postgres", `DROP DATABASE ${name} WITH (FORCE)`),
   };
 }
@@ -64,3 +67,18 @@ async function runOn(host: string, database: string, sql: string): Promise<void>
     await client.end();
   }
 }
+
+/** Every table empty but for its one row, every number at its start. */
+export const EMPTY = `
+  DO $$ DECLARE t text; BEGIN
+    FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'rstuf' AND tablename NOT IN ('migration', 'publisher', 'backlog', 'notice_log') LOOP
+      EXECUTE format('DELETE FROM rstuf.%I', t);
+    END LOOP;
+    FOR t IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'rstuf' LOOP
+      EXECUTE format('ALTER SEQUENCE rstuf.%I RESTART', t);
+    END LOOP;
+  END $$;
+  UPDATE rstuf.publisher SET lease_number = 0, lease_holder = '', lease_until_ms = 0, lease_ttl_ms = 0, seq = 0, head = '', visible = 0, counter = 0,
+    pressed_at_ms = 0, halted_code = NULL, halted_reason = NULL, protocol = 0, nudges = 0;
+  UPDATE rstuf.backlog SET changes = 0, bytes = 0, next_change = 1;
+  UPDATE rstuf.notice_log SET forgotten_no = 0, forgotten_task = 0;`;

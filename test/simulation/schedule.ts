@@ -76,7 +76,7 @@ class Schedule {
     this.#seed = seed;
     this.#random = createFakeRandom(seed);
     this.#faultRate = this.#pick([0, 0.01, 0.03, 0.1]);
-    this.#loses = this.#chance(0.25);
+    this.#loses = this.#chance(0.25) && !World.engine.apart;
     this.#shares = this.#chance(0.5);
     this.#world = new World({
       seed,

@@ -8,21 +8,6 @@ import type { Subject } from "./subject.ts";
 
 const free: TestDatabase[] = [];
 
-/** As after the migrations: every table empty but for its one row, every number at its start. */
-export const EMPTY = `
-  DO $$ DECLARE t text; BEGIN
-    FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'rstuf' AND tablename NOT IN ('migration', 'publisher', 'backlog', 'notice_log') LOOP
-      EXECUTE format('DELETE FROM rstuf.%I', t);
-    END LOOP;
-    FOR t IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'rstuf' LOOP
-      EXECUTE format('ALTER SEQUENCE rstuf.%I RESTART', t);
-    END LOOP;
-  END $$;
-  UPDATE rstuf.publisher SET lease_number = 0, lease_holder = '', lease_until_ms = 0, lease_ttl_ms = 0, seq = 0, head = '', visible = 0, counter = 0,
-    pressed_at_ms = 0, halted_code = NULL, halted_reason = NULL, protocol = 0, nudges = 0;
-  UPDATE rstuf.backlog SET changes = 0, bytes = 0, next_change = 1;
-  UPDATE rstuf.notice_log SET forgotten_no = 0, forgotten_task = 0;`;
-
 export async function openPostgresSubject(): Promise<Subject> {
   const store = free.pop() ?? await createDatabase();
   let now = START;
@@ -44,7 +29,7 @@ export async function openPostgresSubject(): Promise<Subject> {
     setNow: (ms) => { now = ms; },
     close: async () => {
       await close();
-      await store.run(EMPTY);
+      await store.empty();
       free.push(store);
     },
   };

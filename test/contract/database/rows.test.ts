@@ -19,7 +19,6 @@ import { eventCases } from "./cases-event.ts";
 import { foldCases } from "./cases-fold.ts";
 import { importCases } from "./cases-import.ts";
 import { everything } from "./cases-lease.ts";
-import { EMPTY } from "./postgres.ts";
 import { shareCases } from "./cases-share.ts";
 import { waitingCases } from "./cases-waiting.ts";
 import { accept, add, commitAll, cutAndStage, foldAll, id, lease, NO_LIMIT, open, paths, refuses, START, success } from "./subject.ts";
@@ -116,7 +115,7 @@ describe("rows between engines", () => {
         });
         const rows = plain(readRows(file));
         await database.close();
-        await store.run(EMPTY);
+        await store.empty();
         await postgres.writeRows({ url }, readRows(file));
         assert.deepEqual(await rowsOfPostgres(url), rows, name);
         const again = newFile();
