@@ -119,7 +119,8 @@ async function pressShare(deps: PublisherDeps, sealer: Sealer, share: ClaimedSha
       keep: (kept) => { results.push(...kept); return Promise.resolve(); },
       move: () => Promise.reject(new Error("what moves is not shared")),
     };
-    await pressRoles(deps, account, sealer, orderOf(share));
+    const { staged } = await pressRoles(deps, account, sealer, orderOf(share));
+    await staged;
     await database.finishShare(share.claim, results);
   });
   telemetry.log.debug({ batch: share.claim.batch, share: share.claim.share, claim: share.claim.number, roles: results.length, durationMs: Math.round(clock.monotonic() - started) }, "pressed a share");

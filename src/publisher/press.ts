@@ -72,10 +72,13 @@ export interface Pressed {
   readonly results: readonly RoleResult[];
   /** The file of top-level targets, if it was among them: the database keeps it whole. */
   readonly targets: PressedFile | undefined;
+  /** Resolves when the database has all results: before the commit, but the snapshot need not wait for it. */
+  readonly staged: Promise<unknown>;
 }
 
 export async function pressRoles(deps: PublisherDeps, account: Account, sealer: Sealer, order: PressOrder): Promise<Pressed> {
   const results: RoleResult[] = [];
+  const staging: Promise<void>[] = [];
   let targets: PressedFile | undefined;
   let storing: Promise<void> = Promise.resolve();
   let failure: unknown;
@@ -83,7 +86,9 @@ export async function pressRoles(deps: PublisherDeps, account: Account, sealer: 
     account.require();
     const stored = await putFresh(deps, account, files, order, sealer);
     const fresh = stored.map((file) => file.result);
-    await account.keep(fresh);
+    const kept = account.keep(fresh);
+    kept.catch(() => undefined);
+    staging.push(kept);
     results.push(...fresh);
     targets ??= stored.find((file) => file.result.role === "targets");
   };
@@ -106,7 +111,9 @@ export async function pressRoles(deps: PublisherDeps, account: Account, sealer: 
   }
   await storing.catch((error: unknown) => { failure ??= error; });
   if (failure !== undefined) throw failure as Error;
-  return { results, targets };
+  const staged = Promise.all(staging);
+  staged.catch(() => undefined);
+  return { results, targets, staged };
 }
 
 async function currentOf(deps: PublisherDeps, order: PressOrder, roles: readonly string[]): ReturnType<Source> {

@@ -76,7 +76,9 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const all = shared ? await pressShared(deps, hold, sealer, batch, { ...press, roles: roles.filter((role) => role !== "targets") }) : pressed.results;
   const results = [...all, ...(await putSigned(deps, hold, batch, head, signed))];
   if (order.moves !== undefined && order.moves.length > 0) await database.stageMoves(hold.lease, batch, order.moves);
-  await stageTasks(deps, hold, batch, order, results.map(({ role }) => role).sort());
+  // Beside the snapshot, which they need not be durable for; the commit is.
+  const staged = Promise.all([pressed.staged, stageTasks(deps, hold, batch, order, results.map(({ role }) => role).sort())]);
+  staged.catch(() => undefined);
   telemetry.log.debug({ batch, roles: results.length }, "pressed roles");
 
   const newKinds = new Map(order.also?.newRoles?.map((role) => [role.name, role.kind]));
@@ -84,6 +86,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const snapshot = await putOne(deps, hold.lease, (version) => pressSnapshot(sealer, head, entries, version, pressedAtMs), firstVersion + own.length);
   const timestamp = await pressTimestampFile(sealer, head, snapshot, firstVersion + own.length + 1, pressedAtMs);
   telemetry.log.debug({ batch, version: snapshot.result.version }, "put snapshot");
+  await staged;
   requireLife([...results, snapshot.result, timestamp.result], clock.now());
 
   hold.require();
