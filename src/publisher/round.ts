@@ -6,6 +6,7 @@
 // roles, and so does the end of its task.
 
 import type { OpenChange } from "../ports/database.ts";
+import type { DelegationTree } from "../roles/delegation.ts";
 import type { Head } from "./head.ts";
 import { Pace } from "./pace.ts";
 import { pressedBy } from "./plan.ts";
@@ -22,31 +23,55 @@ export interface Round {
   readonly last: ReadonlyMap<number, readonly string[]>;
 }
 
+/** How far one refresh is. */
+interface Begun {
+  /** The highest version when it was seen first. */
+  readonly from: number;
+  readonly tree: DelegationTree;
+  /** Roles that may be left; those that others pressed meanwhile are told by their version when it is their turn. */
+  left: readonly string[];
+}
+
 export class Rounds {
   readonly #pace = new Pace({ least: LEAST_ROLES, most: Number.MAX_SAFE_INTEGER });
-  /** By change, the highest version when it was seen first. */
-  #begun = new Map<number, number>();
+  #begun = new Map<number, Begun>();
 
   /** The next slice. `nowMs` by a clock that never goes back. */
   next({ tree, book }: Pick<Head, "tree" | "book">, open: readonly OpenChange[], people: Pick<ReadonlySet<string>, "has">, nowMs: number): Round {
     const roles = new Set<string>();
     const last = new Map<number, readonly string[]>();
     const withheld = new Set<number>();
-    const begun = new Map<number, number>();
+    const begun = new Map<number, Begun>();
     let room = this.#pace.take(nowMs);
     for (const { id, kind, role } of open) {
-      const all = kind === "refresh" ? pressedBy(role, tree) : [];
-      if (all.length <= LEAST_ROLES) continue;
-      const from = this.#begun.get(id) ?? book.highest;
-      begun.set(id, from);
-      const left = all.filter((one) => (book.version(one) ?? 0) <= from && !people.has(one));
-      if (left.length <= room) last.set(id, left);
+      if (kind !== "refresh") continue;
+      const round = this.#roundOf(id, role, { tree, book }, people);
+      if (round === undefined) continue;
+      begun.set(id, round);
+      const isLeft = (one: string): boolean => (book.version(one) ?? 0) <= round.from;
+      // Only as many are looked at as there is room for: a look at all 16,384 each time took longer than their signatures.
+      let seen = 0;
+      const slice: string[] = [];
+      for (; seen < round.left.length && slice.length < room; seen++) {
+        const one = round.left[seen] as string;
+        if (isLeft(one)) slice.push(one);
+      }
+      round.left = [...slice, ...round.left.slice(seen)];
+      if (round.left.length === slice.length) last.set(id, slice);
       else withheld.add(id);
-      for (const one of left.slice(0, room)) roles.add(one);
-      room -= Math.min(room, left.length);
+      for (const one of slice) roles.add(one);
+      room -= slice.length;
     }
     this.#begun = begun;
     return { open: withheld.size === 0 ? open : open.filter(({ id }) => !withheld.has(id)), roles: [...roles], last };
+  }
+
+  /** Undefined when it has so few roles that they go at once. */
+  #roundOf(id: number, role: string, { tree, book }: Pick<Head, "tree" | "book">, people: ReadonlySet<string>): Begun | undefined {
+    const known = this.#begun.get(id);
+    if (known?.tree === tree) return known;
+    const left = pressedBy(role, tree).filter((one) => !people.has(one));
+    return left.length <= LEAST_ROLES && known === undefined ? undefined : { from: known?.from ?? book.highest, tree, left };
   }
 
   /** A batch was published with a slice of so many roles. */
