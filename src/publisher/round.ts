@@ -67,7 +67,7 @@ export class Rounds {
   }
 
   /** Undefined when it has so few roles that they go at once. */
-  #roundOf(id: number, role: string, { tree, book }: Pick<Head, "tree" | "book">, people: ReadonlySet<string>): Begun | undefined {
+  #roundOf(id: number, role: string, { tree, book }: Pick<Head, "tree" | "book">, people: Pick<ReadonlySet<string>, "has">): Begun | undefined {
     const known = this.#begun.get(id);
     if (known?.tree === tree) return known;
     const left = pressedBy(role, tree).filter((one) => !people.has(one));

@@ -1,7 +1,7 @@
 // A repository on the real program, and what is done to it: over loopback, as users do it.
 
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -68,6 +68,20 @@ export class Stage {
 
   get database(): string {
     return join(this.folder, "data", "rstuf.db");
+  }
+
+  get artifactsUrl(): string {
+    return `${this.#service.origin}/files/`;
+  }
+
+  /** A file that can be downloaded; answers its path. */
+  async addFile(): Promise<string> {
+    const path = "known.txt";
+    const bytes = Buffer.alloc(1024, "known ");
+    await writeFile(join(this.folder, "data", "files", path), bytes);
+    await this.#post("/api/v1/artifacts/", { artifacts: [{ path, info: { length: bytes.length, hashes: { sha256: createHash("sha256").update(bytes).digest("hex") } } }] });
+    await this.#watcher.untilVisible([path]);
+    return path;
   }
 
   get trustedRoot(): string {
