@@ -27,7 +27,7 @@ const OF_ONE_KIND: Readonly<Record<string, Config["storage"]["kind"]>> = {
 };
 
 /** @param given the keys that were set, as opposed to left at their default. */
-export function contradictions(config: Config, given: ReadonlySet<string>): readonly Contradiction[] {
+export function contradictions(config: Config, given: ReadonlySet<string>, purpose: "api" | "no-api" = "api"): readonly Contradiction[] {
   const { server, api, tls, metadata, publisher, storage, cdn } = config;
   const bucket = storage.kind !== "folder";
   const givenOfStorage = [...given].filter((key) => key.startsWith("storage.") && key !== "storage.kind");
@@ -35,7 +35,7 @@ export function contradictions(config: Config, given: ReadonlySet<string>): read
   const rules: readonly (Contradiction & { readonly holds: boolean })[] = [
     {
       keys: ["server.host", "api.tokensFile"],
-      holds: isLoopback(server.host) || api.tokensFile !== undefined || api.allowUnauthenticatedWritesFromTheNetwork,
+      holds: purpose === "no-api" || isLoopback(server.host) || api.tokensFile !== undefined || api.allowUnauthenticatedWritesFromTheNetwork,
       message: `${server.host} can be reached from outside: set api.tokensFile, or say --allow-unauthenticated-writes-from-the-network`,
     },
     {

@@ -149,6 +149,8 @@ describe("contradictions", () => {
   test("a network address is accepted with tokens, or with the frank flag", () => {
     load({ flags: { "server.host": "0.0.0.0", "api.tokensFile": tokens } });
     load({ flags: { "server.host": "0.0.0.0", "api.allowUnauthenticatedWritesFromTheNetwork": true } });
+    // One file may serve APIs and workers: a worker listens at no such address.
+    load({ flags: { "server.host": "0.0.0.0" }, purpose: "no-api" });
   });
 });
 

@@ -20,6 +20,8 @@ export interface ConfigInput {
   readonly environment: Environment;
   /** What relative paths in flags, environment and defaults are relative to. Those in the file are relative to its folder. */
   readonly cwd: string;
+  /** `no-api`: a worker, or a command; nothing will listen at `server.host`, whatever it says. */
+  readonly purpose?: "api" | "no-api";
 }
 
 export interface LoadedConfig {
@@ -81,7 +83,7 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
   }
   readSecretFiles(values, sources, faults);
   const config = assemble(values);
-  for (const { keys, message } of contradictions(config, new Set(sources.keys()))) {
+  for (const { keys, message } of contradictions(config, new Set(sources.keys()), input.purpose ?? "api")) {
     const given = keys.filter((key) => sources.has(key)).map((key) => `${key} from ${sources.get(key) ?? ""}`);
     faults.push({ key: keys.join(", "), source: given.length === 0 ? "default" : given.join("; "), message });
   }

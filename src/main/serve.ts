@@ -28,7 +28,7 @@ export async function serve(context: CliContext, part: Part, options: ServeOptio
   const stopped = untilStopped();
   try {
     const environment = processEnvironment();
-    const { config, warnings } = loadConfig({ flags: flagsOf(options, environment), configFile: options.config, environment, cwd: context.cwd });
+    const { config, warnings } = loadConfig({ flags: flagsOf(options, environment), configFile: options.config, environment, cwd: context.cwd, purpose: part === "worker" ? "no-api" : "api" });
     const { log } = createTelemetry({ level: config.log.level, processMetrics: false });
     for (const warning of warnings) log.warn({ warning }, "read configuration with a warning");
     log.info({ version: VERSION, ...printable(config) }, "read configuration");

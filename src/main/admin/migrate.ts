@@ -45,7 +45,7 @@ interface Move {
 /** 0: moved, and sound. */
 export async function migrate(context: CliContext, flags: MigrateFlags): Promise<number> {
   const place = placeOf(context, flags);
-  const { config } = loadConfig({ flags: {}, configFile: resolve(context.cwd, flags.to), environment: ofNewPlace(processEnvironment()), cwd: context.cwd });
+  const { config } = loadConfig({ flags: {}, configFile: resolve(context.cwd, flags.to), environment: ofNewPlace(processEnvironment()), cwd: context.cwd, purpose: "no-api" });
   const move = moveBetween(partsOf(place), { database: databaseOrderOf(config), storage: storageOrderOf(config) }, flags.to);
   if (move.from.database.kind === "sqlite" && !existsSync(move.from.database.file)) throw new CliError("file-unreadable", `${place.config.dataDir} is no data directory: it holds no rstuf.db`);
   const target = move.storage ?? move.from.storage;
