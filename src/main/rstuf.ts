@@ -4,7 +4,7 @@ import type { CliContext } from "../cli/context.ts";
 import { runProgram } from "../cli/program.ts";
 import { processEnvironment } from "../config/environment.ts";
 import { systemClock, systemRandom } from "../drivers/clock/system/clock.ts";
-import { SERVICE_COMMANDS } from "./commands/tree.ts";
+import { programParts } from "./commands/tree.ts";
 import { interruption } from "./interruption.ts";
 import { VERSION } from "./version.ts";
 
@@ -26,8 +26,4 @@ const context: CliContext = {
   setExitCode: (code) => { process.exitCode = code; },
 };
 
-await runProgram(context, process.argv.slice(2), {
-  ...SERVICE_COMMANDS,
-  rehearse: async (dataDir) => (await import("./rehearsal.ts")).startRehearsal(dataDir),
-  openService: async (place) => (await import("./admin/open-service.ts")).openService(context, place),
-});
+await runProgram(context, process.argv.slice(2), programParts(context));

@@ -7,7 +7,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { SERVICE_COMMANDS } from "../../src/main/commands/tree.ts";
+import { programParts } from "../../src/main/commands/tree.ts";
 import { runCli } from "../fakes/cli.ts";
 import { createDatabase } from "../servers/shared-postgres.ts";
 
@@ -52,7 +52,7 @@ function start(command: string): { readonly child: ChildProcess; readonly ended:
 
 /** In this process: asking the program itself fifty times would take longer than all else. */
 async function help(path: readonly string[]): Promise<string> {
-  const { stdout, exitCode } = await runCli([...path, "--help"], { cwd: folder, parts: SERVICE_COMMANDS });
+  const { stdout, exitCode } = await runCli([...path, "--help"], { cwd: folder, parts: programParts({ cwd: folder }) });
   assert.equal(exitCode, 0, stdout);
   return stdout;
 }

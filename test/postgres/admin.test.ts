@@ -1,4 +1,4 @@
-// What is done to a repository by hand, on PostgreSQL, as processes: a move from SQLite and a folder to PostgreSQL
+// What is done to a repository by hand, on PostgreSQL, a move from SQLite and a folder to PostgreSQL
 // and a bucket, backup and restore, recovery, taking over, fsck; and what is refused, with what to do instead.
 
 import assert from "node:assert/strict";
@@ -7,9 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { openClient } from "../../src/main/client.ts";
+import { programParts } from "../../src/main/commands/tree.ts";
 import { startProgram, type RunningService } from "../demo/running-service.ts";
 import { openS3Server, S3_BUCKET } from "../fakes/buckets/s3.ts";
-import { rstuf } from "../kill/service.ts";
+import { runCli, type CliRun } from "../fakes/cli.ts";
 import { serveFolder } from "../kill/visitors.ts";
 import { makePythonRepository } from "../recovery/python-repository.ts";
 import { createDatabase } from "../servers/shared-postgres.ts";
@@ -24,17 +25,20 @@ function configuration(name: string, config: object): string {
   return at(name);
 }
 
+/** In this process, which is quicker. */
+const rstuf = (args: readonly string[]): Promise<CliRun> => runCli(args, { cwd: folder, parts: programParts({ cwd: folder }) });
+
 /** Exit 0; answers stdout. */
 async function done(...args: string[]): Promise<string> {
-  const ended = await rstuf(...args);
-  assert.equal(ended.code, 0, `rstuf ${args.join(" ")}\n${ended.stdout}${ended.stderr}`);
+  const ended = await rstuf(args);
+  assert.equal(ended.exitCode, 0, `rstuf ${args.join(" ")}\n${ended.stdout}${ended.stderr}`);
   return ended.stdout;
 }
 
 /** Exit 1 and no stack; answers stderr. */
 async function refused(...args: string[]): Promise<string> {
-  const ended = await rstuf(...args);
-  assert.equal(ended.code, 1, `rstuf ${args.join(" ")}\n${ended.stdout}${ended.stderr}`);
+  const ended = await rstuf(args);
+  assert.equal(ended.exitCode, 1, `rstuf ${args.join(" ")}\n${ended.stdout}${ended.stderr}`);
   assert.doesNotMatch(ended.stderr, /\n\s+at /);
   return ended.stderr;
 }
@@ -80,7 +84,8 @@ test("a repository moves from SQLite and a folder to PostgreSQL and a bucket; a 
     assert.match(said, /Moved to s3:[^]*Moved the state to PostgreSQL[^]*start rstuf api and rstuf worker[^]*cannot be started any more/);
     assert.match(await done("admin", "migrate", "--data-dir", at("data"), "--to", scaledOut), /Moved the state/, "said again it finds it done");
     assert.match(await done("fsck", "--config", scaledOut), /^sound:/);
-    for (const old of [["serve", "--port", "0"], ["admin", "backup", at("never")], ["admin", "recover", "--adopt"], ["fsck"]]) assert.match(await refused(...old, "--data-dir", at("data")), /moved to PostgreSQL/);
+    await assert.rejects(startProgram(["serve", "--port", "0", "--data-dir", at("data")]), /ended with 1[^]*moved to PostgreSQL/);
+    for (const old of [["admin", "backup", at("never")], ["admin", "recover", "--adopt"], ["fsck"]]) assert.match(await refused(...old, "--data-dir", at("data")), /moved to PostgreSQL/);
     assert.equal(existsSync(at("never")), false);
 
     await running(["worker", "--config", scaledOut, "--listen", "127.0.0.1:0"], async () => {
@@ -139,7 +144,7 @@ test("only the state moves when the metadata stays; a move that was cut off befo
     // Tables, and nothing in them; the last one refuses its row.
     assert.match(await refused("admin", "recover", "--jump", "1", "--config", config), /holds no repository/);
     await store.run("CREATE FUNCTION rstuf.spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'spoilt'; END $$; CREATE TRIGGER spoil BEFORE UPDATE ON rstuf.notice_log FOR EACH ROW EXECUTE FUNCTION rstuf.spoil()");
-    assert.equal((await rstuf("admin", "migrate", "--data-dir", at("stay"), "--to", config)).code, 1);
+    assert.equal((await rstuf(["admin", "migrate", "--data-dir", at("stay"), "--to", config])).exitCode, 1);
     assert.match(await done("fsck", "--data-dir", at("stay")), /^sound:/, "the old one is in use still");
     await store.run("DROP TRIGGER spoil ON rstuf.notice_log");
 

@@ -9,7 +9,7 @@ import { openStorage } from "../storage.ts";
 import { partsOf, placeOf, requireDatabase, withDatabase } from "./state.ts";
 
 /** Holds the lease until it is closed. @throws AppError, a live publisher included */
-export async function openService(context: CliContext, flags: { readonly dataDir?: string | undefined; readonly config?: string | undefined }): Promise<OpenRepository> {
+export async function openService(context: Pick<CliContext, "cwd">, flags: { readonly dataDir?: string | undefined; readonly config?: string | undefined }): Promise<OpenRepository> {
   const place = placeOf(context, { ...(flags.dataDir === undefined ? {} : { dataDir: flags.dataDir }), ...(flags.config === undefined ? {} : { config: flags.config }) });
   requireDatabase(place);
   const parts = partsOf(place);

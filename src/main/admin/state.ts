@@ -38,8 +38,8 @@ export interface Place {
 }
 
 /** @throws ConfigError */
-export function placeOf(context: CliContext, flags: StateFlags): Place {
-  const { config } = loadConfig({ flags: { dataDir: flags.dataDir, keyDir: flags.keyDir }, configFile: flags.config, environment: processEnvironment(), cwd: context.cwd });
+export function placeOf(context: Pick<CliContext, "cwd">, flags: StateFlags): Place {
+  const { config } = loadConfig({ flags: { dataDir: flags.dataDir, keyDir: flags.keyDir }, configFile: flags.config, environment: processEnvironment(), cwd: context.cwd, purpose: "no-api" });
   return { config, paths: dataPathsOf(config) };
 }
 

@@ -1,5 +1,7 @@
-// The commands that need more than the CLI may import: those that run a service, or open its database.
+// Every command that needs more than the CLI may import, and what others of them need from here.
 
+import type { CliContext } from "../../cli/context.ts";
+import type { ProgramParts } from "../../cli/program.ts";
 import type { CommandNode } from "../../cli/tree.ts";
 
 const commands: readonly CommandNode[] = [
@@ -17,4 +19,11 @@ const adminCommands: readonly CommandNode[] = [
   { name: "migrate", summary: "move the metadata to a folder or bucket, the state to PostgreSQL", load: async () => (await import("./admin.ts")).migrateCommand },
 ];
 
-export const SERVICE_COMMANDS = { commands, adminCommands } as const;
+export function programParts(context: Pick<CliContext, "cwd">): ProgramParts {
+  return {
+    commands,
+    adminCommands,
+    rehearse: async (dataDir) => (await import("../rehearsal.ts")).startRehearsal(dataDir),
+    openService: async (place) => (await import("../admin/open-service.ts")).openService(context, place),
+  };
+}
