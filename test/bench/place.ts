@@ -25,7 +25,7 @@ export function folderPlace(): Place {
 /** PostgreSQL on the disk of the temporary folder, every commit synced; the bucket is the S3 server of the tests, over HTTP, in this process's memory. */
 export async function bucketPlace(): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), "rstuf-bench-pg-"));
-  const postgres = await startPostgres(["shared_buffers=128MB", "max_wal_size=1GB"], folder);
+  const postgres = await startPostgres(["shared_buffers=128MB", "max_wal_size=1GB"], { base: folder });
   const server = await openS3Server();
   let databases = 0;
   const storage = (prefix: string): Promise<Awaited<ReturnType<typeof openS3Storage>>> =>

@@ -48,9 +48,13 @@ export function offerServers(): Servers {
 /** The cluster, with a template that has our tables. */
 async function start(): Promise<PostgresServer> {
   const server = await startPostgres();
+  await makeTemplate(server);
+  return server;
+}
+
+export async function makeTemplate(server: PostgresServer): Promise<void> {
   await server.run(`CREATE DATABASE ${TEMPLATE}`);
   const database = await openPostgres({ url: server.url(TEMPLATE) });
   await database.close();
   await server.run(`ALTER DATABASE ${TEMPLATE} IS_TEMPLATE true ALLOW_CONNECTIONS false`);
-  return server;
 }

@@ -46,13 +46,31 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
+export interface PostgresPlace {
+  /** A folder that is empty but for what the settings name; it goes with the server. */
+  readonly base?: string;
+  /** Another server's `initdb` and `postgres`, and what they are run with. */
+  readonly binaries?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** A folder for `PostgresPlace.base`, whose files the server may read once they are made its own by `giveToServer`. */
+export const newBase = (): string => mkdtempSync(join(fastFolder(), "rstuf-pg-"));
+
+export function giveToServer(file: string): void {
+  const { uid } = unprivileged();
+  if (uid !== undefined) chownSync(file, uid, uid);
+}
+
 /** Starts a cluster in a folder of its own. `settings`: more of `name=value`. */
-export async function startPostgres(settings: readonly string[] = [], base = mkdtempSync(join(fastFolder(), "rstuf-pg-"))): Promise<PostgresServer> {
-  const binaries = binariesFor(base);
+export async function startPostgres(settings: readonly string[] = [], place: PostgresPlace = {}): Promise<PostgresServer> {
+  const base = place.base ?? newBase();
+  const port = Number(settings.find((one) => one.startsWith("port="))?.slice(5) ?? 5432);
+  const binaries = place.binaries ?? binariesFor(base);
   const store = join(base, "d");
   const own = unprivileged();
   if (own.uid !== undefined) chownSync(base, own.uid, own.uid);
-  const environment = { PATH: process.env["PATH"] ?? "", LC_ALL: "C", TZ: "UTC" };
+  const environment = { PATH: process.env["PATH"] ?? "", LC_ALL: "C", TZ: "UTC", ...place.environment };
   const made = spawnSync(join(binaries, "initdb"), ["-D", store, "-A", "trust", "-U", SUPERUSER, "-E", "UTF8", "--no-locale", "--no-sync"], { ...own, cwd: base, env: environment, encoding: "utf8" });
   if (made.status !== 0) {
     rmSync(base, { recursive: true, force: true });
@@ -66,14 +84,14 @@ export async function startPostgres(settings: readonly string[] = [], base = mkd
     });
     child.stderr.resume();
     const supervised = new Supervised(child);
-    await answering(base, supervised);
+    await answering(base, port, supervised);
     child.unref();
     for (const stream of [child.stdin, child.stderr] as unknown as { unref(): void }[]) stream.unref();
     return supervised;
   };
   let running = await start();
   const run = async (sql: string, database = "postgres"): Promise<void> => {
-    const client = new Client({ host: base, user: SUPERUSER, database });
+    const client = new Client({ host: base, port, user: SUPERUSER, database });
     await client.connect();
     try {
       await client.query(sql);
@@ -128,10 +146,10 @@ class Supervised {
   }
 }
 
-async function answering(socketDirectory: string, server: Supervised): Promise<void> {
+async function answering(socketDirectory: string, port: number, server: Supervised): Promise<void> {
   const until = performance.now() + 60_000;
   for (;;) {
-    const client = new Client({ host: socketDirectory, user: SUPERUSER, database: "postgres" });
+    const client = new Client({ host: socketDirectory, port, user: SUPERUSER, database: "postgres" });
     try {
       await client.connect();
       await client.end();
@@ -143,7 +161,8 @@ async function answering(socketDirectory: string, server: Supervised): Promise<v
   }
 }
 
-function unprivileged(): { readonly uid?: number; readonly gid?: number } {
+/** As whom the server runs. */
+export function unprivileged(): { readonly uid?: number; readonly gid?: number } {
   return process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 }
 
