@@ -19,6 +19,7 @@ import { createTelemetry } from "../drivers/telemetry/pino/telemetry.ts";
 import { useSigstore } from "../drivers/verifier/sigstore/sigstore.ts";
 import { answering, readiness } from "../operations/readiness.ts";
 import type { Database } from "../ports/database.ts";
+import { compress } from "./compress.ts";
 import { databaseOrderOf, openDatabase } from "./database.ts";
 import { publicUrlFault } from "./public-url.ts";
 import { apiSettingsOf, publisherPolicyOf, purgeOf, signersOf } from "./settings.ts";
@@ -94,7 +95,7 @@ async function assemble({ part, config, version, trial, died }: ServiceOptions, 
   const { database } = opened;
   parts.defer(() => database.close());
   if (opened.exclusive) await endDeadLease(database);
-  const storage = await openStorage(storageOrderOf(config));
+  const storage = await openStorage(storageOrderOf(config), part === "api" ? "read" : "write");
   parts.defer(() => storage.close());
   if (trial) await mkdir(paths.files, { recursive: true });
 
@@ -119,7 +120,7 @@ async function assemble({ part, config, version, trial, died }: ServiceOptions, 
     return { ...service, origin: probes && originOf("http", probes.server.address() as AddressInfo), metadataOrigin: undefined };
   }
   const settings = apiSettingsOf(config, version, trial);
-  const files: MetadataFiles = { read: (name) => storage.read(name, METADATA_BYTES) };
+  const files: MetadataFiles = { read: (name) => storage.read(name, METADATA_BYTES), compress };
   const api = await createApi({
     database,
     clock: systemClock,

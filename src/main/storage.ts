@@ -38,12 +38,12 @@ export function storageOrderOf({ metadata, storage }: Config): StorageOrder {
   };
 }
 
-/** Opened, not yet proved: whoever writes there calls `prove` first. @throws StorageError */
-export async function openStorage(order: StorageOrder): Promise<Storage> {
+/** Opened, not yet proved: whoever writes there calls `prove` first. To `read` a folder nothing in it is touched. @throws StorageError */
+export async function openStorage(order: StorageOrder, access: "read" | "write" = "write"): Promise<Storage> {
   switch (order.kind) {
     case "folder": {
       const { openPosixStorage } = await import("../drivers/storage/posix/storage.ts");
-      return openPosixStorage({ directory: order.directory });
+      return openPosixStorage({ directory: order.directory, access });
     }
     case "s3": {
       const { openS3Storage } = await import("../drivers/storage/s3/storage.ts");

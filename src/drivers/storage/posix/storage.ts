@@ -42,6 +42,8 @@ export interface PosixStorageOptions {
    */
   readonly flushFrom?: number;
   readonly calls?: PosixCalls;
+  /** `read`: nothing in the folder is made, removed or synced; it may be mounted read-only, and need not be there yet. */
+  readonly access?: "read" | "write";
 }
 
 const PENDING = ".pending";
@@ -67,7 +69,7 @@ const RETRY_MS = [10, 40, 160, 640];
 /** @throws StorageError `unavailable` | `denied` | `fatal` */
 export async function openPosixStorage(options: PosixStorageOptions): Promise<Storage> {
   const storage = new PosixStorage(options);
-  await storage.prepare();
+  if (options.access !== "read") await storage.prepare();
   return storage;
 }
 
