@@ -120,7 +120,8 @@ export async function openObjectServer(bucket: string, dialect: Dialect): Promis
     return outcome;
   };
 
-  const http = createServer((request, response) => {
+  // Nobody pauses for so long between two requests: a connection that ends in that moment is no store's fault.
+  const http = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
     const pieces: Buffer[] = [];
     request.on("data", (piece: Buffer) => pieces.push(piece));
     request.on("end", () => { void answer(request, response, Buffer.concat(pieces)).catch(() => response.destroy()); });

@@ -1,25 +1,9 @@
-// The log of notices, as it is read.
-//
-// The place of a notice is the number of its row, and for the end of a task that a published batch
-// stands for, the task's number behind it.
+// The log of notices, as it is read. A place in it: ../common/notice-place.ts.
 
-import type { Notice, NoticeKind, SettingValue } from "../../../ports/database.ts";
+import type { Notice } from "../../../ports/database.ts";
+import { endOf, isBefore, noticeOf, placeOf } from "../common/notice-place.ts";
+import type { Place } from "../common/notice-place.ts";
 import type { Sql } from "./sessions.ts";
-
-interface Place {
-  readonly no: number;
-  /** 0: the row itself. */
-  readonly task: number;
-}
-
-export const placeText = ({ no, task }: Place): string => (no === 0 ? "" : task === 0 ? String(no) : `${no}.${task}`);
-
-function placeOf(text: string): Place {
-  const [, no = "0", task = "0"] = /^([0-9]{1,15})(?:\.([0-9]{1,15}))?$/.exec(text) ?? [];
-  return { no: Number(no), task: Number(task) };
-}
-
-const isBefore = (a: Place, b: Place): boolean => a.no < b.no || (a.no === b.no && a.task < b.task);
 
 /** Of the last notice there is, or was. */
 export async function lastPlace(sql: Sql): Promise<Place> {
@@ -39,16 +23,13 @@ export async function noticesAfter(sql: Sql, text: string, limit: number): Promi
   for (const row of await sql.rows("SELECT no, kind, at_ms, about, batch FROM notice WHERE no >= $1 ORDER BY no LIMIT $2", after.no, limit + 1)) {
     if (rows.length >= limit) break;
     const [no, atMs] = [Number(row["no"]), Number(row["at_ms"])];
-    if (no > after.no) rows.push({ id: placeText({ no, task: 0 }), kind: row["kind"] as NoticeKind, atMs, about: JSON.parse(String(row["about"])) as Notice["about"] });
+    if (no > after.no) rows.push(noticeOf({ no, atMs, kind: String(row["kind"]), about: String(row["about"]) }));
     if (row["batch"] === null) continue;
     const ends = await sql.rows(
       "SELECT r.task, t.id, t.kind, r.state FROM result r JOIN task t ON t.no = r.task WHERE r.batch = $1 AND r.task > $2 ORDER BY r.task LIMIT $3",
       row["batch"], no === after.no ? after.task : 0, limit - rows.length,
     );
-    for (const end of ends) {
-      const about: Record<string, SettingValue> = { task_id: String(end["id"]), task: String(end["kind"]), state: String(end["state"]) };
-      rows.push({ id: placeText({ no, task: Number(end["task"]) }), kind: "task-finished", atMs, about });
-    }
+    for (const end of ends) rows.push(endOf({ no, atMs }, { no: Number(end["task"]), id: String(end["id"]), kind: String(end["kind"]), state: String(end["state"]) }));
   }
   return { rows, missed: isBefore(after, { no: Number(log?.["forgotten_no"]), task: Number(log?.["forgotten_task"]) }) };
 }

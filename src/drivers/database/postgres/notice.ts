@@ -4,7 +4,8 @@
 // in order: last of the three locks (publisher, backlog, log).
 
 import type { ForgetLimits, NewNotice, NoticeKind, SettingValue } from "../../../ports/database.ts";
-import { lastPlace, placeText } from "./notice-log.ts";
+import { placeText } from "../common/notice-place.ts";
+import { lastPlace } from "./notice-log.ts";
 import type { Cell, Now, Sql } from "./sessions.ts";
 
 interface Told {

@@ -16,6 +16,7 @@ import type {
 } from "../../../ports/database.ts";
 import { endings, pressingChanges, settingsOf } from "../common/stored.ts";
 import type { TaskEndings } from "../common/stored.ts";
+import { placeText } from "../common/notice-place.ts";
 import { incoming } from "./accept.ts";
 import { AcceptQueue } from "./accept-queue.ts";
 import { serverOf } from "./address.ts";
@@ -30,7 +31,7 @@ import { Listener } from "./listener.ts";
 import * as lists from "./lists.ts";
 import { migrate } from "./migrate.ts";
 import { keepDelivery, post, takeDelivery } from "./notice.ts";
-import { lastPlace, noticesAfter, placeText } from "./notice-log.ts";
+import { lastPlace, noticesAfter } from "./notice-log.ts";
 import { openChanges } from "./queue.ts";
 import * as reads from "./reads.ts";
 import { Sessions } from "./sessions.ts";

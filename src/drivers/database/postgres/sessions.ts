@@ -39,8 +39,11 @@ export interface SessionsOptions {
   readonly patienceMs: number;
 }
 
-/** Inside a transaction without a word from us for so long, the server ends it. */
-const IDLE_MS = 5_000;
+/**
+ * Inside a transaction without a word from us for so long, the server ends it. Several of one process that stands still
+ * may wait for the publisher's row, and get it one after another: four of them must be gone within a lease of 15 s.
+ */
+const IDLE_MS = 3_000;
 const LOCK_MS = 10_000;
 /** No statement of an ordinary call takes near as long; one that does is on a dead line. */
 const CALL_MS = 30_000;

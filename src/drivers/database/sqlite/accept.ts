@@ -7,13 +7,14 @@ import { isDeepStrictEqual } from "node:util";
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type { Accepted } from "../../../ports/database.ts";
+import type { Setting } from "../common/stored.ts";
 import type { Connection } from "./connection.ts";
 import { applyEffect } from "./event.ts";
 import { claimImport } from "./import.ts";
 import { tellEnd } from "./notice.ts";
 import { putResult } from "./result.ts";
 import { FLAT_WIDTH, SLICE } from "./messages.ts";
-import type { AcceptMessage, FlatChanges, Setting } from "./messages.ts";
+import type { AcceptMessage, FlatChanges } from "./messages.ts";
 
 /** Applies `request` inside a transaction, or throws and leaves nothing (the caller's savepoint undoes). */
 export function acceptOne(db: Connection, request: AcceptMessage, nowMs: number): Accepted {

@@ -7,13 +7,14 @@
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type { CutChange, Lease, Move, NewBatch, RoleResult } from "../../../ports/database.ts";
+import type { TaskEnding } from "../common/stored.ts";
 import { setSettings } from "./accept.ts";
 import type { Connection, Row } from "./connection.ts";
 import { applyEffect, forget } from "./event.ts";
 import { addGarbage, leaveBehind, putRole } from "./fold.ts";
 import { allocateVersions, fence, publisherRow } from "./lease.ts";
 import { SLICE } from "./messages.ts";
-import type { CommitMessage, TaskEnding } from "./messages.ts";
+import type { CommitMessage } from "./messages.ts";
 import { TaskFinder } from "./owner.ts";
 import { putResult } from "./result.ts";
 

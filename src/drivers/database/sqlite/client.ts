@@ -2,16 +2,17 @@
 
 import type { MessagePort } from "node:worker_threads";
 
-import { DatabaseError, SUMMARY_CHARACTERS } from "../../../ports/database.ts";
+import { DatabaseError } from "../../../ports/database.ts";
 import type {
   Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, Claim, ClaimedShare, Commit, CommittedHead, Database, EventEffect, ForgetLimits, Garbage, ImportSlice, ImportState, Lease,
   Move, NewBatch, NewChange, NewImport, NewNotice, NewShare, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter,
-  TaskPlace, TaskResult, TaskRow, TaskSummary, Topic,
+  TaskPlace, TaskRow, TaskSummary, Topic,
 } from "../../../ports/database.ts";
 import { faultOf } from "./faults.ts";
-import { binIndexOf } from "../../../tuf/bins.ts";
+import { bytesOf, byPlace, ending, endings, pressingChanges, requireWellFormed, settingsOf, taskText } from "../common/stored.ts";
+import type { TaskEndings } from "../common/stored.ts";
 import { FLAT_WIDTH, SLICE } from "./messages.ts";
-import type { AcceptMessage, Call, Ending, Halted, Reply, Setting, TaskEnding, Wait, WriteCalls } from "./messages.ts";
+import type { AcceptMessage, Call, Halted, Reply, Wait, WriteCalls } from "./messages.ts";
 import { Reader } from "./reader.ts";
 
 export interface ClientOptions {
@@ -20,8 +21,6 @@ export interface ClientOptions {
   readonly port: MessagePort;
   readonly clock: BigInt64Array | undefined;
 }
-
-type Results = readonly { readonly task: string; readonly result: TaskResult }[];
 
 export class SqliteClient implements Database {
   readonly #file: string;
@@ -53,7 +52,7 @@ export class SqliteClient implements Database {
   async accept(request: AcceptRequest): Promise<Accepted> {
     const bytes = request.changes.map(bytesOf);
     const message: AcceptMessage = {
-      task: { ...request.task, request: JSON.stringify(request.task.request) },
+      task: taskText(request.task),
       changes: { flat: [] },
       count: request.changes.length,
       bytes: bytes.reduce((sum, n) => sum + n, 0),
@@ -105,7 +104,7 @@ export class SqliteClient implements Database {
   async stageImport({ task, writer, after, lines, invalid, changes }: ImportSlice): Promise<void> {
     const total = changes.length;
     if (changes.some(({ kind }) => kind !== "add")) throw new Error("an import adds, and does nothing else");
-    const order = placesOf(changes);
+    const order = byPlace(changes);
     for (let offset = 0; offset === 0 || offset < total; offset += SLICE) {
       const flat: (string | number)[] = [];
       for (const { place, change } of order.slice(offset, offset + SLICE)) {
@@ -200,7 +199,7 @@ export class SqliteClient implements Database {
     return this.#call("stageMoves", lease, batch, moves);
   }
 
-  async stageTaskResults(lease: Lease, batch: string, results: Results): Promise<void> {
+  async stageTaskResults(lease: Lease, batch: string, results: TaskEndings): Promise<void> {
     return this.#call("stageTaskResults", lease, batch, endings(results));
   }
 
@@ -232,7 +231,7 @@ export class SqliteClient implements Database {
     return this.#read((db) => db.importRemainder(task, limit));
   }
 
-  async endTasks(lease: Lease, results: Results, settings?: Readonly<Record<string, SettingValue>>, events: readonly EventEffect[] = []): Promise<void> {
+  async endTasks(lease: Lease, results: TaskEndings, settings?: Readonly<Record<string, SettingValue>>, events: readonly EventEffect[] = []): Promise<void> {
     return this.#call("endTasks", lease, endings(results), settingsOf(settings), events);
   }
 
@@ -478,25 +477,6 @@ export class SqliteClient implements Database {
   }
 }
 
-function requireWellFormed({ path, fragment, role }: NewChange): void {
-  if (!path.isWellFormed() || !fragment.isWellFormed() || !role.isWellFormed()) throw new Error("a text with a lone surrogate cannot be stored");
-}
-
-/** Sorted by place, then as they came; typed numbers sort in a tenth of the time of a comparing function. */
-function placesOf(changes: readonly NewChange[]): readonly { readonly place: number; readonly change: NewChange }[] {
-  const keys = Float64Array.from(changes, ({ path }, at) => binIndexOf(32, path) * PLACES + at).sort();
-  return Array.from(keys, (key) => ({ place: Math.floor(key / PLACES), change: changes[key % PLACES] as NewChange }));
-}
-
-/** More changes than come at a time; with 32 bits of place a key stays below 2^53. */
-const PLACES = 2 ** 20;
-
-function bytesOf(change: NewChange): number {
-  const { path, fragment } = change;
-  requireWellFormed(change);
-  return Buffer.byteLength(path) + Buffer.byteLength(fragment);
-}
-
 function flatten(changes: readonly NewChange[], bytes: readonly number[]): (string | number)[] {
   const flat = new Array<string | number>(changes.length * FLAT_WIDTH);
   let i = 0;
@@ -512,26 +492,10 @@ function flatten(changes: readonly NewChange[], bytes: readonly number[]): (stri
 
 /** The request to press roles again, as if it had come in. */
 function pressing({ task, roles }: NonNullable<Adoption["press"]>): AcceptMessage {
-  const changes = roles.map((role): NewChange => ({ kind: "refresh", role, path: "", fragment: "" }));
+  const changes = pressingChanges({ task, roles });
   return {
-    task: { ...task, request: JSON.stringify(task.request) }, changes: { flat: flatten(changes, changes.map(bytesOf)) }, count: changes.length, bytes: 0,
+    task: taskText(task), changes: { flat: flatten(changes, changes.map(bytesOf)) }, count: changes.length, bytes: 0,
     held: false, releaseHeld: false, result: undefined, settings: [], expectBootstrap: undefined, event: undefined, import: undefined, idempotency: undefined,
     limits: { changes: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER },
   };
-}
-
-function ending(result: TaskResult): Ending {
-  const { lastUpdateMs: endedMs, state, message, error } = result;
-  return { endedMs, state, message: summary(message), error: error === undefined ? null : summary(error), body: JSON.stringify(result) };
-}
-
-/** Cut between characters, not within one. */
-const summary = (text: string): string => Array.from(text.slice(0, 2 * SUMMARY_CHARACTERS).toWellFormed()).slice(0, SUMMARY_CHARACTERS).join("");
-
-function endings(results: Results): TaskEnding[] {
-  return results.map(({ task, result }) => ({ task, ...ending(result) }));
-}
-
-function settingsOf(settings: Readonly<Record<string, SettingValue>> | undefined): Setting[] {
-  return Object.entries(settings ?? {}).map(([name, value]) => [name, JSON.stringify(value)]);
 }

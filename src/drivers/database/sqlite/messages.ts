@@ -1,8 +1,9 @@
 // What a client asks of the database thread.
 
 import type {
-  Accepted, Adoption, Claim, ClaimedShare, Commit, EventEffect, ForgetLimits, ImportState, Lease, Move, NewBatch, NewImport, NewNotice, NewShare, RoleResult, Target, TaskKind, TaskResult, Topic,
+  Accepted, Adoption, Claim, ClaimedShare, Commit, EventEffect, ForgetLimits, ImportState, Lease, Move, NewBatch, NewImport, NewNotice, NewShare, RoleResult, Target, TaskKind, Topic,
 } from "../../../ports/database.ts";
+import type { Ending, Setting, TaskEnding } from "../common/stored.ts";
 
 /** A change on its way: kind, role, path, fragment, bytes; one array for all, which is cheap to copy. */
 export type FlatChanges = readonly (string | number)[];
@@ -29,16 +30,6 @@ export interface RunPart {
 }
 export const FLAT_RUN_WIDTH = 4;
 
-export interface Ending {
-  readonly endedMs: number;
-  readonly state: TaskResult["state"];
-  /** Cut, for lists. */
-  readonly message: string;
-  readonly error: string | null;
-  /** The TaskResult, JSON. */
-  readonly body: string;
-}
-
 export interface AcceptMessage {
   readonly task: { readonly id: string; readonly kind: TaskKind; readonly createdMs: number; readonly request: string };
   /** The changes, or where they were staged. */
@@ -55,10 +46,6 @@ export interface AcceptMessage {
   readonly idempotency: { readonly principal: string; readonly key: string; readonly bodySha256: string } | undefined;
   readonly limits: { readonly changes: number; readonly bytes: number };
 }
-
-/** Name, JSON. */
-export type Setting = readonly [string, string];
-export type TaskEnding = Ending & { readonly task: string };
 
 export interface CommitMessage extends Omit<Commit, "settings" | "newRoles" | "retiredRoles"> {
   readonly settings: readonly Setting[];

@@ -1,30 +1,14 @@
-// The log of notices, as it is read.
-//
-// The place of a notice is the number of its row, and for the end of a task that a published batch
-// stands for, the task's number behind it. Rows are written by one transaction after another, so that
-// numbers become visible in order.
+// The log of notices, as it is read. A place in it: ../common/notice-place.ts. Rows are written by one
+// transaction after another, so that numbers become visible in order.
 
 import type { SQLInputValue } from "node:sqlite";
 
-import type { Notice, NoticeKind, SettingValue } from "../../../ports/database.ts";
+import type { Notice } from "../../../ports/database.ts";
+import { endOf, isBefore, noticeOf, placeOf } from "../common/notice-place.ts";
+import type { Place } from "../common/notice-place.ts";
 import type { Cell } from "./connection.ts";
 
 type All = (sql: string, ...values: SQLInputValue[]) => readonly (readonly Cell[])[];
-
-interface Place {
-  readonly no: number;
-  /** 0: the row itself. */
-  readonly task: number;
-}
-
-export const placeText = ({ no, task }: Place): string => (no === 0 ? "" : task === 0 ? String(no) : `${no}.${task}`);
-
-function placeOf(text: string): Place {
-  const [, no = "0", task = "0"] = /^([0-9]{1,15})(?:\.([0-9]{1,15}))?$/.exec(text) ?? [];
-  return { no: Number(no), task: Number(task) };
-}
-
-const isBefore = (a: Place, b: Place): boolean => a.no < b.no || (a.no === b.no && a.task < b.task);
 
 /** Of the last notice there is, or was. */
 export function lastPlace(all: All): Place {
@@ -46,16 +30,13 @@ export function noticesAfter(all: All, text: string, limit: number): { rows: rea
   for (const [no, kind, at, about, batch] of all("SELECT no, kind, at_ms, about, batch FROM notice WHERE no >= ? ORDER BY no LIMIT ?", after.no, limit + 1)) {
     if (rows.length >= limit) break;
     const row = { no: Number(no), atMs: Number(at) };
-    if (row.no > after.no) rows.push({ id: placeText({ no: row.no, task: 0 }), kind: kind as NoticeKind, atMs: row.atMs, about: JSON.parse(String(about)) as Notice["about"] });
+    if (row.no > after.no) rows.push(noticeOf({ ...row, kind: String(kind), about: String(about) }));
     if (batch === null) continue;
     const ends = all(
       "SELECT r.task, t.id, t.kind, r.state FROM result r JOIN task t ON t.no = r.task WHERE r.batch = ? AND r.task > ? ORDER BY r.task LIMIT ?",
       batch ?? null, row.no === after.no ? after.task : 0, limit - rows.length,
     );
-    for (const [task, id, taskKind, state] of ends) {
-      const about: Record<string, SettingValue> = { task_id: String(id), task: String(taskKind), state: String(state) };
-      rows.push({ id: placeText({ no: row.no, task: Number(task) }), kind: "task-finished", atMs: row.atMs, about });
-    }
+    for (const [task, id, taskKind, state] of ends) rows.push(endOf(row, { no: Number(task), id: String(id), kind: String(taskKind), state: String(state) }));
   }
   return { rows, missed: isBefore(after, forgottenPlace(all)) };
 }

@@ -1,9 +1,11 @@
 // Notices as the transactions write them that make them true, and who has sent them to whom.
 
 import type { ForgetLimits, NewNotice, NoticeKind, SettingValue } from "../../../ports/database.ts";
+import type { Ending } from "../common/stored.ts";
+import { placeText } from "../common/notice-place.ts";
 import type { Cell, Connection } from "./connection.ts";
-import type { Ending, Halted } from "./messages.ts";
-import { lastPlace, placeText } from "./notice-log.ts";
+import type { Halted } from "./messages.ts";
+import { lastPlace } from "./notice-log.ts";
 
 type About = Readonly<Record<string, SettingValue>>;
 

@@ -10,10 +10,11 @@ import type {
   SettingValue, SigningEvent, Target, TaskFilter, TaskKind, TaskPlace, TaskRequest, TaskResult, TaskRow, TaskSummary,
 } from "../../../ports/database.ts";
 import { binIndexOf } from "../../../tuf/bins.ts";
+import { placeText } from "../common/notice-place.ts";
 import type { Cell } from "./connection.ts";
 import { firstRun } from "./import.ts";
 import { artifacts, rolesAfter, tasks } from "./lists.ts";
-import { lastPlace, noticesAfter, placeText } from "./notice-log.ts";
+import { lastPlace, noticesAfter } from "./notice-log.ts";
 
 /** A row as an array: bulk reads spend most of their time on objects. */
 type Tuple = readonly Cell[];

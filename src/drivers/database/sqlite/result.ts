@@ -1,7 +1,7 @@
 // The result of a task: the one place that writes it.
 
 import type { Connection } from "./connection.ts";
-import type { Ending } from "./messages.ts";
+import type { Ending } from "../common/stored.ts";
 
 /**
  * Inside a transaction: it counts with that batch, or at once (null). Answers false, and keeps what is

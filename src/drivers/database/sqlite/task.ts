@@ -1,12 +1,12 @@
 // Tasks: ending them, forgetting what is old.
 
 import type { EventEffect, ForgetLimits, Lease } from "../../../ports/database.ts";
+import type { Setting, TaskEnding } from "../common/stored.ts";
 import { setSettings } from "./accept.ts";
 import type { Connection } from "./connection.ts";
 import { applyEffect } from "./event.ts";
 import { disown, forgetImport } from "./import.ts";
 import { fence, publisherRow } from "./lease.ts";
-import type { Setting, TaskEnding } from "./messages.ts";
 import { forgetNotices, tellEnd } from "./notice.ts";
 import { putResult } from "./result.ts";
 
