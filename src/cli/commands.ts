@@ -90,7 +90,7 @@ function adminGroup(more: readonly CommandNode[]): CommandNode {
           { name: "new", summary: "delegate to new roles", load: async () => (await import("./commands/admin/delegations.ts")).delegationsNewCommand },
           { name: "update", summary: "change a role", load: async () => (await import("./commands/admin/delegations.ts")).delegationsUpdateCommand },
           { name: "delete", summary: "take roles away", load: async () => (await import("./commands/admin/delegations.ts")).delegationsDeleteCommand },
-          { name: "list", summary: "show them in order", load: async () => (await import("./commands/admin/delegations.ts")).delegationsListCommand },
+          { name: "list", summary: "show them in order", load: async () => (await import("./commands/admin/delegations-list.ts")).delegationsListCommand },
         ],
       },
       {

@@ -31,8 +31,9 @@ export function bootstrapPayload(plan: CeremonyPlan, root: Pending, timeoutSecon
         timestamp: { expiration: days.timestamp },
         snapshot: { expiration: days.snapshot },
         targets: { expiration: days.targets },
-        bins: bins === undefined ? null : { expiration: bins.days, number_of_delegated_bins: bins.number },
-        delegations: (delegations ?? null) as BootstrapPayload["settings"]["roles"]["delegations"],
+        bins: bins === undefined || delegations !== undefined ? null : { expiration: bins.days, number_of_delegated_bins: bins.number },
+        // The contract has one or the other; both at once are asked for among the delegations.
+        delegations: (delegations === undefined ? null : bins === undefined ? delegations : { ...delegations, bins: { number_of_delegated_bins: bins.number, expiration: bins.days } }) as BootstrapPayload["settings"]["roles"]["delegations"],
       },
     },
     metadata: { root: root.document.envelope as unknown as Readonly<Record<string, unknown>> },

@@ -7,7 +7,10 @@
 //   timestamp: { days: 1 }
 //   snapshot: { days: 1 }
 //   targets: { days: 365 }
-//   bins: { days: 7, number: 256 }          # or delegations: [{ name, paths, days, threshold, terminating, keys }]
+//   bins: { days: 7, number: 256 }
+//   delegations: [{ name, paths, days, threshold, terminating, keys, parent, bins }]
+//
+// Bins, delegations, or both: then bins list what no custom role takes.
 //
 // Files are named as seen from the plan file.
 
@@ -40,6 +43,10 @@ export interface WrittenRole {
   readonly terminating?: boolean;
   /** None: the online key. */
   readonly keys?: readonly WrittenKey[];
+  /** The custom role that delegates to it; none: targets. */
+  readonly parent?: string;
+  /** So many bins of its own list its artifacts. */
+  readonly bins?: number;
 }
 
 export interface CeremonyPlan {
@@ -67,7 +74,7 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   bins: ["days", "number"],
 };
 const KEY_MEMBERS = ["file", "name", "uri"];
-const ROLE_MEMBERS = ["name", "paths", "days", "threshold", "terminating", "keys"];
+const ROLE_MEMBERS = ["name", "paths", "days", "threshold", "terminating", "keys", "parent", "bins"];
 
 /** Reads every key and checks everything. @throws CliError `plan-invalid` naming every fault */
 export async function checkPlan(written: unknown, folder: string): Promise<CeremonyPlan> {
@@ -100,7 +107,7 @@ export async function checkPlan(written: unknown, folder: string): Promise<Cerem
   if (plan["online"] === undefined) faults.push("online names no key");
   if (online !== undefined && keys.some(({ key }) => samePublicKey(key, online.key))) faults.push("online is a root key; root keys stay offline");
 
-  if ((plan["bins"] === undefined) === (plan["delegations"] === undefined)) faults.push("say either bins or delegations");
+  if (plan["bins"] === undefined && plan["delegations"] === undefined) faults.push("say bins, delegations, or both");
   const bins = plan["bins"] === undefined ? undefined : { days: days("bins"), number: binsAt(plan["bins"], faults) };
   const delegations = plan["delegations"] === undefined ? undefined : await delegationsAt(plan["delegations"], folder, faults);
   if (faults.length > 0 || online === undefined) throw new CliError("plan-invalid", `the plan cannot be carried out:\n${faults.map((fault) => `  ${fault}`).join("\n")}`, { todo: "rstuf admin ceremony --print-plan shows what a plan looks like" });
@@ -180,6 +187,8 @@ export async function delegationsAt(value: unknown, folder: string, faults: stri
       threshold: Number(each["threshold"] ?? Math.max(1, own.length)),
       paths: paths.map(String),
       "x-rstuf-expire-policy": Number(days),
+      ...(each["parent"] === undefined ? {} : { parent: typeof each["parent"] === "string" ? each["parent"] : "" }),
+      ...(each["bins"] === undefined ? {} : { bins: Number(each["bins"]) }),
     });
   }
   const wanted: WantedDelegations = { keys, roles };

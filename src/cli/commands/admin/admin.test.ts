@@ -135,6 +135,16 @@ describe("a ceremony without a terminal", () => {
     assert.deepEqual(read("planned.json").settings.roles["bins"], { expiration: 7, number_of_delegated_bins: 16 });
   });
 
+  test("by a plan with bins and custom roles, one of them below another with bins of its own", async () => {
+    writeFileSync(join(folder, "both.yaml"), 'root: { threshold: 1, keys: [keys/bob.pub] }\nonline: { file: keys/online.pub }\nbins: { number: 16 }\ndelegations:\n  - { name: project, paths: ["project/*"] }\n  - { name: arm, paths: ["project/arm*"], parent: project, bins: 4, days: 30 }\n');
+    const { exitCode, stderr } = await run(["ceremony", "--plan", "both.yaml", "--yes", "--dry-run", "--out", "both.json"]);
+    assert.equal(exitCode, 0, stderr);
+    const { bins, delegations } = read("both.json").settings.roles as { bins: unknown; delegations: { bins: unknown; roles: Record<string, unknown>[] } };
+    assert.equal(bins, null);
+    assert.deepEqual(delegations.bins, { number_of_delegated_bins: 16, expiration: 7 });
+    assert.deepEqual(delegations.roles.map(({ name, parent, bins: own }) => [name, parent, own]), [["project", undefined, undefined], ["arm", "project", 4]]);
+  });
+
   test("what is missing is named, and nothing is waited for", async () => {
     const asked = await run(["ceremony", "--dry-run", "--out", "none.json"]);
     assert.equal(asked.exitCode, 2);

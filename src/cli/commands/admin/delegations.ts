@@ -1,9 +1,8 @@
 // rstuf admin delegations: custom roles come, change and go.
 
 import { Command, Option } from "commander";
-import { keyNameOf, keyWords } from "../../../roles/key-words.ts";
-import { onlineUriOf } from "../../../roles/online-key.ts";
 import type { WantedDelegations } from "../../../roles/custom-delegations.ts";
+import { RestError } from "../../../sdk/errors.ts";
 import type { MetadataDelegationsPayload } from "../../../sdk/api-types.ts";
 import type { Targets } from "../../../tuf/documents.ts";
 import { askRoleFacts, askRoles } from "../../admin/ask-plan.ts";
@@ -16,7 +15,6 @@ import type { CliContext } from "../../context.ts";
 import { CliError } from "../../errors.ts";
 import { examplesText } from "../../examples.ts";
 import { withServer } from "../../options.ts";
-import { tableLines } from "../../output/table.ts";
 import { openSession, type Session } from "../../session.ts";
 
 interface Flags {
@@ -28,15 +26,16 @@ interface Flags {
   readonly threshold?: string;
   readonly days?: string;
   readonly terminating?: boolean;
+  readonly parent?: string;
+  readonly bins?: string;
   readonly yes?: boolean;
 }
 
 const SERVER = "--api-server http://127.0.0.1:8080";
 export const DELEGATIONS_EXAMPLES = {
-  new: [`rstuf admin delegations new --name project --path 'project/*' --days 30 ${SERVER}`, `rstuf admin delegations new --name nightly --path 'nightly/*' --dry-run --out`],
+  new: [`rstuf admin delegations new --name project --path 'project/*' --days 30 ${SERVER}`, `rstuf admin delegations new --name project-arm --parent project --path 'project/arm*' --bins 4 ${SERVER}`, `rstuf admin delegations new --name nightly --path 'nightly/*' --dry-run --out`],
   update: [`rstuf admin delegations update --name project --days 60 ${SERVER}`],
   delete: [`rstuf admin delegations delete nightly --yes ${SERVER}`],
-  list: [`rstuf admin delegations list ${SERVER}`],
 } as const;
 const EXIT_TEXT = "0 done, 1 refused or failed, 2 used wrongly";
 const many = (text: string, before: unknown): string[] => [...((before as string[] | undefined) ?? []), text];
@@ -48,12 +47,15 @@ function roleOptions(command: Command): Command {
     .addOption(new Option("--key <file>", "a public key of a person who signs; may be repeated (default: the online key)").argParser(many))
     .option("--threshold <number>", "so many of its keys must sign (default: all)")
     .option("--days <days>", "how long a version lives (default: 365)")
+    .option("--terminating", "a search for its artifacts ends with it (a new role's default)")
     .option("--no-terminating", "a search goes on behind it when it does not list an artifact");
 }
 
 export function delegationsNewCommand(context: CliContext): Command {
   const command = withServer(roleOptions(new Command()))
     .description("Delegates artifacts to new roles, each with patterns, keys and a lifetime of its own.")
+    .option("--parent <role>", "the custom role that delegates to it (default: targets)")
+    .option("--bins <number>", "spread its artifacts over so many bins of its own")
     .addOption(outOption("delegations-new.json"))
     .addOption(dryRunOption())
     .addHelpText("after", examplesText([{ commands: DELEGATIONS_EXAMPLES.new }], EXIT_TEXT));
@@ -77,15 +79,15 @@ export function delegationsUpdateCommand(context: CliContext): Command {
     const session = await openSession(context, command);
     const targets = await delegatingTargets(session);
     const roles = targets.delegations?.roles ?? [];
-    if (roles.length === 0) throw new CliError("role-unknown", "this repository has no custom delegations");
     const name = flags.name ?? (await session.ask.choose({ message: "Which role changes?", flag: "--name ROLE", choices: roles.map((role) => ({ value: role.name, label: role.name, hint: (role.paths ?? []).join(" ") })) }));
-    const role = roles.find((each) => each.name === name);
-    if (role === undefined) throw new CliError("role-unknown", `there is no role ${name}`, { why: `there are: ${roles.map((each) => each.name).join(", ")}` });
-    const asked = flags.path === undefined && flags.key === undefined && flags.threshold === undefined && flags.days === undefined;
+    const role = await roleInForce(session, name);
+    const asked = flags.path === undefined && flags.key === undefined && flags.threshold === undefined && flags.days === undefined && flags.terminating === undefined;
     const keys = targets.delegations?.keys ?? {};
-    const changed = asked ? await payloadOf(session, [{ name, ...(await askRoleFacts(session, name, { paths: role.paths ?? [] })) }]) : await payloadOf(session, [said(name, { path: role.paths ?? [], ...flags })]);
+    const changed = asked
+      ? await payloadOf(session, [{ name, ...(await askRoleFacts(session, name, { paths: role.paths, days: role.days })) }])
+      : await payloadOf(session, [said(name, { ...flags, path: flags.path ?? role.paths, terminating: flags.terminating ?? role.terminating, days: flags.days ?? String(role.days) })]);
     const [wanted] = changed.delegations.roles;
-    // Keys that were not named again stay.
+    // Keys that were not named again stay; those the service knows need not be told.
     const kept = !asked && flags.key === undefined && wanted !== undefined;
     const payload = kept
       ? { delegations: { keys: Object.fromEntries(role.keyids.flatMap((keyid) => { const key = keys[keyid]; return key === undefined ? [] : [[keyid, key]]; })), roles: [{ ...wanted, keyids: role.keyids, threshold: flags.threshold === undefined ? role.threshold : Number(flags.threshold) }] } }
@@ -114,28 +116,24 @@ export function delegationsDeleteCommand(context: CliContext): Command {
   });
 }
 
-export function delegationsListCommand(context: CliContext): Command {
-  const command = withServer(new Command())
-    .description("Shows who delegates to whom: roles in the order in which clients ask them.")
-    .addHelpText("after", examplesText([{ commands: DELEGATIONS_EXAMPLES.list }], EXIT_TEXT));
-  return command.action(async () => {
-    const session = await openSession(context, command);
-    const { delegations } = await delegatingTargets(session);
-    const { keys = {}, roles = [], succinct_roles: bins } = delegations ?? {};
-    if (bins !== undefined) session.say(`${2 ** bins.bit_length} bins, ${bins.name_prefix}-…, signed by ${bins.keyids.map((keyid) => keyWords(keyid, keys[keyid])).join(", ")}`);
-    if (roles.length > 0) {
-      const signs = (keyids: readonly string[]): string => keyids.map((keyid) => `${keyNameOf(keys[keyid]) ?? keyid}${onlineUriOf(keys[keyid]) === undefined ? "" : " (online)"}`).join(" ");
-      for (const line of tableLines(session.context, [
-        { title: "role", text: ({ name }) => name },
-        { title: "paths", text: ({ paths, path_hash_prefixes: prefixes }) => (paths ?? prefixes ?? []).join(" "), cutTo: 12 },
-        { title: "needs", text: ({ threshold, keyids }) => `${threshold} of ${keyids.length}` },
-        { title: "keys", text: ({ keyids }) => signs(keyids), cutTo: 8 },
-        { title: "search ends", text: ({ terminating }) => (terminating ? "yes" : "no") },
-      ], roles)) session.say(line);
-    }
-    if (delegations === undefined) session.say("Nothing is delegated.");
-    session.emit({ delegations: delegations ?? null });
+interface RoleInForce {
+  readonly paths: readonly string[];
+  readonly keyids: readonly string[];
+  readonly threshold: number;
+  readonly terminating: boolean;
+  readonly days: number;
+}
+
+const DAY_SECONDS = 86_400;
+
+/** A delegated role, whoever delegates to it. @throws CliError `role-unknown` */
+async function roleInForce(session: Session, name: string): Promise<RoleInForce> {
+  const role = await (await session.api()).call("GET /api/v1/roles/{name}", { path: { name } }).catch((error: unknown) => {
+    if (error instanceof RestError && error.status === 404) throw new CliError("role-unknown", `there is no role ${name}`, { todo: "rstuf admin delegations list shows what there is", cause: error });
+    throw error;
   });
+  if (role.kind !== "delegated") throw new CliError("role-unknown", `${name} is no delegated role`, { why: `it is of kind ${role.kind}` });
+  return { paths: role.paths ?? [], keyids: role.keyids ?? [], threshold: role.threshold ?? 1, terminating: role.terminating !== false, days: Math.max(1, Math.round(role.lifetime_seconds / DAY_SECONDS)) };
 }
 
 async function delegatingTargets(session: Session): Promise<Targets> {
@@ -153,6 +151,8 @@ function said(name: string, flags: Flags): WrittenRole {
     keys: flags.key ?? [],
     ...(flags.threshold === undefined ? {} : { threshold: Number(flags.threshold) }),
     ...(flags.days === undefined ? {} : { days: Number(flags.days) }),
+    ...(flags.parent === undefined ? {} : { parent: flags.parent }),
+    ...(flags.bins === undefined ? {} : { bins: Number(flags.bins) }),
   };
 }
 

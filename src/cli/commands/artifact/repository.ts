@@ -1,6 +1,7 @@
 // rstuf artifact repository: the repositories this machine downloads from, kept in ~/.rstuf.yml.
 
 import { Command } from "commander";
+import { useSigstore } from "../../../drivers/verifier/sigstore/sigstore.ts";
 import { sha256Hex } from "../../../tuf/crypto.ts";
 import type { CliContext } from "../../context.ts";
 import { CliError } from "../../errors.ts";
@@ -18,6 +19,7 @@ interface Flags {
   readonly artifactsUrl?: string;
   readonly hashPrefix?: boolean;
   readonly downloadDir?: string;
+  readonly sigstoreTrustedRoot?: string;
 }
 
 const EXIT_TEXT = "0 done, 1 refused or failed, 2 used wrongly";
@@ -38,7 +40,8 @@ function withPlace(command: Command): Command {
       .option("-a, --artifacts-url <url>", "where the artifacts are")
       .option("-p, --hash-prefix", "artifacts are served under HASH.NAME")
       .option("--no-hash-prefix", "artifacts are served under their names (default)")
-      .option("--download-dir <dir>", "where downloads are put when nothing else is said"),
+      .option("--download-dir <dir>", "where downloads are put when nothing else is said")
+      .option("--sigstore-trusted-root <file>", "verify Sigstore keys of that root under this trusted_root.json"),
   );
 }
 
@@ -53,7 +56,7 @@ export function repositoryAddCommand(context: CliContext): Command {
       const metadataUrl = flags.metadataUrl ?? (await text("Where is its metadata?", "--metadata-url URL"));
       const artifactsUrl = flags.artifactsUrl ?? (await text("Where are its artifacts?", "--artifacts-url URL"));
       const root = flags.root ?? (await text("Which root do you trust? A file or a URL, got by a way you trust", "--root FILE"));
-      const bytes = await readRoot(context, root);
+      const bytes = await rootAt(session, root, flags);
       put(session, name, { ...flags, metadataUrl, artifactsUrl, hashPrefix: flags.hashPrefix ?? false }, bytes);
       if (currentName(session.config) === undefined) session.config.set(["CURRENT_REPOSITORY"], name);
       await session.config.write();
@@ -68,7 +71,7 @@ export function repositoryUpdateCommand(context: CliContext): Command {
       const session = await openSession(context, self);
       repositoryOf(session.config, name);
       if (Object.keys(flags).filter((flag) => flag !== "config").length === 0) throw new CliError("misused", "nothing to change was said", { todo: "say --root, --metadata-url, --artifacts-url, --hash-prefix or --download-dir" });
-      put(session, name, flags, flags.root === undefined ? undefined : await readRoot(context, flags.root));
+      put(session, name, flags, flags.root === undefined ? undefined : await rootAt(session, flags.root, flags));
       await session.config.write();
       tell(session, name, "Changed");
     });
@@ -121,6 +124,12 @@ export function repositoryDeleteCommand(context: CliContext): Command {
       session.say(`Deleted ${printable(name)}.`);
       if (currentName(config) === undefined && repositoryNames(config).length > 0) session.note("Downloads have no repository now: rstuf artifact repository set NAME");
     });
+}
+
+/** A root may have keys that stand for an identity: its own signatures are checked, so they must be known first. */
+async function rootAt(session: Session, where: string, { sigstoreTrustedRoot }: Flags): Promise<Buffer> {
+  if (sigstoreTrustedRoot !== undefined) await useSigstore(session.path(sigstoreTrustedRoot));
+  return readRoot(session.context, where);
 }
 
 function put(session: Session, name: string, flags: Flags, root: Buffer | undefined): void {
