@@ -40,9 +40,10 @@ export function installDebian(folder: string, say: (line: string) => void): void
   mkdirSync(join(archives, "partial"), { recursive: true });
   mkdirSync(ROOT, { recursive: true });
   const options = ["-o", `Dir::Cache::archives=${archives}`, "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"];
-  if (!run("apt-cache", ["show", PACKAGES[0] ?? ""]) && !run("apt-get", ["update", "-qq"])) throw missing("The lists of packages could not be read: run apt-get update.");
+  const fetch = (): boolean => run("apt-get", ["install", "-qq", "-y", "--download-only", "--reinstall", "--no-install-recommends", ...options, ...PACKAGES]);
   // What is on the machine already comes along too: this must not depend on what somebody installed.
-  if (!run("apt-get", ["install", "-qq", "-y", "--download-only", "--reinstall", "--no-install-recommends", ...options, ...PACKAGES])) throw missing("They could not be fetched.");
+  // Lists of packages may be missing, or name what is not there any more.
+  if (!fetch() && !(run("apt-get", ["update", "-qq"]) && fetch())) throw missing("They could not be fetched.");
   for (const file of globSync(join(archives, "*.deb"))) {
     if (!run("dpkg-deb", ["-x", file, ROOT])) throw missing(`${file} could not be unpacked.`);
   }
