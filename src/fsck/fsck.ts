@@ -6,13 +6,14 @@
 //  42 the timestamp is the visible head        47 nothing that clients need is to be deleted
 //  43 the root chain                           48 each path where the search finds it; rows = documents
 //  44 timestamp, snapshot, targets verify      49 no task ended before its changes
-//  45 every live role is there and verifies    50 no batch is left lying about
+//  45 every live role is there and verifies    50 no batch, no signing event is left lying about
 //  46 versions below the counter, none shared  51 nothing larger than clients read
 //
 // Rule 46's "no entry disappears" and rule 42's "never falls" need an earlier state, and are
 // the publisher's tests' affair.
 
 import { parseEnvelope } from "../tuf/parse.ts";
+import { checkEvents } from "./events.ts";
 import { tryRead, type PublishedFiles } from "./files.ts";
 import { Placement } from "./placement.ts";
 import { Findings, type Report } from "./report.ts";
@@ -48,6 +49,7 @@ export async function fsck(input: FsckInput): Promise<Report> {
   if (database !== undefined && state !== undefined && tree !== undefined) {
     await checkRoleRows(database, state, top, tree, findings);
     await checkQueue(database, state, top, tree, findings);
+    await checkEvents(database, state, tree, findings);
   }
   const roles = [...(tree?.roles.values() ?? [])];
   return report(findings, {

@@ -26,12 +26,13 @@
  * - `garbage`           a live file is marked for deletion
  * - `task`              a task that ended although one of its changes is open
  * - `batch`             a batch nobody works on, still open
+ * - `event`             a signing event that is over, or does not say what it carries
  */
 export type FaultCode =
   | "missing" | "unreadable" | "malformed" | "length" | "hash" | "version" | "signature" | "expired" | "too-large"
   | "root-differs" | "root-chain" | "not-consistent" | "name" | "not-in-snapshot" | "version-shared"
   | "misplaced" | "shadowed" | "unfindable" | "target"
-  | "head" | "visible" | "counter" | "row" | "garbage" | "task" | "batch";
+  | "head" | "visible" | "counter" | "row" | "garbage" | "task" | "batch" | "event";
 
 export interface Fault {
   /** The rule's number in docs/design/publishing.md. */

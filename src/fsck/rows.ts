@@ -13,7 +13,7 @@ import { metaOf } from "./top-level.ts";
 import type { LiveRole, Tree } from "./tree.ts";
 
 /** The part of the database that fsck reads. */
-export type DatabaseView = Pick<Database, "publisher" | "head" | "committed" | "envelope" | "roles" | "readTargets" | "dueGarbage" | "openChanges" | "getTask" | "openBatches" | "now">;
+export type DatabaseView = Pick<Database, "publisher" | "head" | "committed" | "envelope" | "roles" | "readTargets" | "dueGarbage" | "openChanges" | "getTask" | "openBatches" | "now" | "signingEvents" | "eventChanges" | "waitingRoles" | "waitingChanges">;
 
 /** How many changes, garbage rows: enough to see a fault, few enough to hold. */
 const LOOK_AT = 100_000;

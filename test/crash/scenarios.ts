@@ -2,6 +2,7 @@
 // publisher that starts does it.
 
 import { Actor } from "./actor.ts";
+import { createHolder } from "../fakes/root-holders.ts";
 import { rest, World, type WorldOptions } from "./world.ts";
 
 export interface Scenario {
@@ -27,8 +28,9 @@ export async function until(world: World, done: () => boolean | Promise<boolean>
   return false;
 }
 
-/** Nothing accepted waits, and what is committed is visible. */
+/** Nothing accepted waits, and what is committed is visible. People sign what waits for them. */
 export async function isSettled(world: World): Promise<boolean> {
+  if (await world.signAll()) return false;
   const { seq, visible } = await world.inner.publisher();
   return seq === visible && (await world.openTasks()) === 0 && (await world.inner.openBatches()).length === 0;
 }
@@ -45,6 +47,31 @@ async function repository(world: World): Promise<void> {
   await publishAll(world);
   await world.accept(world.adds(["before"]));
   await publishAll(world);
+}
+
+/** A publisher works until something waits for people, and ends. */
+async function begin(world: World): Promise<void> {
+  const actor = new Actor(world).start();
+  if (!(await until(world, async () => (await world.inner.signingEvents()).some(({ state }) => state === "open")))) throw new Error("nothing comes to wait for people");
+  await actor.stop();
+}
+
+const PEOPLE = [createHolder(), createHolder(), createHolder()];
+
+/** The change of delegations that adds a role which two of three people sign. */
+function addsSigned(world: World, ...paths: readonly string[]): ReturnType<World["delegates"]> {
+  const keys = Object.fromEntries(PEOPLE.map(({ keyid, key }) => [keyid, key]));
+  return world.delegates({ action: "add", keys, roles: [{ name: "signed", terminating: true, keyids: PEOPLE.map(({ keyid }) => keyid), threshold: 2, paths }] });
+}
+
+/** `signed` is there, and an artifact of it waits for two signatures. */
+async function signedRole(world: World): Promise<void> {
+  await repository(world);
+  world.people = PEOPLE.slice(0, 2);
+  await world.accept(addsSigned(world, "s/*"));
+  await begin(world);
+  await publishAll(world);
+  await world.accept(world.adds(["s/a", "s/b"]));
 }
 
 /** A publisher that dies after the `nth` call of that name. */
@@ -188,6 +215,39 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await publishAll(world);
       const role = (name: string, path: string, parent?: string) => ({ name, terminating: true, keyids: [], threshold: 1, paths: [path], ...(parent === undefined ? {} : { parent }) });
       await world.accept(world.delegates({ action: "add", keys: {}, roles: [role("custom", "?"), role("below", "b", "custom")] }));
+    },
+  },
+  // A new version of a role that people sign begins to wait for them.
+  begun: { prepare: signedRole },
+  // People have signed it; nobody has looked.
+  signed: {
+    prepare: async (world) => {
+      await signedRole(world);
+      await begin(world);
+      await world.signAll();
+      await world.accept(world.adds(["s/c", "p"]));
+    },
+  },
+  // Nobody shall sign it.
+  stopped: {
+    prepare: async (world) => {
+      await signedRole(world);
+      await begin(world);
+      await world.accept(world.adds(["s/c"]));
+      await world.accept(await world.stops("signed"));
+    },
+  },
+  // A role that takes artifacts of the bins, with the envelope that people have signed.
+  signedunit: {
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.adds(BOTH_BINS));
+      await publishAll(world);
+      await world.accept(addsSigned(world, "?"));
+      await begin(world);
+      world.people = PEOPLE.slice(0, 2);
+      await world.signAll();
+      await world.accept(world.adds(["p"]));
     },
   },
   // Every bin, and every artifact, in one head.

@@ -18,7 +18,9 @@ import { createMemoryTelemetry } from "../fakes/telemetry.ts";
 import { begin, emptyCache, finish, isExpired, isStillSo, visit, type Cache, type InFlight, type Seen } from "./clients.ts";
 import { memoryEngine, type Engine } from "./engine.ts";
 import { Model } from "./model.ts";
+import { publicKeyIdentity } from "../../src/tuf/keys.ts";
 import { verifyThreshold } from "../../src/tuf/threshold.ts";
+import type { Holder } from "../fakes/root-holders.ts";
 
 const WRITES = new Set([
   "accept", "openImport", "stageImport", "dropImport", "takeLease", "renewLease", "releaseLease", "halt", "cut", "allocate", "stageAdopted", "adopt", "stageResults", "stageTaskResults",
@@ -82,6 +84,8 @@ export class World {
   /** Whether version numbers are still unique by name: not once the database lost some. */
   #lost = false;
   #lengths = 0;
+  /** They sign whatever waits for them, as soon as somebody looks. */
+  people: readonly Holder[] = [];
   /** A task may have changed its state. */
   #tasksMoved = false;
 
@@ -244,6 +248,28 @@ export class World {
     return { ...request, settings: { bootstrap: `pre-${request.task.id}`, bootstrap_request: payload }, expectBootstrap: { was: undefined } };
   }
 
+  /** Everybody signs everything that waits. Answers whether there was something. */
+  async signAll(): Promise<boolean> {
+    let signed = false;
+    for (const event of this.people.length === 0 ? [] : await this.inner.signingEvents()) {
+      if (event.state !== "open") continue;
+      const document = (JSON.parse(event.document.toString()) as { signed: unknown }).signed;
+      for (const holder of this.people.slice(event.signatures.length)) {
+        const signature = { ...holder.sign(document), identity: publicKeyIdentity(holder.key) };
+        await this.accept(this.request("sign_metadata", [], { event: { sign: { event: event.id, signature } } }));
+        signed = true;
+      }
+    }
+    return signed;
+  }
+
+  /** Nobody shall sign what waits for `role`, as the door stores it. */
+  async stops(role: string): Promise<AcceptRequest> {
+    const event = (await this.inner.signingEvents()).find((each) => each.role === role && each.state === "open");
+    assert.ok(event, `nothing waits for ${role}`);
+    return this.request("delete_sign_metadata", [], { event: { cancel: { event: event.id } }, result: { state: "SUCCESS", message: "stopped", lastUpdateMs: this.clock.now() } });
+  }
+
   // ---------------------------------------------------------------- what is watched
 
   deps(): PublisherDeps {
@@ -352,6 +378,7 @@ export class World {
     this.model.requireSettled();
     assert.equal(await this.openTasks(), 0, "a task is stuck");
     assert.deepEqual(await this.#inner.openBatches(), [], "a batch is open");
+    assert.deepEqual((await this.#inner.signingEvents()).map(({ role, state }) => [role, state]), [], "a signing event is left");
     assert.deepEqual(await this.#inner.backlog(), { changes: 0, bytes: 0 });
     const state = await this.#inner.publisher();
     assert.equal(state.halted, undefined);

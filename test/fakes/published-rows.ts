@@ -1,7 +1,7 @@
 // The database of a service that published what a RepositoryBuilder holds: the part that
 // fsck reads, each answer a plain value that a test may bend.
 
-import { DatabaseError, type CommittedHead, type PublisherState, type RoleRow, type Target, type TaskRow } from "../../src/ports/database.ts";
+import { DatabaseError, type CommittedHead, type OpenChange, type PublisherState, type SigningEvent, type RoleRow, type Target, type TaskRow } from "../../src/ports/database.ts";
 import type { DatabaseView } from "../../src/fsck/fsck.ts";
 import { canonicalString } from "../../src/tuf/canonical.ts";
 import { sha256Hex } from "../../src/tuf/crypto.ts";
@@ -21,6 +21,12 @@ export interface PublishedRows {
   tasks: Map<string, TaskRow>;
   batches: { id: string; base: string; changes: number }[];
   folded: boolean;
+  /** What people sign, and the changes each carries, by its id. */
+  events: SigningEvent[];
+  carried: Map<string, OpenChange[]>;
+  waiting: Map<string, OpenChange[]>;
+  /** What people signed last, by role. */
+  kept: Map<string, Buffer>;
   now: number;
 }
 
@@ -43,6 +49,10 @@ export function publishedRows(repository: RepositoryBuilder): PublishedRows {
     tasks: new Map(),
     batches: [],
     folded: true,
+    events: [],
+    carried: new Map(),
+    waiting: new Map(),
+    kept: new Map(),
     now,
   };
   rows.roles.push(row("snapshot", "snapshot", repository.snapshot.version, repository.fileOf("snapshot")));
@@ -59,6 +69,8 @@ export function databaseViewOf(rows: PublishedRows): DatabaseView {
     },
     envelope: async (role, version) => {
       if (role === "targets") return { version: 0, bytes: rows.targets };
+      const kept = rows.kept.get(role);
+      if (role !== "root") return kept && { version: 0, bytes: kept };
       const last = version ?? Math.max(...rows.roots.keys());
       const bytes = rows.roots.get(last);
       return bytes && { version: last, bytes };
@@ -72,6 +84,10 @@ export function databaseViewOf(rows: PublishedRows): DatabaseView {
     openChanges: async () => rows.open.map((task, id) => ({ id, task, attempts: 0, attemptsAlone: 0, held: false, kind: "add", role: "bins-0", path: "p", fragment: "{}" })),
     getTask: async (id) => rows.tasks.get(id),
     openBatches: async () => rows.batches,
+    signingEvents: async () => rows.events,
+    eventChanges: async (event) => rows.carried.get(event) ?? [],
+    waitingRoles: async () => [...rows.waiting.keys()],
+    waitingChanges: async (role) => rows.waiting.get(role) ?? [],
     now: async () => rows.now,
   };
 }
