@@ -153,7 +153,7 @@ export const SCHEMA = {
     maxBatchBytes: integer({ value: 64 * MIB, min: 64 * KIB, max: 4 * GIB, unit: "bytes", meaning: "The most bytes of changes published together." }),
     tickMs: integer({ value: MINUTE_MS, min: 100, max: HOUR_MS, unit: "milliseconds", meaning: "How often the publisher looks for roles to refresh, for a storage that changed under it, and for files to delete.", wrong: "Too long, and roles are refreshed late by as much." }),
     leaseMs: integer({ value: 15_000, min: 3000, max: 10 * MINUTE_MS, unit: "milliseconds", meaning: "How long a publisher that died keeps others from taking over; renewed every third of it.", wrong: "Too short, and a pause of the machine costs the lease and a repeated batch." }),
-    shareFromRoles: integer({ value: 1024, min: 0, max: 1_000_000, unit: "roles", meaning: "Batches that touch at least so many roles are shared among the workers of one PostgreSQL; 0 shares none.", wrong: "Too small, and dividing costs more than it saves; too large, and workers stand by while one does everything." }),
+    shareFromRoles: integer({ value: 256, min: 0, max: 1_000_000, unit: "roles", meaning: "Batches that touch at least so many roles are shared among the workers of one PostgreSQL; 0 shares none.", wrong: "Too small, and dividing costs more than it saves; too large, and workers stand by while one does everything." }),
     maxBacklogChanges: integer({ value: 2_000_000, min: 1, max: 100_000_000, unit: "changes", meaning: "The most changes that wait to be published, held ones included; over it requests are answered 429." }),
     maxBacklogBytes: integer({ value: GIB, min: MIB, max: 64 * GIB, unit: "bytes", meaning: "The most bytes of changes that wait to be published." }),
   },

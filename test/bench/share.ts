@@ -25,7 +25,7 @@ import { createSlowStorage } from "./slow-storage.ts";
 const { values } = parseArgs({
   options: {
     roles: { type: "string", default: "16384" }, "put-ms": { type: "string", default: "20" }, concurrency: { type: "string", default: "32" },
-    workers: { type: "string", default: "1,2" }, rounds: { type: "string", default: "3" }, "from-roles": { type: "string", default: "1024" },
+    workers: { type: "string", default: "1,2" }, rounds: { type: "string", default: "3" }, "from-roles": { type: "string", default: "256" },
   },
 });
 const roles = Number(values.roles);

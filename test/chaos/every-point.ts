@@ -21,7 +21,7 @@ export async function everyPoint(every: number, from: number, tell: (what: strin
             met = await points.strike(point, fate, whom);
           } catch (error) {
             faults.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
-            tell(`FAILED: ${what}`);
+            tell(`FAILED: ${faults.at(-1) ?? ""}`);
             met = true;
             if (faults.length > 5) return { struck, faults };
           }

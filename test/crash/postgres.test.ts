@@ -7,7 +7,7 @@ import { apart } from "../fakes/apart.ts";
 import type { FaultKind } from "./actor.ts";
 import { crashTable } from "./table.ts";
 
-const CALLS = ["cut of add", "commit of add", "markVisible of add", "claimShare of shared", "finishShare of shared", "dropBatch of unfinished"];
+const CALLS = ["commit of add", "finishShare of shared", "dropBatch of unfinished"];
 const KINDS: readonly FaultKind[] = ["failed", "paused before"];
 
 const rows = crashTable().filter(({ call, scenario }) => CALLS.includes(`${call.replace("database.", "")} of ${scenario}`))
