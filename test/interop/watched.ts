@@ -16,6 +16,7 @@ export class Watched {
   readonly expected = new Map<string, Fate>();
   readonly #web: WebServer;
   #fresh = 0;
+  readonly #waiting = new Map<string, string>();
 
   private constructor(service: Watched["service"], web: WebServer) {
     this.service = service;
@@ -31,6 +32,26 @@ export class Watched {
     const artifacts = paths.map((path) => this.#web.put(path, `content of ${path}`));
     await this.service.add(artifacts);
     for (const { path, info } of artifacts) this.expected.set(path, { state: "downloaded", sha256: info.hashes.sha256 });
+  }
+
+  /** Accepted, and to wait for signatures: nobody finds it. */
+  async begin(path: string): Promise<void> {
+    const artifact = this.#web.put(path, `content of ${path}`);
+    const response = await fetch(`${this.service.origin}/api/v1/artifacts/`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ artifacts: [artifact] }) });
+    assert.equal(response.status, 202);
+    const { data } = (await response.json()) as { data: { task_id: string } };
+    for (let message: string | undefined; message !== "Waiting for signatures"; ) {
+      const task = (await (await fetch(`${this.service.origin}/api/v1/task/?task_id=${data.task_id}`)).json()) as { data: { state: string; result?: { message: string } } };
+      assert.ok(!["SUCCESS", "FAILURE", "ERRORED"].includes(task.data.state), JSON.stringify(task));
+      message = task.data.result?.message;
+    }
+    this.#waiting.set(path, artifact.info.hashes.sha256);
+    this.expected.set(path, { state: "not-found" });
+  }
+
+  /** What waited was signed: everybody finds it. */
+  ended(path: string): void {
+    this.expected.set(path, { state: "downloaded", sha256: this.#waiting.get(path) ?? "" });
   }
 
   look(client: Client, cache: string, paths: readonly string[]): Promise<ClientReport> {
