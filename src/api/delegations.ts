@@ -3,7 +3,8 @@
 import { Type } from "typebox";
 import { changeDelegations, type DelegationEdit, type WantedDelegations } from "../operations/change-delegations.ts";
 import { submittedAnswer, type Method, type Resource, type RouteDocs } from "./routes.ts";
-import { Days, dictionary, submittedSchema, WaitQuery } from "./schemas.ts";
+import { uploadMetadata } from "../operations/upload-metadata.ts";
+import { Days, dictionary, RawObject, submittedSchema, WaitQuery } from "./schemas.ts";
 
 const Key = Type.Object(
   {
@@ -27,6 +28,7 @@ const DelegatedRole = Type.Object(
     path_hash_prefixes: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
     "x-rstuf-expire-policy": Type.Optional(Type.Union([Days, Type.Null()], { description: "Lifetime in days; that of targets when absent" })),
     parent: Type.Optional(Type.Union([Type.String(), Type.Null()], { description: "The custom role that delegates to it; targets when absent. Its paths count as far as the parent takes them" })),
+    signing: Type.Optional(Type.Union([Type.Unsafe<"outside" | "service">({ type: "string", enum: ["outside", "service"] }), Type.Null()], { description: "`outside`: a team signs it elsewhere and uploads it (PUT /api/v1/delegations/{role}/metadata); the change comes with its next document. As before when absent; `service` for a new role" })),
     bins: Type.Optional(Type.Union([Type.Integer(), Type.Null()], { description: "2 to 16,384: what it takes is listed in so many hash bins of its own, rounded down to a power of two" })),
   },
   { $id: "TUFSignedDelegationsRoles" },
@@ -69,6 +71,8 @@ const words = { bootstrapRequired: { message: "Task not accepted.", error: "Requ
 const EXAMPLE = {
   delegations: { keys: {}, roles: [{ name: "nightly", terminating: true, keyids: [], threshold: 1, paths: ["nightly/*"], "x-rstuf-expire-policy": 7 }] },
 };
+
+const UPLOAD = { signatures: [{ keyid: "a11ce6b3f3ba52eb8f5c8c9e0d5e2f2f5a7a9d7f4d4e8b5c6a7b8c9d0e1f2a3b", sig: "ab" }], signed: { _type: "targets", spec_version: "1.0.31", version: 1, expires: "2027-01-01T00:00:00Z", targets: {} } };
 
 const ACCEPTED = { task_id: "edceb734c3d94337b2808eb1b8305f40", last_update: "2026-11-22T18:28:06.469827Z" };
 
@@ -128,6 +132,38 @@ export function delegationRoutes(resource: Resource): void {
     words,
     async handle({ body, idempotency }) {
       return submittedAnswer(await changeDelegations(resource.operations, { action: "delete", roles: body.delegations.roles }, idempotency), "Metadata delegation delete accepted.");
+    },
+  });
+
+  resource.route({
+    method: "PUT",
+    path: "/api/v1/delegations/{role}/metadata",
+    shape: "problem",
+    keepsBytes: true,
+    docs: {
+      tag: "Delegations",
+      summary: "Upload the next version of a role that is signed elsewhere.",
+      description: "The signed targets metadata of a role with `\"signing\": \"outside\"`, published byte for byte with the next batch once it is verified: signatures and threshold, a version above the last, its expiry, and that clients find everything it lists in that role.",
+      operationId: "put_delegation_metadata",
+      examples: {
+        unknown: {
+          summary: "No such role",
+          given: "published",
+          params: { role: "team" },
+          body: UPLOAD,
+          status: 404,
+          answer: { type: "about:blank", title: "Not Found", status: 404, detail: 'there is no role team whose team signs it elsewhere: ask for it with "signing": "outside" in POST or PUT /api/v1/delegations', code: "no-such-outside-role" },
+        },
+        tooEarly: { summary: "Before bootstrap", given: "fresh", params: { role: "team" }, body: UPLOAD, status: 404, answer: { type: "about:blank", title: "Not Found", status: 404, detail: "Requires bootstrap finished. State: None", code: "bootstrap-required" } },
+      },
+    },
+    params: Type.Object({ role: Type.String({ description: "The whole name, in its own case" }) }),
+    body: RawObject,
+    query: WaitQuery,
+    answers: { 202: { description: "Accepted", schema: submittedSchema("DelegationMetadataPutResponse") } },
+    words,
+    async handle({ params: { role }, request, idempotency }) {
+      return submittedAnswer(await uploadMetadata(resource.operations, { role, bytes: request.bodyBytes ?? Buffer.alloc(0) }, idempotency), "Delegated metadata accepted.");
     },
   });
 

@@ -15,12 +15,15 @@ declare module "fastify" {
   interface FastifyRequest {
     /** sha256 of the body's bytes, lower-case hex; null without a body. */
     bodySha256: string | null;
+    /** The body's bytes, of routes that need them; else null. */
+    bodyBytes: Buffer | null;
   }
 }
 
 /** Accepts `application/json` alone; every other type of body is 415. */
 export function acceptJsonBodies(app: FastifyInstance, limits: ApiLimits): void {
   app.decorateRequest("bodySha256", null);
+  app.decorateRequest("bodyBytes", null);
   app.removeAllContentTypeParsers();
   const budget = { left: limits.bodyBytesInFlight };
   app.addContentTypeParser("application/json", async (request: FastifyRequest, payload: AsyncIterable<Buffer>) => {
@@ -48,6 +51,7 @@ export function acceptJsonBodies(app: FastifyInstance, limits: ApiLimits): void 
       const bytes = Buffer.concat(pieces, received);
       pieces.length = 0;
       request.bodySha256 = sha256Hex(bytes);
+      if (request.routeOptions.config.keepsBytes === true) request.bodyBytes = bytes;
       return await parseBody(bytes, limits.jsonDepth);
     } finally {
       budget.left += reserved;

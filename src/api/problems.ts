@@ -78,6 +78,8 @@ function operationProblem(error: OperationError, words: ContractWords): Problem 
       return { status: 409, code: error.code, detail: { message: "Import refused.", error: error.message }, summary: error.message };
     case "no-such-role":
       return refused("Not found.", `there is no role ${error.message}; GET /api/v1/roles lists those there are`);
+    case "no-such-outside-role":
+      return refused("Not found.", `there is no role ${error.message} whose team signs it elsewhere: ask for it with "signing": "outside" in POST or PUT /api/v1/delegations`);
     case "no-such-signing-event":
       return refused("Not found.", `${error.message}; GET /api/v1/signing-events lists those there are`);
     case "not-signing":

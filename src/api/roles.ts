@@ -19,7 +19,7 @@ const State = Type.Unsafe<(typeof STATES)[number]>({
   enum: STATES,
   description: "`fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it",
 });
-const Signing = Type.Unsafe<string>({ type: "string", enum: ["online", "offline", "mixed"], description: "Who signs it: this service, people, or both together" });
+const Signing = Type.Unsafe<string>({ type: "string", enum: ["online", "offline", "mixed", "outside"], description: "Who signs it: this service, people it asks, both together, or a team elsewhere that uploads it" });
 const Expires = Type.String({ format: "date-time" });
 const Keyids = Type.Array(Type.String());
 

@@ -49,6 +49,8 @@ export interface ApiRoute<Body extends TSchema, Query extends TSchema, Params ex
   readonly shape?: ProblemShape;
   readonly docs: RouteDocs;
   readonly body?: Body;
+  /** The handler needs the body's bytes, too: `request.bodyBytes`. */
+  readonly keepsBytes?: true;
   /** Instead of a body: what each line of an NDJSON body is. The handler gets the bytes as they come. */
   readonly lines?: TSchema;
   readonly query?: Query;
@@ -120,6 +122,7 @@ declare module "fastify" {
   }
   interface FastifyContextConfig {
     shape?: ProblemShape;
+    keepsBytes?: boolean;
   }
 }
 
@@ -135,7 +138,7 @@ export function createRegistrar(app: FastifyInstance, deps: RegistrarDeps): Regi
         method: route.method,
         url: route.path.replaceAll(/\{([a-z]+)\}/g, ":$1"),
         handler: (request, reply) => answer(route as unknown as AnyRoute, request, reply, deps),
-        config: { shape: route.shape ?? "contract", ...(route.lines === undefined ? {} : { streams: true }) },
+        config: { shape: route.shape ?? "contract", ...(route.keepsBytes === undefined ? {} : { keepsBytes: true }), ...(route.lines === undefined ? {} : { streams: true }) },
         ...(route.lines === undefined ? {} : { bodyLimit: Number.MAX_SAFE_INTEGER }),
       });
       if (route.lines === undefined) one(app);

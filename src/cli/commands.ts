@@ -84,12 +84,13 @@ function adminGroup(more: readonly CommandNode[]): CommandNode {
       },
       {
         name: "delegations",
-        summary: "custom roles: new, update, delete, list",
+        summary: "custom roles: new, update, delete, upload, list",
         description: "Roles with patterns and keys of their own.",
         commands: [
           { name: "new", summary: "delegate to new roles", load: async () => (await import("./commands/admin/delegations.ts")).delegationsNewCommand },
           { name: "update", summary: "change a role", load: async () => (await import("./commands/admin/delegations.ts")).delegationsUpdateCommand },
           { name: "delete", summary: "take roles away", load: async () => (await import("./commands/admin/delegations.ts")).delegationsDeleteCommand },
+          { name: "upload", summary: "the next version of a role that is signed elsewhere", load: async () => (await import("./commands/admin/delegations-upload.ts")).delegationsUploadCommand },
           { name: "list", summary: "show them in order", load: async () => (await import("./commands/admin/delegations-list.ts")).delegationsListCommand },
         ],
       },

@@ -84,7 +84,7 @@ describe("every command", async () => {
     assert.deepEqual(all.map((path) => path.join(" ")).filter((name) => !name.startsWith("admin ")).sort(), [...["add", "delete", "download", "info", "list", "publish", ...["add", "delete", "set", "show", "update"].map((name) => `repository ${name}`)].map((name) => `artifact ${name}`), "completion", "download", "fsck", "key convert", "key generate", "key info", "status", "task info", "task list", "task watch"]);
     assert.deepEqual(all.map((path) => path.join(" ")).filter((name) => name.startsWith("admin ")).sort(), [
       "admin ceremony", "admin config get", "admin config set",
-      "admin delegations delete", "admin delegations list", "admin delegations new", "admin delegations update",
+      "admin delegations delete", "admin delegations list", "admin delegations new", "admin delegations update", "admin delegations upload",
       "admin import-artifacts",
       "admin metadata online", "admin metadata sign", "admin metadata stop-sign", "admin metadata update",
       "admin resize-bins",

@@ -9,7 +9,7 @@ import { parseTargetPath } from "../tuf/paths.ts";
 import { parseTargetFile, targetFileFaults } from "../tuf/target.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
-import { FaultList } from "./errors.ts";
+import { FaultList, type Fault } from "./errors.ts";
 
 export interface ArtifactToAdd {
   readonly path: string;
@@ -63,6 +63,7 @@ interface Door {
 
 async function checkArtifacts(deps: OperationDeps, request: AddArtifacts, taskId: string): Promise<Door> {
   const ownerOf = await deps.owners.current();
+  const { roles: outside } = await deps.owners.outside();
   let later: ((path: string) => string | undefined) | undefined;
   const faults = new FaultList();
   const changes: NewChange[] = [];
@@ -80,6 +81,10 @@ async function checkArtifacts(deps: OperationDeps, request: AddArtifacts, taskId
       invalidPaths.push(path);
       continue;
     }
+    if (outside.has(role)) {
+      faults.add(theirs(role, [...at, "path"], path));
+      continue;
+    }
     roles.add(role);
     changes.push({ kind: "add", role, path, fragment });
   }
@@ -88,6 +93,10 @@ async function checkArtifacts(deps: OperationDeps, request: AddArtifacts, taskId
 }
 
 type At = readonly (string | number)[];
+
+/** The path is of a role that a team signs elsewhere: nobody changes it here. */
+export const theirs = (role: string, at: At, input: string): Fault =>
+  ({ at, rule: `role ${role} takes this path, and its team signs it elsewhere: the team lists it in the metadata it uploads with PUT /api/v1/delegations/${role}/metadata`, code: "role-outside", input });
 
 /** A path that is well-formed and stands once in its request, or undefined with the fault listed. */
 export function checkPath(text: string, at: At, seen: Set<string>, faults: FaultList, member: readonly string[] = ["path"]): string | undefined {

@@ -22,6 +22,8 @@ export interface Documents {
   readonly rootBytes: number;
   readonly targets: Targets;
   readonly tree: DelegationTree;
+  /** Roles that a team signs elsewhere. */
+  readonly outside: ReadonlySet<string>;
 }
 
 /** The documents in force; undefined before bootstrap. */
@@ -30,7 +32,7 @@ export async function readDocuments({ database, owners }: OperationDeps): Promis
   const targets = await owners.targets();
   const tree = await owners.tree();
   if (stored === undefined || targets === undefined || tree === undefined) return undefined;
-  return { root: parseEnvelope(stored.bytes, "root").signed, rootBytes: stored.bytes.length, targets, tree };
+  return { root: parseEnvelope(stored.bytes, "root").signed, rootBytes: stored.bytes.length, targets, tree, outside: (await owners.outside()).roles };
 }
 
 /** Undefined when nobody does: a role that is retired. */

@@ -88,6 +88,7 @@ function asAsked({ keys, roles, bins }: WantedDelegations): WantedDelegations {
       ...(typeof role["x-rstuf-expire-policy"] === "number" ? { "x-rstuf-expire-policy": role["x-rstuf-expire-policy"] } : {}),
       ...(typeof role.parent === "string" ? { parent: role.parent } : {}),
       ...(typeof role.bins === "number" ? { bins: role.bins } : {}),
+      ...(role.signing === "outside" || role.signing === "service" ? { signing: role.signing } : {}),
     })),
   };
 }

@@ -18,9 +18,10 @@ export type BootstrapStateName = "None" | "pre" | "signing" | "finished" | "unkn
  * - `no-such-import`      no import has that key, or it is forgotten
  * - `not-signing`         the role named by the message waits for no signatures
  * - `no-such-signing-event` no document of that id waits for signatures, or not any more
+ * - `no-such-outside-role` the repository has no role of that name whose team signs it elsewhere
  * - `no-such-role`        the repository has no role of the name that is the message
  */
-export type OperationErrorCode = "no-such-role" | "no-such-signing-event" | "import-gap" | "import-elsewhere" | "no-such-import" | "not-signing" | "request-invalid" | "bootstrap-required" | "bootstrap-locked" | "targets-offline" | "role-not-refreshable" | "no-bins" | "no-such-online-role";
+export type OperationErrorCode = "no-such-role" | "no-such-signing-event" | "no-such-outside-role" | "import-gap" | "import-elsewhere" | "no-such-import" | "not-signing" | "request-invalid" | "bootstrap-required" | "bootstrap-locked" | "targets-offline" | "role-not-refreshable" | "no-bins" | "no-such-online-role";
 
 export class OperationError extends AppError<OperationErrorCode> {
   /** Of `bootstrap-required` and `bootstrap-locked`. */

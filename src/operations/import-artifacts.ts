@@ -12,6 +12,7 @@ import type { Json, JsonObject } from "../tuf/documents.ts";
 import { TufError } from "../tuf/errors.ts";
 import { parseTargetPath } from "../tuf/paths.ts";
 import { parseTargetFile, targetFileFaults } from "../tuf/target.ts";
+import { theirs } from "./add-artifacts.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
 import { newTaskId, submit, type OperationDeps, type Submitted } from "./deps.ts";
 import { FaultList, LISTED_FAULTS, OperationError } from "./errors.ts";
@@ -53,7 +54,7 @@ const SLICE = 100;
 export async function importArtifacts(deps: OperationDeps, request: ImportRequest): Promise<Imported> {
   await requireBootstrap(deps.database);
   if (request.dryRun) {
-    const reader = new Reader(deps, await deps.owners.current(), 0);
+    const reader = new Reader(deps, await deps.owners.current(), (await deps.owners.outside()).roles, 0);
     for await (const lines of request.lines) await reader.read(lines, request.after);
     reader.faults.raise();
     return { submitted: undefined, lines: reader.lines, invalid: reader.invalid };
@@ -73,7 +74,7 @@ export async function importArtifacts(deps: OperationDeps, request: ImportReques
   let complete = false;
   try {
     if (request.after > state.lines) throw new OperationError("import-gap", `of this import ${String(state.lines)} lines are stored; ${String(request.after)} were to come before these`);
-    const reader = new Reader(deps, await deps.owners.current(), state.lines);
+    const reader = new Reader(deps, await deps.owners.current(), (await deps.owners.outside()).roles, state.lines);
     try {
       for await (const lines of request.lines) {
         await reader.read(lines, request.after);
@@ -154,10 +155,12 @@ class Reader {
   invalid = 0;
   readonly #deps: OperationDeps;
   readonly #ownerOf: (path: string) => string | undefined;
+  readonly #outside: ReadonlySet<string>;
   readonly #skip: number;
   #total = 0;
 
-  constructor(deps: OperationDeps, ownerOf: (path: string) => string | undefined, stored: number) {
+  constructor(deps: OperationDeps, ownerOf: (path: string) => string | undefined, outside: ReadonlySet<string>, stored: number) {
+    this.#outside = outside;
     this.#deps = deps;
     this.#ownerOf = ownerOf;
     this.#skip = stored;
@@ -210,6 +213,7 @@ class Reader {
       const checked: string = parseTargetPath(path);
       const { fragment } = parseTargetFile(target, limits);
       const role = this.#ownerOf(checked);
+      if (role !== undefined && this.#outside.has(role)) return this.#fault(number, ["path"], theirs(role, [], "").rule, "role-outside");
       return role === undefined ? "nobody's" : { kind: "add", role, path: checked, fragment };
     } catch (error) {
       if (!(error instanceof TufError)) throw error;

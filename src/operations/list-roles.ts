@@ -20,7 +20,7 @@ export interface RoleView {
   /** Bytes of its file. */
   readonly length: number;
   /** Absent of a retired role. */
-  readonly authority?: { readonly by: string; readonly threshold: number; readonly keyids: readonly string[]; readonly signing: SigningMode };
+  readonly authority?: { readonly by: string; readonly threshold: number; readonly keyids: readonly string[]; readonly signing: SigningMode | "outside" };
 }
 
 export interface RoleDetail extends RoleView {
@@ -115,6 +115,6 @@ export function viewOf(row: RoleRow, documents: Documents, expiry: ExpiryPolicy,
   return {
     name, kind, version, expiresMs, length,
     state: row.retired ? "retired" : roleStateOf({ expiresMs, lifetimeMs: lifetimeMs(expiry, kind, name) }, now, refreshAtFraction),
-    ...(authority === undefined ? {} : { authority: { by: authority.by, threshold: authority.role.threshold, keyids: authority.role.keyids, signing: signingModeOf(authority) } }),
+    ...(authority === undefined ? {} : { authority: { by: authority.by, threshold: authority.role.threshold, keyids: authority.role.keyids, signing: documents.outside.has(name) ? "outside" : signingModeOf(authority) } }),
   };
 }

@@ -5,6 +5,7 @@ import { parseEnvelope } from "../tuf/parse.ts";
 import { belowIn, NESTED, stampIn } from "../roles/below.ts";
 import { delegationTreeOf, ownerOf, type DelegationTree } from "../roles/delegation.ts";
 import { RoleError } from "../roles/errors.ts";
+import { OUTSIDE, outsideIn, type OutsideRoles } from "../roles/outside-roles.ts";
 import { pendingEdits, withPending, type PendingEdit } from "../roles/pending-edit.ts";
 import type { Database } from "../ports/database.ts";
 
@@ -20,6 +21,8 @@ export interface Owners {
   targets(): Promise<Targets | undefined>;
   /** Who delegates to whom now; undefined before bootstrap. */
   tree(): Promise<DelegationTree | undefined>;
+  /** Roles that a team signs elsewhere. */
+  outside(): Promise<OutsideRoles>;
 }
 
 interface Known {
@@ -57,6 +60,9 @@ export function createOwners(database: Database): Owners {
     },
     async tree() {
       return (await read())?.tree;
+    },
+    async outside() {
+      return outsideIn(await database.setting(OUTSIDE));
     },
   };
 }

@@ -3,7 +3,7 @@
 
 import { nextTurn } from "../lib/turn.ts";
 import type { NewChange, TaskResult } from "../ports/database.ts";
-import { checkPath } from "./add-artifacts.ts";
+import { checkPath, theirs } from "./add-artifacts.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
 import { FaultList } from "./errors.ts";
@@ -23,6 +23,7 @@ const SLICE = 500;
 export async function removeArtifacts(deps: OperationDeps, request: RemoveArtifacts, idempotency?: Idempotency): Promise<Submitted> {
   await requireBootstrap(deps.database);
   const ownerOf = await deps.owners.current();
+  const { roles: outside } = await deps.owners.outside();
   let later: ((path: string) => string | undefined) | undefined;
   const faults = new FaultList();
   const seen = new Set<string>();
@@ -36,6 +37,10 @@ export async function removeArtifacts(deps: OperationDeps, request: RemoveArtifa
     const role = ownerOf(path) ?? (later ??= await deps.owners.pending())(path);
     if (role === undefined) {
       unowned.push(path);
+      continue;
+    }
+    if (outside.has(role)) {
+      faults.add(theirs(role, ["artifacts", index], path));
       continue;
     }
     roles.add(role);

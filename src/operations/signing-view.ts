@@ -153,8 +153,10 @@ async function inForce(deps: OperationDeps, { role, kind }: SigningEvent): Promi
     const root = rootIn(stored.bytes);
     return { version: root.version, expires: root.expires, bytes: stored.bytes, root };
   }
-  const targets = stored === undefined ? await folded(deps, role) : parseEnvelope(stored.bytes, "targets").signed;
-  return targets === undefined ? undefined : { version: targets.version, expires: targets.expires, targets, ...(stored === undefined ? {} : { bytes: stored.bytes }) };
+  // One that is kept from a time when people signed it before is not the one in force.
+  const kept = stored !== undefined && (role === "targets" || (await database.role(role))?.version === stored.version) ? stored : undefined;
+  const targets = kept === undefined ? await folded(deps, role) : parseEnvelope(kept.bytes, "targets").signed;
+  return targets === undefined ? undefined : { version: targets.version, expires: targets.expires, targets, ...(kept === undefined ? {} : { bytes: kept.bytes }) };
 }
 
 const PAGE = 1_000;

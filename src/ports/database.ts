@@ -30,16 +30,16 @@ export type TaskKind =
   | "sign_metadata"
   | "delete_sign_metadata";
 
-export type ChangeKind = "add" | "remove" | "refresh" | "delegate";
+export type ChangeKind = "add" | "remove" | "refresh" | "delegate" | "document";
 
-/** One pending effect on one path of one role, or (refresh) on one role as a whole, or (delegate) on who delegates to whom. */
+/** One pending effect on one path of one role, or (refresh) on one role as a whole, (delegate) on who delegates to whom, or (document) a role's next version. */
 export interface NewChange {
   readonly kind: ChangeKind;
   /** The role the door chose; resolved again when the batch is cut (rule 9). */
   readonly role: string;
-  /** The target path; empty for `refresh` and `delegate`. */
+  /** The target path; empty for all but `add` and `remove`. */
   readonly path: string;
-  /** Canonical JSON of the target (length, hashes, custom), or the edit of a `delegate`, JSON; else empty. */
+  /** Canonical JSON of the target (length, hashes, custom), the edit of a `delegate`, JSON, or the file of a `document`, as it is; else empty. */
   readonly fragment: string;
 }
 
@@ -422,6 +422,8 @@ export interface Move {
   readonly path: string;
   readonly from: string;
   readonly to: string | undefined;
+  /** What `to` says of it from now on, whatever `from` said, which may be the same role, and may not list it. */
+  readonly fragment?: string;
 }
 
 export interface Commit {
@@ -581,7 +583,7 @@ export interface Database {
    * were accepted before one of them; they do not count towards the limit.
    *
    * Imports wait behind them: of the oldest one about `imported` changes more (none when absent, when a change
-   * accepted before it is left out here, or among an edit of delegations), in their place. Its changes come by the
+   * accepted before it is left out here, or among an edit of delegations or a document), in their place. Its changes come by the
    * hash that bins divide, whole prefixes at a time, so that a bin is touched by few batches, and a path that came
    * twice by one. Those that are not among them and have the path of a publishable one accepted later come marked
    * `held`, like held ones: what is accepted after an import is never undone by it.

@@ -13,6 +13,7 @@ import { NESTED, settingOf as nestedSetting } from "../roles/below.ts";
 import { bootstrapDelegationsOf, type WantedDelegations } from "../roles/custom-delegations.ts";
 import { belowOf, binDelegations, delegationTreeOf, binsOf, namesIn, type DelegationTree } from "../roles/delegation.ts";
 import { RoleError } from "../roles/errors.ts";
+import { NO_OUTSIDE, OUTSIDE, outsideSetting } from "../roles/outside-roles.ts";
 import { DEFAULT_DAYS, expiryPolicyOf } from "../roles/policy.ts";
 import { ONLINE_ROLES } from "../roles/root-rules.ts";
 import { demandsOf } from "../roles/root-update.ts";
@@ -188,6 +189,7 @@ async function firstHead(
     root: root.root.signed,
     targets: top,
     tree: delegationTreeOf(top),
+    outside: NO_OUTSIDE,
     book: new SnapshotBook([], deps.policy.snapshotHashes),
     expiry: expiryPolicyOf(settingsOf(root, settings, delegationTreeOf(top), task, document, new Map())),
     timestampExpiresMs: 0,
@@ -196,8 +198,9 @@ async function firstHead(
   const { tree } = split?.next ?? bare;
   // The lifetime of bins beside custom roles is that of bins.
   const days = new Map([...(split?.outcome.days ?? []), ...(split !== undefined && tree.bins.length > 0 ? [["bins", asked?.bins?.expiration ?? DEFAULT_DAYS.bins] as const] : [])]);
+  const outside = outsideSetting((split?.next ?? bare).outside, tree.custom) as unknown as SettingValue;
   const nested = nestedSetting(belowOf(tree), deps.random.hex(8)) as unknown as SettingValue;
-  const stored = { ...settingsOf(root, settings, tree, task, document, days), ...(nested === null ? {} : { [NESTED]: nested }) };
+  const stored = { ...settingsOf(root, settings, tree, task, document, days), ...(nested === null ? {} : { [NESTED]: nested }), ...(outside === null ? {} : { [OUTSIDE]: outside }) };
   const before: Head = { ...(split?.next ?? bare), expiry: expiryPolicyOf(stored) };
   const bins = binsOf(tree);
   const custom = tree.custom.map(({ name }) => name);

@@ -15,9 +15,10 @@ import { DEFAULT_DAYS } from "../roles/policy.ts";
 import { TufError } from "../tuf/errors.ts";
 import type { PublisherDeps } from "./deps.ts";
 import type { Head } from "./head.ts";
-import { headChange, proveNew } from "./head-change.ts";
+import { headChange, outsideChange, proveNew } from "./head-change.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import { Unpressable, type Source } from "./press.ts";
+import { standsAlone } from "./plan.ts";
 import { publish } from "./publish.ts";
 import { NO_REHOMING, rehome, type Rehoming } from "./rehome.ts";
 import { resized } from "./resize.ts";
@@ -28,9 +29,9 @@ import { eventsOf } from "./units.ts";
 /** So many paths that no role takes any more are named in a result; the others are counted. */
 const NAMED = 1_000;
 
-/** The changes before the first edit of delegations, or that edit alone; held ones go with the change that absorbs them. */
+/** The changes before the first that stands alone, or that one; held ones go with the change that absorbs them. */
 export function untilDelegation(chosen: readonly OpenChange[]): readonly OpenChange[] {
-  const at = chosen.findIndex(({ kind }) => kind === "delegate");
+  const at = chosen.findIndex(standsAlone);
   if (at < 0) return chosen;
   const last = new Map<string, number>();
   for (const change of chosen.slice(0, at)) if (!change.held) last.set(change.path, change.id);
@@ -51,8 +52,8 @@ export async function changeDelegations(deps: PublisherDeps, hold: LeaseHold, se
   const effects: EventEffect[] = split.superseded.map((event) => ({ giveUp: { event, reason: "a later change of delegations took its place" } }));
   for (const unit of split.waiting) for (const start of await eventsOf(deps, hold, unit, change.task)) effects.push({ start });
   const { next, outcome } = split;
-  if (next === head) {
-    await deps.database.endTasks(hold.lease, [{ task: change.task, result: resultOf(edit, split, head, NO_REHOMING, nowMs) }], undefined, effects);
+  if (next.tree === head.tree) {
+    await deps.database.endTasks(hold.lease, [{ task: change.task, result: resultOf(edit, split, head, NO_REHOMING, nowMs) }], outsideChange(head, next), effects);
     return undefined;
   }
   const source = edit.action === "bins" ? sourceOf(deps, head, next.tree) : undefined;
@@ -102,13 +103,14 @@ function binCounts({ bins }: DelegationTree, changed: readonly string[]): object
   return set === undefined ? {} : { number_of_delegated_bins: 2 ** set.bitLength };
 }
 
-function resultOf(edit: DelegationEdit, { outcome: { added, updated, deleted, failed }, waiting, next }: Split, head: Head, { moves }: Rehoming, nowMs: number): TaskResult {
+function resultOf(edit: DelegationEdit, { outcome: { added, updated, deleted, failed }, waiting, next, declared }: Split, head: Head, { moves }: Rehoming, nowMs: number): TaskResult {
   const dropped = droppedOf(moves);
   const later = waiting.flatMap(({ rehoming }) => droppedOf(rehoming.moves)).filter((path) => !dropped.includes(path));
-  const done = new Set([...added, ...updated, ...deleted, ...waiting.map((unit) => unit.edit.name)]);
+  const done = new Set([...added, ...updated, ...deleted, ...waiting.map((unit) => unit.edit.name), ...declared]);
   const details = {
     delegated_roles: [...new Set(edit.roles.map(({ name }) => name))].filter((name) => done.has(name)),
     failed_roles: failed,
+    ...(declared.length > 0 ? { waiting_for_metadata: declared } : {}),
     ...(waiting.length > 0 ? { waiting_for: [...new Set(waiting.flatMap((unit) => unit.edit.signs))].sort() } : {}),
     ...(done.size + failed.length > 0 ? {} : binCounts(next.tree, changedDelegators(head.tree, next.tree))),
     ...(moves.length > dropped.length ? { moved_artifacts: moves.length - dropped.length } : {}),

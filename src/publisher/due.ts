@@ -5,7 +5,7 @@ import { lifetimeMs, type RoleKind } from "../roles/policy.ts";
 import { dueMs, dueRoles, longestLeftMs, shareOf, signingLeftMs, type Expiring } from "../roles/refresh.ts";
 import type { PublisherDeps } from "./deps.ts";
 import type { Head } from "./head.ts";
-import { peopleOf, unpressed } from "./people.ts";
+import { askedOf, unpressed } from "./people.ts";
 
 export interface Due {
   /** Targets roles to press again. */
@@ -38,12 +38,12 @@ export async function dueNow(deps: PublisherDeps, head: Head, now: number): Prom
   const { refresh } = deps.policy;
   const rows = await candidates(deps, head, now);
   const expiring = rows.filter((row) => row.kind !== "root").map((row) => expiringOf(head, row));
-  const people = peopleOf(head);
   const waits = unpressed(head);
   const isAlways = (role: Expiring): boolean => role.role === "snapshot" || role.role === "timestamp";
   const force = expiring.some((role) => isAlways(role) && dueMs(role, refresh) <= now);
   const share = shareOf(head.book.size, head.expiry.bins, refresh);
-  const signed = expiring.filter(({ role, lifetimeMs: lifetime, expiresMs }) => people.has(role) && expiresMs - signingLeftMs(lifetime, refresh, deps.policy.signingWindowMs) <= now);
+  const asked = askedOf(head);
+  const signed = expiring.filter(({ role, lifetimeMs: lifetime, expiresMs }) => asked.has(role) && expiresMs - signingLeftMs(lifetime, refresh, deps.policy.signingWindowMs) <= now);
   return { roles: dueRoles(expiring.filter((role) => !isAlways(role) && !waits.has(role.role)), share, now, refresh), people: signed.map(({ role }) => role), force };
 }
 

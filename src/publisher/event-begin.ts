@@ -7,7 +7,7 @@ import type { PublisherDeps } from "./deps.ts";
 import { endChanges, type EventTurn } from "./event-end.ts";
 import type { Head } from "./head.ts";
 import { listedOf } from "./listed.ts";
-import { peopleOf, successorNeededBy } from "./people.ts";
+import { askedOf, successorNeededBy } from "./people.ts";
 import { planBatch } from "./plan.ts";
 import { HANDED, handedSetting } from "./rotation.ts";
 import { eventOf, eventsOf, unitOf } from "./units.ts";
@@ -18,7 +18,7 @@ import { eventOf, eventsOf, unitOf } from "./units.ts";
  */
 export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: Head, events: readonly SigningEvent[], due: readonly string[]): Promise<{ readonly head: Head; readonly worked: boolean }> {
   const { database, policy, telemetry } = deps;
-  const people = peopleOf(head);
+  const people = askedOf(head);
   const pending = pendingEdits(events);
   let worked = await forgetHanded(deps, turn, head, pending);
   if (people.size === 0 && pending.length === 0) return { head, worked };
@@ -28,6 +28,7 @@ export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: He
   for (const role of new Set([...waiting, ...due])) {
     if (busy.has(role)) continue;
     if (!people.has(role)) {
+      if (!waiting.includes(role)) continue;
       await database.resumeWaiting(turn.hold.lease, role);
       worked = true;
       continue;
@@ -55,7 +56,7 @@ export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: He
 async function forgetHanded(deps: PublisherDeps, turn: EventTurn, head: Head, pending: readonly PendingEdit[]): Promise<boolean> {
   const { handed = [] } = head;
   if (handed.length === 0 || head.rotation !== undefined || pending.length > 0) return false;
-  const left = stillNamed(head.tree, peopleOf(head), handed);
+  const left = stillNamed(head.tree, askedOf(head), handed);
   if (left.length === handed.length) return false;
   await deps.database.endTasks(turn.hold.lease, [], { [HANDED]: handedSetting(left) });
   return true;

@@ -9,7 +9,7 @@ import { parseExpires, type ParsedEnvelope } from "../tuf/parse.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { authorityOf, type Head } from "./head.ts";
 import { listedOf } from "./listed.ts";
-import { peopleOf, redelegatedBy } from "./people.ts";
+import { askedOf, redelegatedBy } from "./people.ts";
 import { planBatch, type Plan } from "./plan.ts";
 import { composeRole, Unpressable } from "./press.ts";
 import { sameAuthority } from "./units.ts";
@@ -25,7 +25,7 @@ export function stalenessOf({ clock, policy }: PublisherDeps, head: Head, event:
   if (event.version <= (head.book.version(event.role) ?? 0)) return "a newer version was published";
   try {
     const next = edit === undefined ? head : redelegatedBy(head, edit);
-    if (!peopleOf(next).has(event.role)) return "people no longer sign this role";
+    if (!askedOf(next).has(event.role)) return "people are no longer asked to sign this role";
     return sameAuthority(authority, authorityOf(next, event.role)) ? undefined : "its keys or its threshold changed";
   } catch (error) {
     if (error instanceof RoleError) return error.message;

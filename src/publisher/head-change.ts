@@ -6,6 +6,7 @@ import { NESTED, settingOf } from "../roles/below.ts";
 import { changedDelegators } from "../roles/delegation-edit.ts";
 import { belowOf, namesIn, type BinSet, type DelegationTree } from "../roles/delegation.ts";
 import { RoleError } from "../roles/errors.ts";
+import { OUTSIDE, outsideSetting } from "../roles/outside-roles.ts";
 import { needsPeople, onlinePart } from "../roles/people.ts";
 import { canonicalString } from "../tuf/canonical.ts";
 import type { Json } from "../tuf/documents.ts";
@@ -38,7 +39,13 @@ export function headChange(deps: Pick<PublisherDeps, "random">, head: Head, next
   const pressed = ["targets", ...changed, ...[...live, ...fresh.map(({ name }) => name), ...handed].filter((name) => !people.has(name)), ...also];
   for (const role of pressed) if (!edits.has(role)) edits.set(role, new Map());
   const nested = belowOf(head.tree).size + belowOf(next.tree).size > 0 ? { [NESTED]: settingOf(belowOf(next.tree), deps.random.hex(8)) as unknown as SettingValue } : {};
-  return { edits, newRoles: fresh, handed, retiredRoles: gone, settings: { ...binSettings(next.tree), ...nested } };
+  return { edits, newRoles: fresh, handed, retiredRoles: gone, settings: { ...binSettings(next.tree), ...nested, ...outsideChange(head, next) } };
+}
+
+/** The setting that says which roles are signed elsewhere, if it says something else then. */
+export function outsideChange(head: Head, next: Head): Readonly<Record<string, SettingValue>> {
+  const [was, is] = [outsideSetting(head.outside, head.tree.custom), outsideSetting(next.outside, next.tree.custom)];
+  return JSON.stringify(was) === JSON.stringify(is) ? {} : { [OUTSIDE]: is as unknown as SettingValue };
 }
 
 /** One bin of each set that is new or handed to other keys: all are signed alike. */

@@ -3,6 +3,7 @@
 // Carried along from publish to publish; read-head.ts reads it. Never trusted across a change of lease.
 
 import { delegationTreeOf, type DelegationTree } from "../roles/delegation.ts";
+import type { OutsideRoles } from "../roles/outside-roles.ts";
 import type { ExpiryPolicy } from "../roles/policy.ts";
 import type { SnapshotBook } from "../roles/snapshot.ts";
 import type { Handed } from "../roles/successor.ts";
@@ -24,6 +25,7 @@ export interface Head {
   readonly handed?: readonly Handed[];
   readonly targets: Targets;
   readonly tree: DelegationTree;
+  readonly outside: OutsideRoles;
   readonly book: SnapshotBook;
   readonly expiry: ExpiryPolicy;
   /** When the committed timestamp expires, milliseconds. */

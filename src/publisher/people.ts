@@ -3,6 +3,7 @@
 import type { OpenChange } from "../ports/database.ts";
 import { ownerOf, type DelegationTree } from "../roles/delegation.ts";
 import { RoleError } from "../roles/errors.ts";
+import { withOutside } from "../roles/outside-roles.ts";
 import { needsPeople } from "../roles/people.ts";
 import { withPending, type PendingEdit } from "../roles/pending-edit.ts";
 import { waitsForSuccessor } from "../roles/successor.ts";
@@ -10,7 +11,7 @@ import { authorityOf, type Head } from "./head.ts";
 
 const known = new WeakMap<DelegationTree, ReadonlySet<string>>();
 
-/** The roles whose next versions people sign. */
+/** The roles whose next versions people sign, asked by this service or elsewhere. */
 export function peopleOf(head: Pick<Head, "root" | "tree">): ReadonlySet<string> {
   let people = known.get(head.tree);
   if (people === undefined) {
@@ -18,6 +19,12 @@ export function peopleOf(head: Pick<Head, "root" | "tree">): ReadonlySet<string>
     known.set(head.tree, people);
   }
   return people;
+}
+
+/** Those of them that the service composes, and asks signatures for. */
+export function askedOf(head: Pick<Head, "root" | "tree" | "outside">): ReadonlySet<string> {
+  const people = peopleOf(head);
+  return head.outside.roles.size === 0 ? people : new Set([...people].filter((role) => !head.outside.roles.has(role)));
 }
 
 /** Whoever has to sign before `role` can be pressed: only a key in wrong hands could, by what people signed. */
@@ -31,9 +38,10 @@ export function unpressed(head: Pick<Head, "root" | "tree" | "handed">): Pick<Re
   return { has: (role) => people.has(role) || successorNeededBy(head, role) !== undefined };
 }
 
-/** Who delegates to whom once the edit is carried out. @throws RoleError `delegations-refused` when it can't be any more */
+/** Who delegates to whom once the edit is carried out, and the service signs the role, or asks people to. @throws RoleError `delegations-refused` when it can't be any more */
 export function redelegatedBy(head: Head, edit: PendingEdit): Head {
-  return withTree(head, withPending(head.tree, edit));
+  const next = withTree(head, withPending(head.tree, edit));
+  return { ...next, outside: withOutside(next.outside, edit.name, false) };
 }
 
 /** The head with other delegations. */
@@ -54,7 +62,7 @@ export interface Wait {
  * @param isGivenUp changes that are about to be set aside
  */
 export function waitsOf(head: Head, pending: readonly PendingEdit[], open: readonly OpenChange[], isGivenUp: (change: OpenChange) => boolean): readonly Wait[] {
-  const people = peopleOf(head);
+  const people = askedOf(head);
   if (people.size === 0 && pending.length === 0) return [];
   const trees = pending.flatMap((edit) => treesAfter(head, edit));
   const waits: Wait[] = [];

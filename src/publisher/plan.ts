@@ -35,9 +35,14 @@ export interface PlanInput {
   readonly people?: Pick<ReadonlySet<string>, "has">;
   /** Refreshes of which most roles were pressed before, and those that are left. */
   readonly rounds?: ReadonlyMap<number, readonly string[]>;
+  /** Roles that a team signs elsewhere: nothing is changed in them here. */
+  readonly outside?: ReadonlySet<string>;
   /** Publish snapshot and timestamp even if nothing else calls for it. */
   readonly force: boolean;
 }
+
+/** Makes a batch of its own, in its place: what came before is published before it, what comes after after it. */
+export const standsAlone = ({ kind }: Pick<OpenChange, "kind">): boolean => kind === "delegate" || kind === "document";
 
 export function planBatch(input: PlanInput): Plan {
   const changes: PlannedChange[] = [];
@@ -53,15 +58,15 @@ export function planBatch(input: PlanInput): Plan {
   for (const role of input.refresh) touch(role);
 
   for (const change of input.open) {
-    if (change.kind === "refresh" || change.kind === "delegate") {
+    if (change.kind === "refresh" || standsAlone(change)) {
       changes.push({ ...change, outcome: "apply" });
-      if (change.role === "" || change.kind === "delegate") continue;
+      if (change.role === "" || change.kind !== "refresh") continue;
       publishes = true;
       for (const role of input.rounds?.get(change.id) ?? pressedBy(change.role, input.tree)) if (input.people?.has(role) !== true) touch(role);
       continue;
     }
     const owner = ownerOf(input.tree, change.path);
-    const reason = input.unpressable.get(change.id) ?? (owner === undefined ? "no delegated role takes this path any more" : undefined);
+    const reason = input.unpressable.get(change.id) ?? (owner === undefined ? "no delegated role takes this path any more" : input.outside?.has(owner) === true ? `role ${owner}, which a team signs elsewhere, takes this path now` : undefined);
     if (owner === undefined || reason !== undefined) {
       changes.push({ ...change, role: owner ?? change.role, outcome: "set-aside", reason: reason ?? "" });
       continue;

@@ -14,6 +14,7 @@ import { DatabaseError, type OpenChange, type SigningEvent, type TaskResult } fr
 import { SignerError } from "../ports/signer.ts";
 import { StorageError } from "../ports/storage.ts";
 import { pendingEdits } from "../roles/pending-edit.ts";
+import { OUTSIDE, outsideIn } from "../roles/outside-roles.ts";
 import { expiryPolicyOf } from "../roles/policy.ts";
 import { parseExpires } from "../tuf/parse.ts";
 import { bootstrap } from "./bootstrap.ts";
@@ -30,9 +31,10 @@ import { FileCheck } from "./file-check.ts";
 import type { Head } from "./head.ts";
 import { LeaseHold } from "./lease-hold.ts";
 import { listedOf } from "./listed.ts";
+import { failedDocument, isDeclared, publishDocument, refusedDocument } from "./outside.ts";
 import { Pace } from "./pace.ts";
 import { unpressed, waitsOf } from "./people.ts";
-import { planBatch, type Plan } from "./plan.ts";
+import { planBatch, standsAlone, type Plan } from "./plan.ts";
 import { Unpressable } from "./press.ts";
 import { project } from "./project.ts";
 import { endingTasks, publish, unpressableOf, type PublishOrder } from "./publish.ts";
@@ -162,13 +164,14 @@ export class Publisher {
     await this.#spaceOut();
     this.#suspectsTurn = !this.#suspectsTurn;
     const chosen = untilDelegation(chooseChanges(open, this.#suspectsTurn));
-    const [edit] = chosen.filter(({ kind }) => kind === "delegate");
+    const [alone] = chosen.filter(standsAlone);
     const isDue = due.force || due.roles.length > 0;
-    // While online keys change, targets is the ceremony's; the edit and what came after it wait.
-    if (edit !== undefined && !isDue && this.#head.rotation !== undefined) return ceremony === "slice";
-    const outcome = edit === undefined || isDue
-      ? await this.#publishOne(hold, this.#head, edit === undefined ? chosen : [], due, nowMs)
-      : await this.#delegate(hold, this.#head, edit, events);
+    // While online keys change, targets is the ceremony's; what changes delegations, and what came after it, waits.
+    const redelegates = alone !== undefined && (alone.kind === "delegate" || isDeclared(this.#head, alone.role));
+    if (redelegates && !isDue && this.#head.rotation !== undefined) return ceremony === "slice";
+    const outcome = alone === undefined || isDue
+      ? await this.#publishOne(hold, this.#head, alone === undefined ? chosen : [], due, nowMs)
+      : await this.#publishAlone(hold, this.#head, alone, events);
     return outcome || open.length > 0 || ceremony === "slice";
   }
 
@@ -264,22 +267,26 @@ export class Publisher {
     return true;
   }
 
-  async #delegate(hold: LeaseHold, head: Head, change: OpenChange, events: readonly SigningEvent[]): Promise<true> {
+  /** A change of delegations, or a document that a team signed elsewhere. */
+  async #publishAlone(hold: LeaseHold, head: Head, change: OpenChange, events: readonly SigningEvent[]): Promise<true> {
     const { database, clock, telemetry } = this.#deps;
     const end = (result: TaskResult): Promise<void> => database.endTasks(hold.lease, [{ task: change.task, result }]);
+    const isEdit = change.kind === "delegate";
     const poison = poisonous(change);
     if (poison !== undefined) {
-      await end(failedEdit(poison, clock.now()));
+      await end((isEdit ? failedEdit : failedDocument)(poison, clock.now()));
       return true;
     }
     try {
-      this.#head = (await changeDelegations(this.#deps, hold, this.#sealer, head, change, events)) ?? head;
+      const published = isEdit ? await changeDelegations(this.#deps, hold, this.#sealer, head, change, events) : await publishDocument(this.#deps, hold, this.#sealer, head, change);
+      const outside = isEdit ? outsideIn(await database.setting(OUTSIDE)) : head.outside;
+      this.#head = published ?? { ...head, outside };
       this.#delegated.lookAgain();
       this.#lastPublish = clock.monotonic();
     } catch (error) {
-      const refused = refusedEdit(error, clock.now());
+      const refused = (isEdit ? refusedEdit : refusedDocument)(error, clock.now());
       if (refused === undefined) throw error;
-      telemetry.log.warn({ task: change.task, reason: reasonOf(error) }, "refused a change of delegations");
+      telemetry.log.warn({ task: change.task, reason: reasonOf(error) }, isEdit ? "refused a change of delegations" : "refused a document that was signed elsewhere");
       await this.#recover(false);
       await end(refused);
     }
@@ -292,7 +299,7 @@ export class Publisher {
       if (reason !== undefined) this.#unpressable.set(change.id, reason);
     }
     const listed = await listedOf(this.#deps, head, open);
-    return planBatch({ open, tree: head.tree, listed, unpressable: this.#unpressable, refresh: [...due.roles, ...roles], rounds: last, force: due.force, people: unpressed(head) });
+    return planBatch({ open, tree: head.tree, listed, unpressable: this.#unpressable, refresh: [...due.roles, ...roles], rounds: last, force: due.force, people: unpressed(head), outside: head.outside.roles });
   }
 
   /** New versions that people have to sign begin to wait for them. Answers whether anything was done. */

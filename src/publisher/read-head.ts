@@ -3,6 +3,7 @@
 import type { Database, PublisherState } from "../ports/database.ts";
 import { belowIn, NESTED } from "../roles/below.ts";
 import { delegationTreeOf } from "../roles/delegation.ts";
+import { OUTSIDE, outsideIn } from "../roles/outside-roles.ts";
 import { expiryPolicyOf } from "../roles/policy.ts";
 import { SnapshotBook, type SnapshotHashes } from "../roles/snapshot.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
@@ -34,6 +35,7 @@ export async function readHead(database: Database, state: PublisherState, hashes
     handed,
     targets: document,
     tree,
+    outside: outsideIn(settings[OUTSIDE]),
     book: await readBook(database, { root: signed, tree, handed }, hashes),
     expiry: expiryPolicyOf(settings),
     timestampExpiresMs: committed.expiresMs,

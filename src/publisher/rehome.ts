@@ -14,8 +14,15 @@ export interface Rehoming {
 
 export const NO_REHOMING: Rehoming = { moves: [], edits: new Map() };
 
-/** What the roles of `head` list and other roles of `next` take, or none. Memory holds one role at a time, and what moves. */
-export async function rehome(deps: Pick<PublisherDeps, "database">, head: Head, next: Head): Promise<Rehoming> {
+/**
+ * What the roles of `head` list and other roles of `next` take, or none. Memory holds one role at a time, and what moves.
+ * What a team signs elsewhere is its own: nothing is moved into such a role, which lists what its team says, nor out of one,
+ * since the service vouches for nothing in its place. So what such a role takes from another, and what one lists that is
+ * deleted, is listed no more.
+ * @param replaced a role whose next document is at hand
+ * @throws RoleError `delegations-refused` when a role that a team signs would list what it does not take
+ */
+export async function rehome(deps: Pick<PublisherDeps, "database">, head: Head, next: Head, replaced?: string): Promise<Rehoming> {
   const live = new Set(rolesOf(next.tree));
   const moves: Move[] = [];
   const edits = new Map<string, Map<string, string | undefined>>();
@@ -27,13 +34,18 @@ export async function rehome(deps: Pick<PublisherDeps, "database">, head: Head, 
   };
   const opens = next.tree.custom.some(({ name }) => name === CATCH_ALL) && !head.tree.custom.some(({ name }) => name === CATCH_ALL);
   const unfindable: string[] = [];
-  for (const slice of slicesOf(rolesOf(head.tree))) {
+  for (const slice of slicesOf(rolesOf(head.tree).filter((role) => role !== replaced))) {
     const read = await deps.database.readTargets(head.id, slice);
     for (const [from, targets] of read) {
       for (const { path, fragment } of targets) {
-        const to = ownerOf(next.tree, path);
-        if (to === from) continue;
-        if (to === undefined && opens) unfindable.push(path);
+        const owner = ownerOf(next.tree, path);
+        if (owner === from) continue;
+        const isTheirs = head.outside.roles.has(from);
+        if (isTheirs && live.has(from)) {
+          throw new RoleError("delegations-refused", `role ${from}, which a team signs elsewhere, lists ${JSON.stringify(path.slice(0, 200))}, which it would no longer take: its team publishes a version without it first`);
+        }
+        const to = isTheirs || (owner !== undefined && next.outside.roles.has(owner)) ? undefined : owner;
+        if (owner === undefined && opens) unfindable.push(path);
         moves.push({ path, from, to });
         edit(from, path, undefined);
         if (to !== undefined) edit(to, path, fragment);

@@ -2,14 +2,19 @@
 
 import type { SigningEvent } from "../ports/database.ts";
 import { onlineUriOf } from "../roles/online-key.ts";
-import type { DelegationEdit } from "../roles/custom-delegations.ts";
+import type { DelegationEdit, WantedRole } from "../roles/custom-delegations.ts";
+import { ownerOf } from "../roles/delegation.ts";
 import { applyEdit, type EditContext, type EditOutcome } from "../roles/delegation-edit.ts";
 import { RoleError } from "../roles/errors.ts";
+import { withOutside } from "../roles/outside-roles.ts";
 import { pendingEdits, type PendingEdit } from "../roles/pending-edit.ts";
+import { signingModeOf } from "../roles/signing-mode.ts";
+import { parseEnvelope } from "../tuf/parse.ts";
+import { verifyThreshold } from "../tuf/threshold.ts";
 import type { PublisherDeps } from "./deps.ts";
-import type { Head } from "./head.ts";
+import { authorityOf, type Head } from "./head.ts";
 import { prove } from "./head-change.ts";
-import { peopleOf, withTree } from "./people.ts";
+import { askedOf, peopleOf, withTree } from "./people.ts";
 import type { Sealer } from "./seal.ts";
 import { rehomeIfSigned, signersOf, unitEvents, withLifetime, type Unit } from "./units.ts";
 
@@ -26,6 +31,8 @@ export interface Split {
   readonly waiting: readonly Unit[];
   /** Signing events whose place it takes. */
   readonly superseded: readonly string[];
+  /** Roles whose change waits for a document that their team uploads; `next.outside` has it. */
+  readonly declared: readonly string[];
 }
 
 /**
@@ -34,10 +41,11 @@ export interface Split {
  * @throws RoleError, SignerError when the edit as a whole can't be carried out
  */
 export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head, edit: DelegationEdit, events: readonly SigningEvent[]): Promise<Split> {
-  const pending = pendingEdits(events);
+  const pending = [...pendingEdits(events), ...head.outside.declared];
   const outcome = { added: [] as string[], updated: [] as string[], deleted: [] as string[], failed: [] as { role: string; reason: string }[], days: new Map<string, number>() };
   const waiting: Unit[] = [];
   const superseded = new Set<string>();
+  const declared: string[] = [];
   let next = head;
   if (edit.action === "bins" || (edit.action === "add" && edit.bins)) {
     const made = applyEdit({ ...edit, roles: [] }, contextOf(deps, head));
@@ -52,7 +60,11 @@ export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head,
     const { name } = wanted;
     const fail = (reason: string): void => void outcome.failed.push({ role: name, reason });
     const before = pending.find((other) => other.name === name);
-    const supersede = (): void => { if (before !== undefined) for (const { id } of unitEvents(events, before.unit)) superseded.add(id); };
+    const supersede = (): void => {
+      if (before === undefined) return;
+      for (const { id } of unitEvents(events, before.unit)) superseded.add(id);
+      next = { ...next, outside: { ...next.outside, declared: next.outside.declared.filter((other) => other.name !== name) } };
+    };
     const added = [...pending, ...waiting.map((unit) => unit.edit)].filter(({ action }) => action === "add");
     if (edit.action === "add" && added.some((other) => other.name.toLowerCase() === name.toLowerCase())) {
       fail("role already exists");
@@ -70,29 +82,65 @@ export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head,
       fail(failed.reason);
       continue;
     }
+    const asked = (wanted as WantedRole).signing ?? undefined;
+    const isOutside = action !== "delete" && (asked === undefined ? head.outside.roles.has(name) || head.outside.declared.some((other) => other.name === name) : asked === "outside");
+    if (isOutside) {
+      const apart = await splitOutside(deps, head, next, withTree(next, made.tree), name);
+      if (typeof apart === "string") {
+        fail(apart);
+        continue;
+      }
+      supersede();
+      for (const event of events) if (event.kind === "delegated" && event.role === name && event.state !== "cancelled") superseded.add(event.id);
+      if (apart.now) {
+        next = { ...withTree(next, made.tree), outside: withOutside(next.outside, name, true) };
+        outcome[action === "add" ? "added" : "updated"].push(name);
+      } else {
+        const edit = pendingEditOf(deps, next, withTree(next, made.tree), { name, action: action, days: undefined, signs: [] }, before?.after, added.map((other) => other.name));
+        next = { ...next, outside: { ...next.outside, declared: [...next.outside.declared, edit] } };
+        declared.push(name);
+      }
+      continue;
+    }
     const days = made.days.get(name);
-    const after = await withLifetime(deps, withTree(next, made.tree), { name, ...(days === undefined ? {} : { days }) });
+    const taken = { ...withTree(next, made.tree), outside: withOutside(next.outside, name, false) };
+    const after = await withLifetime(deps, taken, { name, ...(days === undefined ? {} : { days }) });
     const rehoming = await rehomeIfSigned(deps, head, after);
     const signs = signersOf(head, after, name, rehoming);
     if (action !== "delete") await prove(sealer, after, name);
     if (signs.length === 0) {
       supersede();
-      for (const event of events) if (event.kind === "delegated" && event.role === name && event.state !== "cancelled" && !peopleOf(after).has(name)) superseded.add(event.id);
-      next = after;
+      for (const event of events) if (event.kind === "delegated" && event.role === name && event.state !== "cancelled" && !askedOf(after).has(name)) superseded.add(event.id);
+      next = { ...after, outside: { ...after.outside, declared: next.outside.declared } };
       outcome[action === "add" ? "added" : action === "update" ? "updated" : "deleted"].push(name);
       if (days !== undefined) outcome.days.set(name, days);
       continue;
     }
-    const taken = signs.find((sign) => [...pending.filter((other) => other !== before), ...waiting.map((unit) => unit.edit)].some((other) => other.signs.includes(sign)));
-    if (taken !== undefined) {
-      fail(`role ${taken} waits for signatures of another change of delegations: sign that first, or stop it`);
+    const busy = signs.find((sign) => [...pending.filter((other) => other !== before), ...waiting.map((unit) => unit.edit)].some((other) => other.signs.includes(sign)));
+    if (busy !== undefined) {
+      fail(`role ${busy} waits for signatures of another change of delegations: sign that first, or stop it`);
       continue;
     }
     supersede();
     for (const event of events) if (event.kind === "delegated" && signs.includes(event.role) && event.state !== "cancelled") superseded.add(event.id);
     waiting.push({ next: after, rehoming, edit: pendingEditOf(deps, next, after, { name, action, days, signs }, before?.after, added.map((other) => other.name)) });
   }
-  return { outcome, next, waiting, superseded: [...superseded] };
+  return { outcome, next, waiting, superseded: [...superseded], declared };
+}
+
+/** Whether `name`, signed outside from now on, can be so at once, with the document it has; or why it can't be at all. */
+async function splitOutside({ database }: PublisherDeps, head: Head, before: Head, after: Head, name: string): Promise<{ readonly now: boolean } | string> {
+  const authority = authorityOf(after, name);
+  if (signingModeOf(authority) !== "offline") return "a role that is signed outside has no key of this service";
+  if (after.tree.delegators.has(name)) return "it delegates to other roles, and a role that is signed outside does not";
+  const kept = head.tree.custom.some((role) => role.name === name) ? await database.envelope(name) : undefined;
+  // One that is kept from a time when people signed it is not the one in force.
+  if (kept === undefined || kept.version !== head.book.version(name)) return { now: false };
+  const { signatures, canonical, signed } = parseEnvelope(kept.bytes, "targets");
+  if (!verifyThreshold(authority, { signatures, canonical }).met) return { now: false };
+  // Its document must be one of the role as it will be; else the next one is.
+  const theirs = Object.keys(signed.targets).every((path) => ownerOf(after.tree, path) === name);
+  return { now: theirs && before.tree.custom.some((role) => role.name === name) };
 }
 
 /** What of the edit is kept until it is signed. */

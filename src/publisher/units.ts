@@ -10,7 +10,7 @@ import type { Json } from "../tuf/documents.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { authorityOf, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
-import { peopleOf, redelegatedBy } from "./people.ts";
+import { askedOf, peopleOf, redelegatedBy } from "./people.ts";
 import { composeRole } from "./press.ts";
 import { NO_REHOMING, rehome, type Rehoming } from "./rehome.ts";
 import type { RoleAuthority } from "./seal.ts";
@@ -31,7 +31,7 @@ export async function unitOf(deps: PublisherDeps, head: Head, edit: PendingEdit)
 
 /** Roles of `next` whose envelopes people have to sign for it, sorted. */
 export function signersOf(head: Head, next: Head, name: string, { edits }: Rehoming): readonly string[] {
-  const people = peopleOf(next);
+  const people = askedOf(next);
   const signs = new Set([...edits.keys(), ...changedDelegators(head.tree, next.tree)].filter((role) => people.has(role)));
   if (people.has(name) && !isSignedAlike(head, next, name)) signs.add(name);
   return [...signs].sort();

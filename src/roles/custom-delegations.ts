@@ -13,6 +13,7 @@ import { isInBinNameSpace, patternFaults, roleNameFaults } from "../tuf/paths.ts
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import { CATCH_ALL } from "./catch-all.ts";
 import { BINS_PREFIX } from "./delegation.ts";
+import { onlineUriOf } from "./online-key.ts";
 
 /** How many of each one repository may have. Patterns are compared in pairs. */
 export const DELEGATION_LIMITS = { roles: 256, patterns: 1024, keys: 256 } as const;
@@ -22,6 +23,9 @@ export const LONGEST_WALK = CLIENT_LIMITS.delegations - 1;
 
 /** The member of a role in a request that gives its lifetime in days. */
 export const EXPIRE_POLICY = "x-rstuf-expire-policy";
+
+/** Who composes and signs a role's documents: a team elsewhere, or this service, with its keys and those of people it asks. */
+export type WantedSigning = "outside" | "service";
 
 export interface WantedRole {
   readonly name: string;
@@ -37,6 +41,8 @@ export interface WantedRole {
   readonly parent?: string | null;
   /** So many hash bins list what it takes, rounded down to a power of two; none, or as before, when absent. */
   readonly bins?: number | null;
+  /** `outside`: a team signs its documents elsewhere, and uploads them. As before when absent; `service` for a new role. */
+  readonly signing?: WantedSigning | null;
 }
 
 /** The repository's own bins: they list what no custom role takes. */
@@ -101,6 +107,11 @@ export function delegationFaults(wanted: WantedDelegations, known: ReadonlySet<s
     if (role.parent !== undefined && role.parent !== null && role.parent !== "targets" && roleNameFaults(role.parent).length > 0) faults.push({ at: [...at, "parent"], rule: "a parent is targets or a custom role", code: "parent" });
     if (role.parent === role.name) faults.push({ at: [...at, "parent"], rule: "a role is not its own parent", code: "parent" });
     if (role.bins !== undefined && role.bins !== null && !isBinCount(role.bins)) faults.push({ at: [...at, "bins"], rule: BIN_COUNT, code: "bins" });
+    if (role.signing === "outside") {
+      if (role.keyids.length === 0) faults.push({ at: [...at, "keyids"], rule: "a role that is signed outside has keys of its own", code: "signing" });
+      if (role.keyids.some((keyid) => onlineUriOf(own(wanted.keys, keyid)) !== undefined)) faults.push({ at: [...at, "keyids"], rule: "a role that is signed outside has no key of this service", code: "signing" });
+      if (typeof role.bins === "number") faults.push({ at: [...at, "bins"], rule: "a role that is signed outside has no bins", code: "signing" });
+    }
     for (const [place, keyid] of role.keyids.entries()) {
       if (own(wanted.keys, keyid) === undefined && !known.has(keyid)) faults.push({ at: [...at, "keyids", place], rule: "names a key that is not among the keys", code: "keyid" });
     }

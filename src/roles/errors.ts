@@ -9,7 +9,8 @@ import { AppError } from "../lib/app-error.ts";
  * - `root-refused`       a root cannot follow the one in force
  * - `signature-refused`  a signature cannot be added to the document
  * - `delegations-refused` custom delegations that this repository cannot have
+ * - `document-refused`   a document that was signed elsewhere cannot be published
  */
 export class RoleError extends AppError<
-  "path-order" | "no-role" | "role-too-large" | "snapshot-too-large" | "bootstrap-refused" | "delegations-refused" | "root-refused" | "signature-refused"
+  "path-order" | "no-role" | "role-too-large" | "snapshot-too-large" | "bootstrap-refused" | "delegations-refused" | "root-refused" | "signature-refused" | "document-refused"
 > {}

@@ -134,6 +134,18 @@ export interface ConfigGetResponse {
   readonly message: string;
 }
 
+export interface DelegationMetadataPutResponse {
+  readonly data: {
+    /** 32 lower-case hexadecimal digits */
+    readonly task_id: string;
+    /** RFC 3339, UTC */
+    readonly last_update: string;
+    readonly state?: TaskState;
+    readonly result?: TaskResult;
+  };
+  readonly message: string;
+}
+
 /** A role with what it delegates, in the order in which clients search; or a set of bins, as `bins` */
 export interface DelegationNode {
   readonly name?: string;
@@ -148,8 +160,8 @@ export interface DelegationNode {
   readonly delegated_by?: string;
   readonly threshold?: number;
   readonly keyids?: readonly string[];
-  /** Who signs it: this service, people, or both together */
-  readonly signing?: "online" | "offline" | "mixed";
+  /** Who signs it: this service, people it asks, both together, or a team elsewhere that uploads it */
+  readonly signing?: "online" | "offline" | "mixed" | "outside";
   readonly paths?: readonly string[];
   readonly terminating?: boolean;
   readonly delegations?: readonly DelegationNode[];
@@ -159,8 +171,8 @@ export interface DelegationNode {
     readonly style?: "succinct" | "classic";
     readonly threshold?: number;
     readonly keyids?: readonly string[];
-    /** Who signs it: this service, people, or both together */
-    readonly signing?: "online" | "offline" | "mixed";
+    /** Who signs it: this service, people it asks, both together, or a team elsewhere that uploads it */
+    readonly signing?: "online" | "offline" | "mixed" | "outside";
     /** When the first of all bins expires */
     readonly first_expires?: string;
   };
@@ -263,8 +275,8 @@ export interface ListedRole {
   readonly delegated_by?: string;
   readonly threshold?: number;
   readonly keyids?: readonly string[];
-  /** Who signs it: this service, people, or both together */
-  readonly signing?: "online" | "offline" | "mixed";
+  /** Who signs it: this service, people it asks, both together, or a team elsewhere that uploads it */
+  readonly signing?: "online" | "offline" | "mixed" | "outside";
 }
 
 export interface ListedTask {
@@ -504,8 +516,8 @@ export interface RoleDetail {
   readonly delegated_by?: string;
   readonly threshold?: number;
   readonly keyids?: readonly string[];
-  /** Who signs it: this service, people, or both together */
-  readonly signing?: "online" | "offline" | "mixed";
+  /** Who signs it: this service, people it asks, both together, or a team elsewhere that uploads it */
+  readonly signing?: "online" | "offline" | "mixed" | "outside";
   /** Of its next version */
   readonly lifetime_seconds: number;
   readonly sha256?: string;
@@ -670,6 +682,8 @@ export interface TUFSignedDelegationsRoles {
   readonly "x-rstuf-expire-policy"?: number | null;
   /** The custom role that delegates to it; targets when absent. Its paths count as far as the parent takes them */
   readonly parent?: string | null;
+  /** `outside`: a team signs it elsewhere and uploads it (PUT /api/v1/delegations/{role}/metadata); the change comes with its next document. As before when absent; `service` for a new role */
+  readonly signing?: "outside" | "service" | null;
   /** 2 to 16,384: what it takes is listed in so many hash bins of its own, rounded down to a power of two */
   readonly bins?: number | null;
 }
@@ -782,6 +796,16 @@ export interface Operations {
     readonly query: undefined;
     readonly body: MetadataDelegationDeletePayload;
     readonly answer: MetadataDelegationDeletePostResponse;
+  };
+  /** Upload the next version of a role that is signed elsewhere. */
+  readonly "PUT /api/v1/delegations/{role}/metadata": {
+    readonly path: {
+      /** The whole name, in its own case */
+      readonly role: string;
+    };
+    readonly query: undefined;
+    readonly body: Readonly<Record<string, unknown>>;
+    readonly answer: DelegationMetadataPutResponse;
   };
   /** Put a task to change the number of hash bins, or their keys. */
   readonly "PUT /api/v1/delegations/bins": {

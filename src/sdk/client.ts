@@ -100,7 +100,8 @@ export class RestClient {
       method,
       url: this.server + filled(template, given.path) + queryText(given.query),
       headers,
-      body: streamed ?? (given.body === undefined ? undefined : JSON.stringify(given.body)),
+      // Bytes are JSON already, of which every one counts.
+      body: streamed ?? (given.body === undefined ? undefined : given.body instanceof Uint8Array ? new Uint8Array(given.body) : JSON.stringify(given.body)),
       // A stream that was read is gone; whoever sends one begins again himself.
       repeatable: streamed === undefined,
       timeoutMs: (this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS) + (given.waitSeconds ?? 0) * 1000,
@@ -149,7 +150,7 @@ interface Request {
   readonly method: string;
   readonly url: string;
   readonly headers: Headers;
-  readonly body: string | Streamed | undefined;
+  readonly body: string | Uint8Array<ArrayBuffer> | Streamed | undefined;
   readonly repeatable: boolean;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;

@@ -88,6 +88,9 @@ function customFault(value: Json, maxBytes: number): string | undefined {
   return bytes > maxBytes ? `has ${bytes} bytes in canonical form, at most ${maxBytes} are accepted` : undefined;
 }
 
+/** Why not every client would make the same canonical bytes of `value`, which `contains …`, `has …` or `is …` that; undefined: all do. */
+export const portabilityFault = (value: JsonObject): string | undefined => valueFault(value, 0);
+
 function valueFault(value: Json, depth: number): string | undefined {
   if (value === null) return "contains null";
   if (typeof value === "string") return textFault(value);

@@ -62,6 +62,7 @@ export interface Role {
 
 export interface World {
   readonly stage: Stage;
+  /** A Buffer is sent as it is. */
   request(method: "GET" | "POST" | "PUT", path: string, body?: unknown): Promise<Answer>;
   /** The request is accepted, and its task ends. */
   ended(method: "POST" | "PUT", path: string, body: unknown): Promise<Ended>;
@@ -110,7 +111,7 @@ export async function createWorld(options: StageOptions = {}): Promise<World> {
   const world: World = {
     stage,
     async request(method, path, body) {
-      const response = await app.inject({ method, url: path, headers: HEADERS, ...(body === undefined ? {} : { payload: body as object }) });
+      const response = await app.inject({ method, url: path, headers: Buffer.isBuffer(body) ? { ...HEADERS, "content-type": "application/json" } : HEADERS, ...(body === undefined ? {} : { payload: body as object }) });
       return { status: response.statusCode, body: response.json<Answer["body"]>() };
     },
     async ended(method, path, body) {

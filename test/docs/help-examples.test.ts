@@ -3,12 +3,14 @@
 
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { sign } from "node:crypto";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { programParts } from "../../src/main/commands/tree.ts";
 import { runCli } from "../fakes/cli.ts";
+import { canonicalize } from "../../src/tuf/canonical.ts";
 import { createDatabase } from "../servers/shared-postgres.ts";
 
 const checkout = dirname(dirname(import.meta.dirname));
@@ -130,7 +132,7 @@ describe("help", () => {
 /** What key holders do, which takes a repository of their own. */
 const CEREMONIAL = /^rstuf admin (?:ceremony|metadata|delegations|send|config) /;
 /** Each needs what those before it made. */
-const ORDER = [/admin ceremony/, /sign --in ceremony-payload/, /send bootstrap/, /metadata update --days/, /sign --export/, /sign --in pending/, /send sign/, /metadata update --metadata-url/, /send update/, /stop-sign/, /metadata online/, /delegations new/, /send delegations/, /delegations update/, /delegations delete/, /delegations list/, /config/];
+const ORDER = [/admin ceremony/, /sign --in ceremony-payload/, /send bootstrap/, /metadata update --days/, /sign --export/, /sign --in pending/, /send sign/, /metadata update --metadata-url/, /send update/, /stop-sign/, /metadata online/, /delegations new/, /delegations upload/, /send delegations/, /delegations update/, /delegations delete/, /delegations list/, /config/];
 
 function inOrder(commands: readonly string[]): readonly string[] {
   const placed = ORDER.flatMap((pattern) => commands.filter((command) => pattern.test(command)));
@@ -143,6 +145,7 @@ async function ceremony(commands: readonly string[]): Promise<void> {
   for (const name of ["ann", "bob", "carol"]) assert.equal((await start(`rstuf key generate --name ${name} --out-dir ceremony`).ended).code, 0);
   assert.equal((await start("rstuf key generate --name online --out-dir waiting/keys").ended).code, 0);
   writeFileSync(join(folder, "ceremony", "plan.yaml"), 'root: { threshold: 2, keys: [ann.pub, bob.pub] }\nonline: { file: ../waiting/keys/online.pub, uri: "fn:online" }\nbins: { number: 4 }\n');
+  await teamDocument();
   const service = start("rstuf serve --port 0 --data-dir waiting");
   try {
     const origin = await service.ready;
@@ -154,6 +157,16 @@ async function ceremony(commands: readonly string[]): Promise<void> {
     service.child.kill("SIGTERM");
   }
   assert.equal((await service.ended).code, 0);
+}
+
+/** What a team signs elsewhere, with a key and a tool of its own. */
+async function teamDocument(): Promise<void> {
+  assert.equal((await start("rstuf key generate --name team --out-dir .").ended).code, 0);
+  const { output } = await start("rstuf admin delegations new --name team --path 'team/*' --key team.pub --outside --dry-run --json").ended;
+  const [keyid = ""] = Object.keys((JSON.parse(output.slice(output.indexOf("{"))) as { payload: { delegations: { keys: object } } }).payload.delegations.keys);
+  const signed = { _type: "targets", spec_version: "1.0.31", version: 1, expires: "2036-01-01T00:00:00Z", targets: { "team/app": { length: 6, hashes: { sha256: "ab".repeat(32) } } } };
+  const sig = sign(null, canonicalize(signed), readFileSync(join(folder, "team"))).toString("hex");
+  writeFileSync(join(folder, "team.json"), JSON.stringify({ signatures: [{ keyid, sig }], signed }));
 }
 
 /** Adds the artifacts that the examples download and delete. Answers the task's id. */

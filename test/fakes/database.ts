@@ -476,7 +476,7 @@ class Memory implements MemoryDatabase {
       }
       const oldest = open.find(({ task }) => task.imported)?.task;
       const isLate = left !== undefined && oldest !== undefined && open.indexOf(left) < open.findIndex(({ task }) => task === oldest);
-      if (!isLate && ![...taken].some(({ kind }) => kind === "delegate")) {
+      if (!isLate && ![...taken].some(({ kind }) => kind === "delegate" || kind === "document")) {
         const waiting = open.filter(({ task }) => task === oldest).sort((a, b) => placeOf(a) - placeOf(b));
         const end = waiting[Math.min(limit.imported ?? 0, waiting.length) - 1];
         if (end) for (const change of waiting) if (placeOf(change) <= placeOf(end)) taken.add(change);
@@ -630,7 +630,7 @@ class Memory implements MemoryDatabase {
         const used = role === "snapshot" ? commit.snapshot.version : batch.results.get(role)?.version;
         if (used !== version) later(() => { state.addGarbage(role, version, commit.garbageNotBeforeMs); });
       }
-      for (const move of batch.moves) later(() => { moveArtifact(state, move); });
+      for (const move of batch.moves) later(() => { moveArtifact(state, move, batch.committedMs); });
       for (const role of commit.retiredRoles ?? []) {
         later(() => {
           const row = state.roles.get(role);
@@ -1307,13 +1307,13 @@ function writtenBy(state: State, task: string, writer: string, lines: number): I
   return row;
 }
 
-function moveArtifact(state: State, { path, from, to }: Move): void {
-  const fragment = state.artifacts.get(from)?.get(path);
+function moveArtifact(state: State, { path, from, to, fragment: said }: Move, committedMs: number): void {
+  const fragment = said ?? state.artifacts.get(from)?.get(path);
   state.artifacts.get(from)?.delete(path);
   if (to === undefined || fragment === undefined) return;
   const there = state.artifacts.get(to) ?? new Map<string, string>();
   state.artifacts.set(to, there.set(path, fragment));
-  const publishedMs = state.publishedMs.get(JSON.stringify([from, path]));
+  const publishedMs = said === undefined ? state.publishedMs.get(JSON.stringify([from, path])) : committedMs;
   if (publishedMs !== undefined) state.publishedMs.set(JSON.stringify([to, path]), publishedMs);
 }
 

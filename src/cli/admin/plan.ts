@@ -47,6 +47,8 @@ export interface WrittenRole {
   readonly parent?: string;
   /** So many bins of its own list its artifacts. */
   readonly bins?: number;
+  /** Its team signs it elsewhere, and uploads it. */
+  readonly outside?: boolean;
 }
 
 export interface CeremonyPlan {
@@ -74,7 +76,7 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   bins: ["days", "number"],
 };
 const KEY_MEMBERS = ["file", "name", "uri"];
-const ROLE_MEMBERS = ["name", "paths", "days", "threshold", "terminating", "keys", "parent", "bins"];
+const ROLE_MEMBERS = ["name", "paths", "days", "threshold", "terminating", "keys", "parent", "bins", "outside"];
 
 /** Reads every key and checks everything. @throws CliError `plan-invalid` naming every fault */
 export async function checkPlan(written: unknown, folder: string): Promise<CeremonyPlan> {
@@ -189,6 +191,7 @@ export async function delegationsAt(value: unknown, folder: string, faults: stri
       "x-rstuf-expire-policy": Number(days),
       ...(each["parent"] === undefined ? {} : { parent: typeof each["parent"] === "string" ? each["parent"] : "" }),
       ...(each["bins"] === undefined ? {} : { bins: Number(each["bins"]) }),
+      ...(each["outside"] === true ? { signing: "outside" as const } : {}),
     });
   }
   const wanted: WantedDelegations = { keys, roles };

@@ -53,6 +53,27 @@ export const delegationCases: readonly Case[] = [
     },
   },
   {
+    name: "an artifact that comes with a move says what the move says, in the same role or in another",
+    run: async (subject) => {
+      const mine = await lease(subject.database);
+      await begin(subject.database, mine);
+      const before = await subject.database.artifacts({ role: "a" }, undefined, 10);
+      await edit(subject.database, mine, [
+        { path: "1", from: "a", to: "a", fragment: '{"n":10}' }, { path: "new", from: "a", to: "a", fragment: '{"n":0}' }, { path: "2", from: "a", to: undefined }, { path: "3", from: "a", to: "b", fragment: '{"n":30}' },
+      ]);
+      let db = subject.database;
+      for (let remaining = true; remaining;) {
+        db = await subject.reopen();
+        ({ remaining } = await db.fold(mine, 1));
+      }
+      assert.deepEqual(await targetsOf(db, "a", "b"), { a: { 1: '{"n":10}', 4: '{"n":4}', 5: '{"n":5}', new: '{"n":0}' }, b: { 3: '{"n":30}' } });
+      // When it was published is when its words changed.
+      const published = new Map((await db.artifacts({}, undefined, 10)).map(({ path, publishedMs }) => [path, publishedMs ?? 0]));
+      const first = before[0]?.publishedMs ?? 0;
+      assert.deepEqual([published.get("5"), ["1", "new", "3"].every((path) => (published.get(path) ?? 0) >= first && published.get(path) === published.get("1"))], [first, true]);
+    },
+  },
+  {
     name: "moves are folded in slices, each once, however often fold is cut off",
     run: async (subject) => {
       const mine = await lease(subject.database);

@@ -1,6 +1,7 @@
 // rstuf admin delegations: custom roles come, change and go.
 
 import { Command, Option } from "commander";
+import { keyWords } from "../../../roles/key-words.ts";
 import type { WantedDelegations } from "../../../roles/custom-delegations.ts";
 import { RestError } from "../../../sdk/errors.ts";
 import type { MetadataDelegationsPayload } from "../../../sdk/api-types.ts";
@@ -28,12 +29,13 @@ interface Flags {
   readonly terminating?: boolean;
   readonly parent?: string;
   readonly bins?: string;
+  readonly outside?: boolean;
   readonly yes?: boolean;
 }
 
 const SERVER = "--api-server http://127.0.0.1:8080";
 export const DELEGATIONS_EXAMPLES = {
-  new: [`rstuf admin delegations new --name project --path 'project/*' --days 30 ${SERVER}`, `rstuf admin delegations new --name project-arm --parent project --path 'project/arm*' --bins 4 ${SERVER}`, `rstuf admin delegations new --name nightly --path 'nightly/*' --dry-run --out`],
+  new: [`rstuf admin delegations new --name project --path 'project/*' --days 30 ${SERVER}`, `rstuf admin delegations new --name project-arm --parent project --path 'project/arm*' --bins 4 ${SERVER}`, `rstuf admin delegations new --name nightly --path 'nightly/*' --dry-run --out`, `rstuf admin delegations new --name team --path 'team/*' --key team.pub --outside ${SERVER}`],
   update: [`rstuf admin delegations update --name project --days 60 ${SERVER}`],
   delete: [`rstuf admin delegations delete nightly --yes ${SERVER}`],
 } as const;
@@ -48,7 +50,8 @@ function roleOptions(command: Command): Command {
     .option("--threshold <number>", "so many of its keys must sign (default: all)")
     .option("--days <days>", "how long a version lives (default: 365)")
     .option("--terminating", "a search for its artifacts ends with it (a new role's default)")
-    .option("--no-terminating", "a search goes on behind it when it does not list an artifact");
+    .option("--no-terminating", "a search goes on behind it when it does not list an artifact")
+    .option("--outside", "its team signs it elsewhere, and uploads it: rstuf admin delegations upload");
 }
 
 export function delegationsNewCommand(context: CliContext): Command {
@@ -81,7 +84,7 @@ export function delegationsUpdateCommand(context: CliContext): Command {
     const roles = targets.delegations?.roles ?? [];
     const name = flags.name ?? (await session.ask.choose({ message: "Which role changes?", flag: "--name ROLE", choices: roles.map((role) => ({ value: role.name, label: role.name, hint: (role.paths ?? []).join(" ") })) }));
     const role = await roleInForce(session, name);
-    const asked = flags.path === undefined && flags.key === undefined && flags.threshold === undefined && flags.days === undefined && flags.terminating === undefined;
+    const asked = flags.path === undefined && flags.key === undefined && flags.threshold === undefined && flags.days === undefined && flags.terminating === undefined && flags.outside === undefined;
     const keys = targets.delegations?.keys ?? {};
     const changed = asked
       ? await payloadOf(session, [{ name, ...(await askRoleFacts(session, name, { paths: role.paths, days: role.days })) }])
@@ -153,6 +156,7 @@ function said(name: string, flags: Flags): WrittenRole {
     ...(flags.days === undefined ? {} : { days: Number(flags.days) }),
     ...(flags.parent === undefined ? {} : { parent: flags.parent }),
     ...(flags.bins === undefined ? {} : { bins: Number(flags.bins) }),
+    ...(flags.outside === true ? { outside: true } : {}),
   };
 }
 
@@ -173,20 +177,25 @@ async function saveAndSend(session: Session, flags: Flags, name: string, payload
     session.emit({ ...(out === undefined ? { payload } : { file: out }) });
     return;
   }
-  tellOutcome(session, await sendAndWait(session, what, send));
+  tellOutcome(session, await sendAndWait(session, what, send), (payload as { readonly delegations?: { readonly keys?: WantedDelegations["keys"] } }).delegations?.keys ?? {});
 }
 
 interface Outcome {
   readonly delegated_roles?: readonly string[];
   readonly failed_roles?: readonly { readonly role: string; readonly reason: string }[];
+  readonly waiting_for_metadata?: readonly string[];
   readonly dropped_artifacts_count?: number;
   readonly moved_artifacts?: number;
 }
 
-function tellOutcome(session: Session, sent: Sent): void {
+function tellOutcome(session: Session, sent: Sent, keys: WantedDelegations["keys"]): void {
   const details = (sent.result?.details ?? {}) as Outcome;
   const failed = details.failed_roles ?? [];
   if ((details.delegated_roles?.length ?? 0) > 0) session.say(`Done: ${details.delegated_roles?.join(", ") ?? ""}`);
+  for (const role of details.waiting_for_metadata ?? []) {
+    session.say(`It comes with the next document its team uploads: rstuf admin delegations upload ${role} FILE`);
+    for (const [keyid, key] of Object.entries(keys)) session.say(`  signed by ${keyWords(keyid, key)}`);
+  }
   if (details.moved_artifacts !== undefined) session.say(`Artifacts that changed their role: ${details.moved_artifacts}`);
   if (details.dropped_artifacts_count !== undefined) session.say(`Artifacts that no role lists any more: ${details.dropped_artifacts_count}; rstuf task info ${sent.taskId} names them`);
   session.emit({ taskId: sent.taskId, ...details });

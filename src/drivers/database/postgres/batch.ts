@@ -131,9 +131,9 @@ export function stageResults(db: Sessions, lease: Lease, batch: string, results:
 export function stageMoves(db: Sessions, lease: Lease, batch: string, moves: readonly Move[], now: () => Now): Promise<void> {
   return staging(db, lease, batch, moves, now, async (sql, no, slice) => {
     await sql.run(
-      `INSERT INTO batch_move (batch, path, from_role, to_role)
-       SELECT $1, w.path, w.from_role, w.to_role FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY w(path, from_role, to_role, place) ORDER BY w.place`,
-      no, slice.map(({ path }) => path), slice.map(({ from }) => from), slice.map(({ to }) => to ?? null),
+      `INSERT INTO batch_move (batch, path, from_role, to_role, fragment)
+       SELECT $1, w.path, w.from_role, w.to_role, w.fragment FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY w(path, from_role, to_role, fragment, place) ORDER BY w.place`,
+      no, slice.map(({ path }) => path), slice.map(({ from }) => from), slice.map(({ to }) => to ?? null), slice.map(({ fragment }) => fragment ?? null),
     );
   });
 }

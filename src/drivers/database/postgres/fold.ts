@@ -150,12 +150,15 @@ async function foldMoves(sql: Sql, batch: Row, _cursor: string, limit: number): 
   const slice = repeats < 0 ? rows : rows.slice(0, repeats);
   if (slice.length > 0) {
     await sql.run(
-      `WITH m AS MATERIALIZED (SELECT no, path, from_role, to_role FROM batch_move WHERE no = ANY($1::bigint[])),
+      `WITH m AS MATERIALIZED (SELECT no, path, from_role, to_role, fragment FROM batch_move WHERE no = ANY($1::bigint[])),
        moved AS (
-         INSERT INTO artifact (role, path, fragment, published_ms) SELECT m.to_role, m.path, a.fragment, a.published_ms FROM m JOIN artifact a ON a.role = m.from_role AND a.path = m.path
-         WHERE m.to_role IS NOT NULL ON CONFLICT (role, path) DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms),
-       gone AS (DELETE FROM artifact a USING m WHERE a.role = m.from_role AND a.path = m.path)
-       DELETE FROM batch_move WHERE no = ANY($1::bigint[])`, slice.map(({ no }) => no),
+         INSERT INTO artifact (role, path, fragment, published_ms)
+         SELECT m.to_role, m.path, coalesce(m.fragment, a.fragment), CASE WHEN m.fragment IS NULL THEN a.published_ms ELSE $2 END
+         FROM m LEFT JOIN artifact a ON a.role = m.from_role AND a.path = m.path
+         WHERE m.to_role IS NOT NULL AND coalesce(m.fragment, a.fragment) IS NOT NULL
+         ON CONFLICT (role, path) DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms),
+       gone AS (DELETE FROM artifact a USING m WHERE a.role = m.from_role AND a.path = m.path AND m.to_role IS DISTINCT FROM m.from_role)
+       DELETE FROM batch_move WHERE no = ANY($1::bigint[])`, slice.map(({ no }) => no), batch["committed_ms"],
     );
   }
   return { rows: slice.length, cursor: rows.length === limit || repeats >= 0 ? "" : undefined };

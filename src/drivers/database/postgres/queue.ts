@@ -37,7 +37,7 @@ export async function openChanges(sql: Sql, limit: { changes: number; bytes: num
   const [oldest] = imports;
   if (oldest === undefined) return found.map(({ change }) => change);
   const publishable = found.filter(({ change }) => !change.held);
-  const takes = !publishable.some(({ change }) => change.kind === "delegate") && await leftOut(sql, publishable.length) > oldest.task;
+  const takes = !publishable.some(({ change }) => change.kind === "delegate" || change.kind === "document") && await leftOut(sql, publishable.length) > oldest.task;
   const slice = takes ? await importSlice(sql, oldest, limit.imported ?? 0, limit.bytes) : [];
   const all = new Map<number, Placed>();
   // Of one that comes twice, the first says whether it is held.

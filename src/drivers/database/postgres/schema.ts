@@ -197,4 +197,11 @@ export const MIGRATIONS: readonly Migration[] = [
   CREATE INDEX batch_share_open ON batch_share (batch, no) WHERE NOT done;
   `,
   },
+  {
+    oldest: 1,
+    sql: `
+  -- fragment: what the artifact says from now on; NULL: as it is.
+  ALTER TABLE batch_move ADD COLUMN fragment text;
+  `,
+  },
 ];

@@ -143,7 +143,7 @@ export function* stageMoves(db: Connection, lease: Lease, batch: string, moves: 
       fence(db, lease, now());
       const { no } = openBatch(db, batch);
       for (const move of moves.slice(from, from + SLICE)) {
-        db.run("INSERT INTO batch_move (batch, path, from_role, to_role) VALUES (?, ?, ?, ?)", no, move.path, move.from, move.to ?? null);
+        db.run("INSERT INTO batch_move (batch, path, from_role, to_role, fragment) VALUES (?, ?, ?, ?, ?)", no, move.path, move.from, move.to ?? null, move.fragment ?? null);
       }
     });
   }

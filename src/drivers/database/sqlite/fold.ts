@@ -147,16 +147,21 @@ function forgetResults(db: Connection, batch: Row, _cursor: string, limit: numbe
 
 /** A move that is done goes, so that what remains is where to go on. */
 function foldMoves(db: Connection, batch: Row, _cursor: string, limit: number): Slice {
-  const rows = db.all("SELECT no, path, from_role, to_role FROM batch_move WHERE batch = ? ORDER BY no LIMIT ?", batch["no"] ?? null, limit);
+  const rows = db.all("SELECT no, path, from_role, to_role, fragment FROM batch_move WHERE batch = ? ORDER BY no LIMIT ?", batch["no"] ?? null, limit);
   const strand = strandFor(db, rows.length);
-  for (const { no, path, from_role: from, to_role: to } of rows) {
-    if (to !== null) {
+  for (const { no, path, from_role: from, to_role: to, fragment } of rows) {
+    if (to !== null && fragment !== null) {
+      db.run(
+        "INSERT INTO artifact (role, path, fragment, published_ms, strand) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms",
+        to ?? null, path ?? null, fragment ?? null, batch["committed_ms"] ?? null, strand,
+      );
+    } else if (to !== null) {
       db.run(
         `INSERT INTO artifact (role, path, fragment, published_ms, strand) SELECT ?1, path, fragment, published_ms, ?4 FROM artifact WHERE role = ?2 AND path = ?3
          ON CONFLICT DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms`, to ?? null, from ?? null, path ?? null, strand,
       );
     }
-    db.run("DELETE FROM artifact WHERE role = ? AND path = ?", from ?? null, path ?? null);
+    if (to !== from) db.run("DELETE FROM artifact WHERE role = ? AND path = ?", from ?? null, path ?? null);
     db.run("DELETE FROM batch_move WHERE no = ?", no ?? null);
   }
   return { rows: rows.length, cursor: rows.length === limit ? "" : undefined };

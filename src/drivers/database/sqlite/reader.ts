@@ -134,7 +134,7 @@ export class Reader {
         "SELECT t.no, t.id, t.open, i.no, i.runs FROM task t JOIN import i ON i.task = t.id WHERE t.held = 3 AND t.open > 0 ORDER BY t.no",
       ));
       const [oldest] = imports;
-      const takes = oldest !== undefined && oldest.task < left && !found.some(({ change }) => change.kind === "delegate");
+      const takes = oldest !== undefined && oldest.task < left && !found.some(({ change }) => change.kind === "delegate" || change.kind === "document");
       const slice = takes ? this.#importSlice(oldest, limit.imported ?? 0, limit.bytes) : [];
       const held = [...this.#heldBefore([...found, ...slice]), ...this.#importedBefore(found, imports, slice)];
       if (held.length + slice.length === 0) return found.map(({ change }) => change);

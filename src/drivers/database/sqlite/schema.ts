@@ -215,4 +215,8 @@ export const MIGRATIONS: readonly string[] = [
   DROP INDEX change_batch;
   CREATE INDEX change_batch ON change (batch, place) WHERE batch IS NOT NULL;
   `,
+  `
+  -- fragment: what the artifact says from now on; NULL: as it is.
+  ALTER TABLE batch_move ADD COLUMN fragment TEXT;
+  `,
 ];

@@ -1,0 +1,139 @@
+// Documents that a team signed elsewhere: judged again under what is in force, and published as they came.
+//
+// Such a document is a change like others in the queue, and makes a batch of its own: the file byte for
+// byte, and the artifacts it lists, in one head. The first one of a declared role brings its delegation
+// along, so that no client ever sees the one without the other (rule 25, H26). Its version is the
+// team's; before the batch is cut the counter is raised above it, so that every number of ours that
+// follows is higher (rule 4, ADR 0022).
+
+import { reasonOf } from "../lib/app-error.ts";
+import type { Move, OpenChange, TaskResult } from "../ports/database.ts";
+import { RoleError } from "../roles/errors.ts";
+import { judgeOutside, type OutsideDocument } from "../roles/outside.ts";
+import { withOutside } from "../roles/outside-roles.ts";
+import type { PendingEdit } from "../roles/pending-edit.ts";
+import { TufError } from "../tuf/errors.ts";
+import type { PublisherDeps } from "./deps.ts";
+import { authorityOf, type Head } from "./head.ts";
+import { headChange, type HeadChange } from "./head-change.ts";
+import type { LeaseHold } from "./lease-hold.ts";
+import { peopleOf, redelegatedBy } from "./people.ts";
+import { fileOf, Unpressable } from "./press.ts";
+import { NameTaken, publish } from "./publish.ts";
+import { rehome } from "./rehome.ts";
+import type { Sealer } from "./seal.ts";
+
+const DAY_MS = 86_400_000;
+
+/** Whether the document may bring a delegation along: then targets is signed anew. */
+export const isDeclared = (head: Head, role: string): boolean => head.outside.declared.some(({ name }) => name === role);
+
+/**
+ * Publishes the document, or ends its task when there is nothing to publish.
+ * @returns the new head, or undefined when nothing was published
+ * @throws RoleError, NameTaken, Unpressable when it can't be; what else is thrown is not its fault
+ */
+export async function publishDocument(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, head: Head, change: OpenChange): Promise<Head | undefined> {
+  const { database, clock } = deps;
+  const nowMs = clock.now();
+  const { role } = change;
+  const bytes = Buffer.from(change.fragment);
+  const kept = head.outside.roles.has(role) ? await database.envelope(role) : undefined;
+  if (kept?.bytes.equals(bytes) === true) {
+    await database.endTasks(hold.lease, [{ task: change.task, result: resultOf(role, kept.version, [], nowMs) }]);
+    return undefined;
+  }
+  const { edit, next, document } = judged(deps, head, role, bytes, nowMs);
+  const moves = await movesOf(deps, head, role, document);
+  const along = edit === undefined ? undefined : await alongWith(deps, head, next, edit);
+  await raiseCounter(deps, hold, document.version);
+  const days = Math.max(1, Math.round((document.expiresMs - nowMs) / DAY_MS));
+  return await publish(deps, hold, sealer, {
+    head: next,
+    plan: { changes: [{ ...change, outcome: "apply" }], edits: along?.edits ?? new Map(), publishes: true },
+    nowMs,
+    signed: [fileOf(role, document.version, bytes, document.expiresMs)],
+    moves: [...(along?.moves ?? []), ...moves],
+    tasks: [{ task: change.task, result: resultOf(role, document.version, moves, nowMs) }],
+    also: {
+      envelopes: [],
+      newRoles: along?.newRoles ?? [],
+      retiredRoles: along?.retiredRoles ?? [],
+      settings: { ...along?.settings, [`${role}_expiration`]: days },
+    },
+  });
+}
+
+interface Judged {
+  readonly edit: PendingEdit | undefined;
+  readonly next: Head;
+  readonly document: OutsideDocument;
+}
+
+/** Under the delegation that is declared, if it is signed for that; else under the one in force. @throws RoleError */
+function judged(deps: PublisherDeps, head: Head, role: string, bytes: Buffer, nowMs: number): Judged {
+  const edit = head.outside.declared.find(({ name }) => name === role);
+  const inForce = head.outside.roles.has(role);
+  if (edit === undefined && !inForce) throw new RoleError("document-refused", `no role ${role} is signed outside any more`);
+  const judge = (next: Head, by: PendingEdit | undefined): Judged => {
+    const rules = {
+      role, tree: next.tree, authority: authorityOf(next, role), lastVersion: head.book.version(role) ?? 0, now: nowMs,
+      marginMs: deps.policy.refresh.marginMs, artifacts: Number.MAX_SAFE_INTEGER, customBytes: Number.MAX_SAFE_INTEGER,
+    };
+    return { edit: by, next, document: judgeOutside(bytes, rules) };
+  };
+  if (edit === undefined) return judge(head, undefined);
+  try {
+    const after = redelegatedBy(head, edit);
+    const declared = head.outside.declared.filter((other) => other !== edit);
+    return judge({ ...after, outside: withOutside({ ...after.outside, declared }, role, true) }, edit);
+  } catch (error) {
+    if (!(error instanceof RoleError) || !inForce) throw error;
+    try {
+      return judge(head, undefined);
+    } catch {
+      throw error;
+    }
+  }
+}
+
+/** What becomes of the artifacts the role lists. */
+async function movesOf({ database }: PublisherDeps, head: Head, role: string, document: OutsideDocument): Promise<readonly Move[]> {
+  const before = new Map(((await database.readTargets(head.id, [role])).get(role) ?? []).map(({ path, fragment }) => [path, fragment]));
+  const moves: Move[] = [];
+  for (const { path, fragment } of document.targets) {
+    if (before.get(path) !== fragment) moves.push({ path, from: role, to: role, fragment });
+    before.delete(path);
+  }
+  for (const path of before.keys()) moves.push({ path, from: role, to: undefined });
+  return moves;
+}
+
+/** The delegation that comes with it. @throws RoleError when it takes artifacts from a role that people sign */
+async function alongWith(deps: PublisherDeps, head: Head, next: Head, edit: PendingEdit): Promise<HeadChange & { readonly moves: readonly Move[] }> {
+  const rehoming = await rehome(deps, head, next, edit.name);
+  const people = peopleOf(next);
+  const signer = [...rehoming.edits.keys()].find((role) => people.has(role));
+  if (signer !== undefined) throw new RoleError("document-refused", `role ${signer}, which people sign, lists artifacts that ${edit.name} would take: remove them first`);
+  return { ...headChange(deps, head, next, rehoming, { live: [] }), moves: rehoming.moves };
+}
+
+/** Whatever the service numbers from now on is above it. */
+async function raiseCounter({ database }: PublisherDeps, hold: LeaseHold, version: number): Promise<void> {
+  if ((await database.publisher()).counter < version) await database.allocate(hold.lease, 1, version);
+}
+
+function resultOf(role: string, version: number, moves: readonly Move[], nowMs: number): TaskResult {
+  const removed = moves.filter(({ to }) => to === undefined).length;
+  return { state: "SUCCESS", message: "Delegated Metadata Published", details: { role, version, changed_artifacts: moves.length - removed, removed_artifacts: removed }, lastUpdateMs: nowMs };
+}
+
+/** The end of a document that can't be published, or undefined when the fault lies elsewhere. */
+export function refusedDocument(error: unknown, nowMs: number): TaskResult | undefined {
+  const itsFault = error instanceof RoleError || error instanceof TufError || error instanceof NameTaken || error instanceof Unpressable;
+  return itsFault ? failedDocument(reasonOf(error), nowMs) : undefined;
+}
+
+export function failedDocument(reason: string, nowMs: number): TaskResult {
+  return { state: "FAILURE", message: `Delegated Metadata Refused: ${reason}`, error: reason, lastUpdateMs: nowMs };
+}
