@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { GO_TUF, PYTHON_TUF, TUF_JS, visit, type Client, type ClientReport, type Fate } from "./clients.ts";
 import { startUnbootstrapped, type ServiceOptions } from "./service.ts";
-import { startWebServer, type WebServer } from "./web-server.ts";
+import { startWebServer, type Artifact, type WebServer } from "./web-server.ts";
 
 export const CLIENTS = [PYTHON_TUF, GO_TUF, TUF_JS];
 
@@ -29,9 +29,15 @@ export class Watched {
   }
 
   async add(...paths: readonly string[]): Promise<void> {
-    const artifacts = paths.map((path) => this.#web.put(path, `content of ${path}`));
+    const artifacts = this.serve(...paths);
     await this.service.add(artifacts);
+  }
+
+  /** Files that are there, and that clients will find in some role. */
+  serve(...paths: readonly string[]): readonly Artifact[] {
+    const artifacts = paths.map((path) => this.#web.put(path, `content of ${path}`));
     for (const { path, info } of artifacts) this.expected.set(path, { state: "downloaded", sha256: info.hashes.sha256 });
+    return artifacts;
   }
 
   /** Accepted, and to wait for signatures: nobody finds it. */
