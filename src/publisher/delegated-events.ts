@@ -99,8 +99,10 @@ export class DelegatedEvents {
     const people = given.filter(({ keyid }) => counted.includes(keyid));
     try {
       const signatures = await turn.sealer.complete(document.canonical, authority, people);
-      if (!verifyThreshold(authority, { canonical: document.canonical, signatures }).met) throw new PublisherError("signature-invalid", `the online key's signature for ${event.role} does not verify`);
-      await database.freezeEvent(turn.hold.lease, event.id, { bytes: envelopeBytes(document.canonical, signatures), signatures: event.signatures.length });
+      const bytes = envelopeBytes(document.canonical, signatures);
+      // The file, as clients will read it: what is frozen can't be mended any more.
+      if (!verifyThreshold(authority, parseEnvelope(bytes, "targets")).met) throw new PublisherError("signature-invalid", `the online key's signature for ${event.role} does not verify`);
+      await database.freezeEvent(turn.hold.lease, event.id, { bytes, signatures: event.signatures.length });
     } catch (error) {
       // Somebody signed meanwhile: the next turn counts again.
       if (error instanceof DatabaseError && error.code === "stale-base") return false;

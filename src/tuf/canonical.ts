@@ -151,10 +151,13 @@ function escapeOf(byte: number): Buffer {
 export function envelopeBytes(canonicalSigned: Buffer, signatures: readonly Signature[]): Buffer {
   const keyids = new Set(signatures.map((signature) => signature.keyid));
   if (keyids.size !== signatures.length) throw new TufError("document-field", "a keyid stands twice in the signatures");
-  const listed = signatures.map(({ keyid, sig }) => ({ keyid, sig }));
+  // A bundle is what its signer sent; it is signed by nobody, and may say what has no canonical form.
+  const listed = signatures.some(({ bundle }) => bundle !== undefined)
+    ? Buffer.from(JSON.stringify(signatures.map(({ keyid, sig, bundle }) => ({ keyid, sig, bundle }))))
+    : embed(canonicalize(signatures.map(({ keyid, sig }) => ({ keyid, sig }))));
   return Buffer.concat([
     Buffer.from('{"signatures":'),
-    embed(canonicalize(listed)),
+    listed,
     Buffer.from(',"signed":'),
     embed(canonicalSigned),
     Buffer.from("}"),

@@ -17,6 +17,7 @@ import { TufError } from "../../src/tuf/errors.ts";
 import { MAX_BUNDLE_BYTES, SIGSTORE, useForeignScheme } from "../../src/tuf/foreign-schemes.ts";
 import { parseKey, samePublicKey } from "../../src/tuf/keys.ts";
 import { rootOf, signedBy } from "../fakes/root-holders.ts";
+import { createWorld } from "../delegations/world.ts";
 import { createRotationStage, type RotationStage } from "../fakes/rotation-stage.ts";
 import { createSigstore, type Sigstore, type SigstoreHolder } from "../fakes/sigstore.ts";
 import { DAY_MS, START } from "../fakes/publisher-stage.ts";
@@ -156,6 +157,33 @@ describe("a root that somebody with a Sigstore identity signs", () => {
     } finally {
       useForeignScheme(SIGSTORE, await sigstoreScheme(sigstore.trustedRoot));
     }
+  });
+});
+
+describe("a delegated role that somebody with a Sigstore identity signs", () => {
+  test("waits for their bundle, over these bytes and no others, and is published with it", async () => {
+    const world = await createWorld();
+    await world.bootstrap([{ name: "prod", paths: ["prod/*"], days: 60, keyids: [ann.keyid], threshold: 1 }, { name: "default", paths: ["*"] }], { [ann.keyid]: ann.key });
+    const pending = async (): Promise<unknown> => (await world.request("GET", "/api/v1/metadata/sign")).body.data?.metadata?.["prod"]?.signed;
+    const sign = async (signature: object) => world.ended("POST", "/api/v1/metadata/sign", { role: "prod", signature });
+    const first = await ann.sign(await pending());
+    assert.equal((await sign(first)).state, "SUCCESS");
+
+    const { body } = await world.request("POST", "/api/v1/artifacts/", { artifacts: [{ path: "prod/a", info: { length: 1, hashes: { sha256: "ab".repeat(32) } } }] });
+    await world.stage.settle();
+    const document = await pending();
+    const signature = await ann.sign(document);
+    const hostile: readonly object[] = [first, { ...signature, bundle: first.bundle }, { ...signature, bundle: {} }, { keyid: signature.keyid, sig: signature.sig }, await ann.sign(document, { identity: "eve@example.org" })];
+    for (const bad of hostile) assert.deepEqual(await sign(bad).then(({ state, error }) => [state, error]), ["ERRORED", "Invalid signature"]);
+    assert.deepEqual(await world.found("prod/a"), []);
+
+    assert.deepEqual((await sign(signature)).details, { update: "Role prod signing complete" });
+    const { version } = (await world.stage.database.role("prod"))!;
+    assert.deepEqual((JSON.parse(world.stage.storage.peek(`${String(version)}.prod.json`)!.toString()) as { signatures: unknown }).signatures, [signature]);
+    assert.deepEqual(await world.found("prod/a"), ["prod/a"]);
+    const { body: task } = await world.request("GET", `/api/v1/task/?task_id=${body.data?.task_id ?? ""}`);
+    assert.equal((task as unknown as { data: { state: string } }).data.state, "SUCCESS");
+    await world.fsck();
   });
 });
 
