@@ -18,6 +18,7 @@ import { reasonOf } from "../lib/app-error.ts";
 import { own } from "../lib/own.ts";
 import { belowIn, NESTED, settingOf } from "../roles/below.ts";
 import { belowOf, delegationTreeOf, ownerOf, rolesOf, type Below, type DelegationTree } from "../roles/delegation.ts";
+import { needsPeople } from "../roles/people.ts";
 import { isBinName } from "../tuf/bins.ts";
 import { canonicalString } from "../tuf/canonical.ts";
 import { sha256Hex } from "../tuf/crypto.ts";
@@ -142,6 +143,8 @@ class AdoptionOf {
   readonly #pendingPaths = new Set<string>();
   /** Roles newer in storage, and what they say of paths with pending changes. */
   readonly #taken: { readonly role: string; readonly says: ReadonlyMap<string, string>; readonly row: Pick<RoleRow, "version" | "length" | "sha256" | "expiresMs"> }[] = [];
+  /** What people signed last of their roles: the database keeps it whole. */
+  readonly #signed: { readonly role: string; readonly version: number; readonly bytes: Buffer }[] = [];
   #counter = 0;
 
   constructor(deps: AdoptDeps, hold: LeaseHold, trusted: TrustedSet, timestamp: Buffer, base: string, baseExpiresMs: number, roots: readonly Root[], onProgress: (roles: number, of: number) => void) {
@@ -187,6 +190,7 @@ class AdoptionOf {
       envelopes: [
         ...this.#roots.map(({ version, bytes }) => ({ role: "root", version, bytes })),
         ...(targets.envelope === undefined ? [] : [{ role: "targets", version: targets.envelope.signed.version, bytes: targets.envelope.bytes }]),
+        ...this.#signed,
       ],
       counter: this.#counter,
       settings: { ...binSettings(tree), [NESTED]: settingOf(belowOf(tree), this.#id) as unknown as SettingValue },
@@ -332,6 +336,7 @@ class AdoptionOf {
     const published = document.signed.delegations;
     if (this.#isNewer(role, document)) {
       await this.#stage(role, document);
+      if (needsPeople(delegation)) this.#signed.push({ role, version: stated.version, bytes: document.bytes });
       return { published, chosen: published };
     }
     if (row !== undefined && row.version > stated.version) this.#keepOurs(role, stated, NEWER_HERE);
