@@ -125,6 +125,20 @@ describe("a role that a team signs elsewhere", () => {
     await world.fsck();
   });
 
+  test("with an Idempotency-Key the same upload is the same task, another one is refused", async () => {
+    const world = await withTeam();
+    const send = async (bytes: Buffer): Promise<{ status: number; body: Refusal & { data?: { task_id: string } } }> =>
+      await world.request("PUT", "/api/v1/delegations/team/metadata", bytes, { "idempotency-key": "one" }) as never;
+    const bytes = signed(world, { version: 2 }, ANN, BOB);
+    const first = await send(bytes);
+    assert.equal(first.status, 202);
+    assert.equal((await send(bytes)).body.data?.task_id, first.body.data?.task_id);
+    await world.stage.settle();
+    assert.equal((await send(bytes)).body.data?.task_id, first.body.data?.task_id);
+    const other = await send(signed(world, { version: 3 }, ANN, BOB));
+    assert.deepEqual([other.status, other.body.code], [422, "idempotency-key-reused"]);
+  });
+
   test("no version uses up the numbers there are", async () => {
     const world = await withTeam();
     await refused(world, signed(world, { version: 2 ** 51 + 1 }, ANN, BOB), /too high: the next version of team is from 2 to 2251799813685248/);

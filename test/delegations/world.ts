@@ -63,7 +63,7 @@ export interface Role {
 export interface World {
   readonly stage: Stage;
   /** A Buffer is sent as it is. */
-  request(method: "GET" | "POST" | "PUT", path: string, body?: unknown): Promise<Answer>;
+  request(method: "GET" | "POST" | "PUT", path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** The request is accepted, and its task ends. */
   ended(method: "POST" | "PUT", path: string, body: unknown): Promise<Ended>;
   bootstrap(roles: readonly Role[], keys?: Readonly<Record<string, Key>>, bins?: number): Promise<Ended>;
@@ -110,8 +110,8 @@ export async function createWorld(options: StageOptions = {}): Promise<World> {
 
   const world: World = {
     stage,
-    async request(method, path, body) {
-      const response = await app.inject({ method, url: path, headers: Buffer.isBuffer(body) ? { ...HEADERS, "content-type": "application/json" } : HEADERS, ...(body === undefined ? {} : { payload: body as object }) });
+    async request(method, path, body, more = {}) {
+      const response = await app.inject({ method, url: path, headers: { ...HEADERS, ...more, ...(Buffer.isBuffer(body) ? { "content-type": "application/json" } : {}) }, ...(body === undefined ? {} : { payload: body as object }) });
       return { status: response.statusCode, body: response.json<Answer["body"]>() };
     },
     async ended(method, path, body) {
