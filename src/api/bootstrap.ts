@@ -20,6 +20,7 @@ const BinsRole = Type.Object(
 const BootstrapPayload = Type.Object(
   {
     settings: Type.Object({
+      targets_online_key: Type.Optional(Type.Union([Type.Boolean(), Type.Null()], { description: "false: people sign targets, with the keys that root names for it; then it is a signing event beside root, and nothing is published before both are complete" })),
       roles: Type.Object({
         root: Role,
         targets: Role,
@@ -29,7 +30,7 @@ const BootstrapPayload = Type.Object(
         delegations: Type.Optional(Type.Union([Delegations, Type.Null()])),
       }),
     }),
-    metadata: dictionary(RawObject, { description: "The signed root, as `root`; kept exactly as it is" }),
+    metadata: dictionary(RawObject, { description: "The signed root, as `root`; kept exactly as it is. With `targets_online_key` false also the first envelope of `targets`, and of delegated roles that people sign, if a ceremony made and signed them" }),
     timeout: Type.Optional(Type.Union([Type.Integer(), Type.Null()], { default: 300, description: "Read for compatibility; the service needs no watchdog" })),
   },
   { $id: "BootstrapPayload" },

@@ -10,6 +10,7 @@ import { dictionary, RawObject, submittedSchema, WaitQuery } from "./schemas.ts"
 const UpdatePayload = Type.Object(
   {
     metadata: dictionary(RawObject, { propertyNames: { enum: ["root"] }, description: "The new root, as `root`, with the signatures there are; kept exactly as it is" }),
+    targets_online_key: Type.Optional(Type.Union([Type.Boolean(), Type.Null()], { description: "false: the new root gives targets to people, who sign its next version beside the root; not needed again once they do" })),
     compromised: Type.Optional(Type.Union([Type.Boolean(), Type.Null()], {
       description: "The online keys are compromised: timestamp, snapshot and targets get new keys at once, without the overlap that spares clients on their way. Every old online key must be gone from the root",
     })),

@@ -18,6 +18,8 @@ import { holdsPrivateKey } from "./private-key.ts";
 
 export interface BootstrapRequest {
   readonly settings: {
+    /** False: people sign targets, by the keys that root names for it. */
+    readonly targets_online_key?: boolean | null;
     readonly roles: {
       readonly bins?: { readonly expiration: number; readonly number_of_delegated_bins: number } | null;
       readonly delegations?: WantedDelegations | null;
@@ -109,8 +111,9 @@ export function checkEnvelope(role: string, envelope: JsonObject, request: objec
   if (Array.isArray(signatures) && signatures.length > BOOTSTRAP_LIMITS.signatures) {
     faults.add({ at: [...at, "signatures"], rule: `at most ${BOOTSTRAP_LIMITS.signatures} signatures`, code: "too-many" });
   }
-  if (JSON.stringify(envelope).length > CLIENT_LIMITS.rootBytes) {
-    faults.add({ at, rule: `clients read at most ${CLIENT_LIMITS.rootBytes} bytes of it`, code: "too-large" });
+  const most = role === "root" ? CLIENT_LIMITS.rootBytes : CLIENT_LIMITS.targetsBytes;
+  if (JSON.stringify(envelope).length > most) {
+    faults.add({ at, rule: `clients read at most ${most} bytes of it`, code: "too-large" });
   }
   if (!isObject(signed)) return;
   for (const name of Object.keys(signed)) {

@@ -8,7 +8,7 @@ import { signingEnvelope } from "./get-signing.ts";
 import { trustedEnvelope } from "./trusted.ts";
 
 /** Settings that are the service's own notes, not the repository's configuration. */
-const INTERNAL: ReadonlySet<string> = new Set(["bootstrap_request", "bins_prefix", "rotation", "nested_delegations", "outside_roles"]);
+const INTERNAL: ReadonlySet<string> = new Set(["bootstrap_request", "bins_prefix", "rotation", "handed_keys", "nested_delegations", "outside_roles"]);
 
 /** Every repository setting, by its contract name. @throws OperationError `bootstrap-required` */
 export async function getConfig(deps: OperationDeps): Promise<Readonly<Record<string, SettingValue>>> {

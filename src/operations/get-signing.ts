@@ -2,7 +2,7 @@
 
 import type { SettingValue, SigningEvent } from "../ports/database.ts";
 import { RoleError } from "../roles/errors.ts";
-import { pendingEdits, withPending, type PendingEdit } from "../roles/pending-edit.ts";
+import { noteOf, pendingEdits, withPending } from "../roles/pending-edit.ts";
 import { plainSignature } from "../roles/signing-event.ts";
 import type { DelegationTree, TreeRole } from "../roles/delegation.ts";
 import type { Delegations, Targets } from "../tuf/documents.ts";
@@ -27,8 +27,9 @@ export async function getSigning(deps: OperationDeps): Promise<Readonly<Record<s
     if (event.state === "open") pending[event.role] = signingEnvelope(event);
   }
   const anyTargets = Object.values(pending).some((envelope) => typeOf(envelope) === "targets");
-  const trustedRoot = Object.hasOwn(pending, "root") ? await trustedEnvelope(deps.database, "root") : undefined;
-  const trustedTargets = anyTargets ? await targetsWith(deps, pendingEdits(events), Object.keys(pending)) : undefined;
+  // Who signs targets stands in root.
+  const trustedRoot = Object.hasOwn(pending, "root") || Object.hasOwn(pending, "targets") ? await trustedEnvelope(deps.database, "root") : undefined;
+  const trustedTargets = anyTargets ? await targetsWith(deps, events, Object.keys(pending)) : undefined;
   if (trustedRoot !== undefined) pending["trusted_root"] = trustedRoot;
   if (trustedTargets !== undefined) pending["trusted_targets"] = trustedTargets;
   return pending;
@@ -39,10 +40,14 @@ export async function getSigning(deps: OperationDeps): Promise<Readonly<Record<s
  * change, is shown in it as it will be, and one of `roles` that another role delegates to as if targets did; then the
  * document is nobody's, and comes without signatures.
  */
-async function targetsWith(deps: Pick<OperationDeps, "database" | "owners">, edits: readonly PendingEdit[], roles: readonly string[]): Promise<SettingValue | undefined> {
+async function targetsWith(deps: Pick<OperationDeps, "database" | "owners">, events: readonly SigningEvent[], roles: readonly string[]): Promise<SettingValue | undefined> {
   const trusted = await trustedEnvelope(deps.database, "targets");
   const tree = await deps.owners.tree();
   if (trusted === undefined || tree === undefined) return trusted;
+  // A version of targets that waits says itself who signs what comes with it; a frozen one is not shown any more.
+  const next = events.find((event) => event.kind === "delegated" && event.role === "targets" && event.state === "frozen" && (noteOf(event).targets?.signs.length ?? 0) > 1);
+  if (next !== undefined) return { signatures: [], signed: (JSON.parse(next.document.toString()) as { readonly signed: SettingValue }).signed };
+  const edits = pendingEdits(events);
   let after = tree;
   for (const edit of edits) {
     try {

@@ -47,7 +47,7 @@ function viewOf(taskId: string, row: TaskRow | undefined): TaskView {
   if (row === undefined) return { taskId, state: "PENDING" };
   if (row.result !== undefined) return { taskId, state: row.result.state, result: endedResult(row.kind, row.result) };
   if (row.kind === "import_artifacts") return { taskId, state: "RUNNING", result: { message: messageOf(row), lastUpdateMs: row.createdMs, details: importDetails(row) } };
-  if (openStateOf(row.kind) === "PENDING") return { taskId, state: "PENDING" };
+  if (openStateOf(row.kind) === "PENDING" && row.waitingFor.length === 0) return { taskId, state: "PENDING" };
   return {
     taskId,
     state: "RUNNING",

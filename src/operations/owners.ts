@@ -4,9 +4,8 @@ import type { Targets } from "../tuf/documents.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import { belowIn, NESTED, stampIn } from "../roles/below.ts";
 import { delegationTreeOf, ownerOf, type DelegationTree } from "../roles/delegation.ts";
-import { RoleError } from "../roles/errors.ts";
 import { OUTSIDE, outsideIn, type OutsideRoles } from "../roles/outside-roles.ts";
-import { pendingEdits, withPending, type PendingEdit } from "../roles/pending-edit.ts";
+import { treesToCome } from "../roles/pending-edit.ts";
 import type { Database } from "../ports/database.ts";
 
 export interface Owners {
@@ -52,8 +51,8 @@ export function createOwners(database: Database): Owners {
     },
     async pending() {
       const known = await read();
-      const trees = known === undefined ? [] : pendingEdits(await database.signingEvents()).flatMap((edit) => treeWith(known, edit));
-      return (path) => trees.map((tree) => ownerOf(tree, path)).find((role) => role !== undefined);
+      const trees = known === undefined ? [] : treesToCome(known.tree, await database.signingEvents());
+      return (path) => trees.map(({ tree }) => ownerOf(tree, path)).find((role) => role !== undefined);
     },
     async targets() {
       return (await read())?.targets;
@@ -65,14 +64,4 @@ export function createOwners(database: Database): Owners {
       return outsideIn(await database.setting(OUTSIDE));
     },
   };
-}
-
-/** The tree with the edit carried out, if it still can be. */
-function treeWith({ tree }: Known, edit: PendingEdit): readonly DelegationTree[] {
-  try {
-    return [withPending(tree, edit)];
-  } catch (error) {
-    if (error instanceof RoleError) return [];
-    throw error;
-  }
 }

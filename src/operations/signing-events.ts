@@ -1,8 +1,7 @@
 // Documents that wait for signatures, and who may sign them.
 
 import type { Database, SigningEvent } from "../ports/database.ts";
-import { peopleDemand } from "../roles/people.ts";
-import { noteOf } from "../roles/pending-edit.ts";
+import { demandsIn, noteOf } from "../roles/pending-edit.ts";
 import { demandsOf } from "../roles/root-update.ts";
 import type { Demand } from "../roles/signing-event.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
@@ -12,9 +11,9 @@ export async function openEventOf(database: Database, role: string): Promise<Sig
   return (await database.signingEvents()).find((event) => event.role === role && event.state === "open");
 }
 
-/** Whose signatures `event` needs: of a root its own keys and those of the one in force, else the delegation's people. */
+/** Whose signatures `event` needs: of a root its own keys and those of the one in force, else the people that root or the delegation names. */
 export async function demandsFor(database: Database, event: SigningEvent): Promise<readonly Demand[]> {
-  if (event.kind === "delegated") return [peopleDemand(noteOf(event).authority)];
+  if (event.kind === "delegated") return demandsIn(noteOf(event));
   const current = event.kind === "bootstrap" ? undefined : await database.envelope("root");
   return demandsOf(current === undefined ? undefined : parseEnvelope(current.bytes, "root").signed, parseEnvelope(event.document, "root").signed);
 }

@@ -6,8 +6,7 @@ import { nextTurn } from "../lib/turn.ts";
 import type { SettingValue, SigningEvent, SigningState } from "../ports/database.ts";
 import { changedDelegators } from "../roles/delegation-edit.ts";
 import { delegationChanges } from "../roles/delegation-changes.ts";
-import { RoleError } from "../roles/errors.ts";
-import { noteOf, withPending, type PendingEdit } from "../roles/pending-edit.ts";
+import { noteOf, treesToCome, unitIn } from "../roles/pending-edit.ts";
 import { rootChanges } from "../roles/root-changes.ts";
 import { plainSignature, standingOf } from "../roles/signing-event.ts";
 import { signingModeOf, type SigningMode } from "../roles/signing-mode.ts";
@@ -83,14 +82,13 @@ export async function viewOf(deps: OperationDeps, event: SigningEvent): Promise<
     : await targetsWords(deps, event, before?.targets);
   const expiresMs = parseExpires(signed.expires);
   const lastMs = event.kind === "delegated" ? expiresMs - (deps.refreshMarginMs ?? 0) : expiresMs;
-  const edit = editOf(event);
   return {
     id: event.id, role: event.role, kind: event.kind, version: event.version, state: event.state,
     ...(event.reason === undefined ? {} : { reason: event.reason }),
     startedMs: event.startedMs,
-    startedBy: event.task !== "" ? "request" : touches > 0 ? "artifacts" : "expiry",
+    startedBy: event.task !== "" || (await carriesEdits(deps, event)) ? "request" : touches > 0 ? "artifacts" : "expiry",
     ...(event.task === "" ? {} : { task: event.task }),
-    unit: edit?.signs.filter((role) => role !== event.role) ?? [],
+    unit: unitOf(event)?.signs.filter((role) => role !== event.role) ?? [],
     expiresMs,
     deadlineMs: before === undefined ? lastMs : Math.min(lastMs, parseExpires(before.expires)),
     ...(before === undefined ? {} : { replaces: { version: before.version, expiresMs: parseExpires(before.expires) } }),
@@ -108,7 +106,14 @@ export async function viewOf(deps: OperationDeps, event: SigningEvent): Promise<
   };
 }
 
-const editOf = (event: SigningEvent): PendingEdit | undefined => (event.kind === "delegated" ? noteOf(event).edit : undefined);
+const unitOf = (event: SigningEvent): ReturnType<typeof unitIn> => (event.kind === "delegated" ? unitIn(event) : undefined);
+
+/** A version of targets that somebody asked for: changes of delegations, a root, or other online keys. */
+async function carriesEdits({ database }: OperationDeps, event: SigningEvent): Promise<boolean> {
+  if (event.kind !== "delegated" || event.role !== "targets") return false;
+  const { root, targets } = noteOf(event);
+  return root !== undefined || (targets?.handed.length ?? 0) > 0 || (await database.eventChanges(event.id)).length > 0;
+}
 
 function holderOf(keyid: string, key: Key | undefined): KeyHolder {
   const name = keyNameOf(key);
@@ -121,18 +126,14 @@ async function targetsWords(deps: OperationDeps, event: SigningEvent, before: Ta
 }
 
 /** What the change of delegations it belongs to says of other roles. */
-async function editWords({ owners }: OperationDeps, event: SigningEvent): Promise<readonly string[]> {
-  const edit = editOf(event);
-  const tree = edit === undefined ? undefined : await owners.tree();
-  if (edit === undefined || tree === undefined) return [];
-  try {
-    const after = withPending(tree, edit);
-    return changedDelegators(tree, after).filter((name) => name !== event.role)
-      .flatMap((name) => delegationChanges(tree.delegators.get(name)?.delegations, after.delegators.get(name)?.delegations));
-  } catch (error) {
-    if (error instanceof RoleError) return [`the change of delegations can't be carried out any more: ${error.message}`];
-    throw error;
-  }
+async function editWords({ owners, database }: OperationDeps, event: SigningEvent): Promise<readonly string[]> {
+  const unit = unitOf(event)?.unit;
+  const tree = unit === undefined ? undefined : await owners.tree();
+  if (tree === undefined) return [];
+  const [to] = treesToCome(tree, (await database.signingEvents()).filter((other) => unitOf(other)?.unit === unit));
+  if (to === undefined) return ["the change of delegations can't be carried out any more"];
+  return changedDelegators(tree, to.tree).filter((name) => name !== event.role)
+    .flatMap((name) => delegationChanges(tree.delegators.get(name)?.delegations, to.tree.delegators.get(name)?.delegations));
 }
 
 interface InForce {

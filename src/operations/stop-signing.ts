@@ -1,6 +1,7 @@
 // Nobody shall sign this any more: the document is given up, and with it a bootstrap that waited for it.
 
 import { DatabaseError, type TaskResult } from "../ports/database.ts";
+import { noteOf } from "../roles/pending-edit.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
 import { OperationError } from "./errors.ts";
 import { openEventOf } from "./signing-events.ts";
@@ -10,7 +11,10 @@ import { openEventOf } from "./signing-events.ts";
  * @throws OperationError `not-signing`; DatabaseError as `Database.accept`
  */
 export async function stopSigning(deps: OperationDeps, role: string, idempotency?: Idempotency): Promise<Submitted> {
-  const event = await openEventOf(deps.database, role);
+  const signed = await openEventOf(deps.database, role);
+  // What is signed with a root, or at bootstrap, stops with it.
+  const root = signed?.kind === "delegated" ? noteOf(signed).root : undefined;
+  const event = root === undefined ? signed : (await deps.database.signingEvents()).find(({ id, state }) => id === root && state === "open");
   const now = deps.clock.now();
   const task = { id: newTaskId(deps.random), kind: "delete_sign_metadata", createdMs: now, request: {} } as const;
   if (event === undefined && idempotency === undefined) throw notSigning(role);

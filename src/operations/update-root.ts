@@ -6,6 +6,7 @@
 import { reasonOf } from "../lib/app-error.ts";
 import { DatabaseError, type EventSignature, type NewSigningEvent, type TaskResult } from "../ports/database.ts";
 import { RoleError } from "../roles/errors.ts";
+import { peopleSignTargets } from "../roles/root-rules.ts";
 import { checkNextRoot, demandsOf, requireNoOldKey } from "../roles/root-update.ts";
 import { judgeSignature, plainSignature } from "../roles/signing-event.ts";
 import type { JsonObject } from "../tuf/documents.ts";
@@ -20,6 +21,8 @@ export interface UpdateRoot {
   readonly metadata: { readonly root?: JsonObject };
   /** The online keys are compromised: they are replaced at once, without the overlap that spares clients. */
   readonly compromised?: boolean | null;
+  /** False: people are to sign targets, by the keys that the new root names for it. */
+  readonly targets_online_key?: boolean | null;
 }
 
 /**
@@ -43,7 +46,7 @@ export async function updateRoot(deps: OperationDeps, request: UpdateRoot, idemp
   };
   if (envelope === undefined) return refused("Unsupported Metadata type");
   try {
-    const start = await eventOf(deps, envelope, request.compromised === true, task.id, now);
+    const start = await eventOf(deps, envelope, { compromised: request.compromised === true, offlineTargets: request.targets_online_key === false }, task.id, now);
     // A recovery waits for no change of keys that is under way.
     return await submit(deps, { task, changes: [], held: false, event: request.compromised === true ? { start, besideFrozen: true } : { start } }, idempotency);
   } catch (error) {
@@ -55,7 +58,7 @@ export async function updateRoot(deps: OperationDeps, request: UpdateRoot, idemp
 
 const WAITING = "a root update waits for signatures already; sign it, or stop it first with POST /api/v1/metadata/sign/delete";
 
-async function eventOf(deps: OperationDeps, envelope: JsonObject, compromised: boolean, task: string, now: number): Promise<NewSigningEvent> {
+async function eventOf(deps: OperationDeps, envelope: JsonObject, { compromised, offlineTargets }: { readonly compromised: boolean; readonly offlineTargets: boolean }, task: string, now: number): Promise<NewSigningEvent> {
   const refuse = (reason: string): never => {
     throw new RoleError("root-refused", reason);
   };
@@ -66,7 +69,7 @@ async function eventOf(deps: OperationDeps, envelope: JsonObject, compromised: b
   if (type !== "root") refuse("Unsupported Metadata type");
   const document = Buffer.from(JSON.stringify(envelope));
   // Which kinds of keys are allowed is configuration of the publisher, which asks again.
-  const next = checkNextRoot(current, document, { now, allowUnportable: true });
+  const next = checkNextRoot(current, document, { now, allowUnportable: true, offlineTargets: offlineTargets || peopleSignTargets(current) });
   if (compromised) requireNoOldKey(current, next.signed);
   if (((await deps.database.setting("rotation")) ?? null) !== null && !compromised) refuse("a change of online keys is under way; one at a time, try again when it is done");
   const demands = demandsOf(current, next.signed);
@@ -81,6 +84,6 @@ async function eventOf(deps: OperationDeps, envelope: JsonObject, compromised: b
   }
   return {
     id: deps.random.hex(16), role: "root", kind: "root", version: next.signed.version, document, signatures, task, startedMs: now,
-    ...(compromised ? { note: { compromised } } : {}),
+    ...(compromised || offlineTargets ? { note: { ...(compromised ? { compromised } : {}), ...(offlineTargets ? { offlineTargets } : {}) } } : {}),
   };
 }

@@ -37,6 +37,10 @@ export function pendingAnswers(event: SigningEvent, completedAt: number | undefi
   return answers;
 }
 
+/** Signatures that have no answer yet, as part of something that is not complete. */
+export const signedAnswers = (event: SigningEvent, details: Record<string, unknown>, nowMs: number): readonly Answer[] =>
+  event.signatures.flatMap(({ task, answered }) => (task === undefined || answered ? [] : [{ task, result: success("Signature Processed", details, nowMs) }]));
+
 /** All tasks that have no answer yet: what they did is published. */
 export function finishedAnswers(event: SigningEvent, nowMs: number): readonly Answer[] {
   const signed = success("Signature Processed", isBootstrap(event) ? { bootstrap: "Bootstrap Finished" } : { update: event.kind === "delegated" ? `Role ${event.role} signing complete` : "Metadata update finished" }, nowMs);

@@ -1,40 +1,38 @@
-// The first head: from a root and settings to a repository (rule 23).
+// A repository is begun: from a request, by way of the people who sign its root and what else they sign, to the first head (rule 23).
 //
-// The request lies in the setting `bootstrap_request`; until the commit it can be given up
-// and started again, and a crash leaves only names nobody refers to. Order: signers proved,
-// delegated roles, targets, snapshot, commit, 1.root.json, timestamp.json.
+// The request lies in the setting `bootstrap_request`; until the commit it can be given up and started again, and a crash
+// leaves only names nobody refers to. Where people sign targets, that waits beside root, and nothing is put before both are complete.
 
 import { AppError, reasonOf } from "../lib/app-error.ts";
-import type { EventEffect, EventSignature, SettingValue, SigningEvent, TaskResult } from "../ports/database.ts";
+import type { EventSignature, NewSigningEvent, SettingValue, SigningEvent, TaskResult } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
 import { StorageError } from "../ports/storage.ts";
-import { bootstrapSettingsOf, checkBootstrapRoot, type BootstrapRoot, type BootstrapSettings } from "../roles/bootstrap.ts";
-import { NESTED, settingOf as nestedSetting } from "../roles/below.ts";
-import { bootstrapDelegationsOf, type WantedDelegations } from "../roles/custom-delegations.ts";
-import { belowOf, binDelegations, delegationTreeOf, binsOf, namesIn, type DelegationTree } from "../roles/delegation.ts";
+import { asksForOfflineTargets, bootstrapSettingsOf, checkBootstrapRoot, type BootstrapRoot } from "../roles/bootstrap.ts";
 import { RoleError } from "../roles/errors.ts";
-import { NO_OUTSIDE, OUTSIDE, outsideSetting } from "../roles/outside-roles.ts";
-import { DEFAULT_DAYS, expiryPolicyOf } from "../roles/policy.ts";
+import { demandsIn, noteOf } from "../roles/pending-edit.ts";
+import { onlinePart } from "../roles/people.ts";
+import { expiresAfter, lifetimeMs } from "../roles/policy.ts";
 import { ONLINE_ROLES } from "../roles/root-rules.ts";
 import { demandsOf } from "../roles/root-update.ts";
-import { completedAt, judgeSignature, plainSignature } from "../roles/signing-event.ts";
-import { SnapshotBook } from "../roles/snapshot.ts";
-import type { Delegations, Json, Targets } from "../tuf/documents.ts";
-import { parseEnvelope, SPEC_VERSION } from "../tuf/parse.ts";
+import { completedAt, judgeSignature, plainSignature, type Demand } from "../roles/signing-event.ts";
+import { envelopeBytes } from "../tuf/canonical.ts";
+import { parseEnvelope, parseExpires, type ParsedEnvelope } from "../tuf/parse.ts";
+import { verifyThreshold } from "../tuf/threshold.ts";
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
-import { dismiss, finishedAnswers, pendingAnswers, refusedAnswers, signedFile } from "./answers.ts";
-import { binSettings } from "./bin-settings.ts";
+import { dismiss, pendingAnswers, refusedAnswers, signedAnswers, signedFile, type Answer } from "./answers.ts";
 import { requireSaneClock } from "./clock-check.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
-import { authorityOf, type Head } from "./head.ts";
+import { fileOfFrozen, frozenOf } from "./event-check.ts";
+import { firstHeadOf, publishFirst, type FirstHead } from "./first-head.ts";
+import { authorityOf, kindOf, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
-import { planBatch } from "./plan.ts";
+import { composeRole } from "./press.ts";
 import { TIMESTAMP } from "./project.ts";
-import { publish } from "./publish.ts";
 import type { Sealer } from "./seal.ts";
-import { splitEdit, type Split } from "./split-edit.ts";
-import { eventsOf } from "./units.ts";
+import { eventOf } from "./units.ts";
+
+const DAY_MS = 86_400_000;
 
 /**
  * Carries out a pending bootstrap request, if there is one. Answers the first head, or
@@ -43,7 +41,7 @@ import { eventsOf } from "./units.ts";
  */
 export async function bootstrap(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer): Promise<Head | undefined> {
   const state = await deps.database.setting("bootstrap");
-  for (const event of await deps.database.signingEvents()) if (event.state === "cancelled") await dismiss(deps, hold, event);
+  await endCancelled(deps, hold, typeof state === "string" && state.startsWith("signing-"));
   if (typeof state === "string" && state.startsWith("signing-")) return await carryOutSigned(deps, hold, sealer, state.slice("signing-".length));
   if (typeof state !== "string" || !state.startsWith("pre-")) return undefined;
   const task = state.slice("pre-".length);
@@ -57,6 +55,14 @@ export async function bootstrap(deps: PublisherDeps, hold: LeaseHold, sealer: Se
     await deps.database.endTasks(hold.lease, [{ task, result: { ...refusal, lastUpdateMs: deps.clock.now() } }], { bootstrap: null, bootstrap_request: null });
     return undefined;
   }
+}
+
+/** Who signed what was stopped is told; what was to be signed with a root that was stopped goes with it. */
+async function endCancelled(deps: PublisherDeps, hold: LeaseHold, isSigning: boolean): Promise<void> {
+  const { database } = deps;
+  const orphans = isSigning ? [] : (await database.signingEvents()).filter(({ kind, state }) => kind === "delegated" && state !== "cancelled");
+  if (orphans.length > 0) await database.endTasks(hold.lease, [], undefined, orphans.map(({ id }) => ({ giveUp: { event: id, reason: "the bootstrap was stopped" } })));
+  for (const event of await database.signingEvents()) if (event.state === "cancelled") await dismiss(deps, hold, event);
 }
 
 /** How a fault of the request itself is answered; undefined for faults of the surroundings. */
@@ -73,59 +79,158 @@ class MissingRoot extends Error {}
 
 async function carryOut(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, payload: SettingValue | undefined): Promise<Head | undefined> {
   await requireSaneClock(deps, undefined);
-  const settings = bootstrapSettingsOf(payload);
+  bootstrapSettingsOf(payload);
   const document = rootOf(payload);
-  const now = deps.clock.now();
-  const root = checkBootstrapRoot(Buffer.from(JSON.stringify(document)), now, { allowUnportable: deps.policy.allowUnportableKeys });
-  if (!root.complete) {
-    await awaitSignatures(deps, hold, task, root, document, now);
+  const root = checkedRoot(deps, payload, Buffer.from(JSON.stringify(document)));
+  if (!root.complete && !asksForOfflineTargets(payload)) {
+    await awaitSignatures(deps, hold, task, root, document, []);
     return undefined;
   }
   await requireFeasible(deps, sealer, root);
-  return await firstHead(deps, hold, sealer, task, root, settings, document, bootstrapDelegationsOf(payload));
+  const first = await firstHeadOf(deps, sealer, task, payload, root, document);
+  if (first.people.length === 0) return await publishFirst(deps, hold, sealer, task, root, first, { events: [], files: [] });
+  const id = deps.random.hex(16);
+  await awaitSignatures(deps, hold, task, root, document, await firstSigned(deps, hold, first, payload, id), id);
+  return await carryOutSigned(deps, hold, sealer, task);
 }
+
+const checkedRoot = ({ clock, policy }: PublisherDeps, payload: SettingValue | undefined, bytes: Buffer): BootstrapRoot =>
+  checkBootstrapRoot(bytes, clock.now(), { allowUnportable: policy.allowUnportableKeys, offlineTargets: asksForOfflineTargets(payload) });
 
 /** Nothing is there, and whoever is to sign can. */
 async function requireFeasible(deps: PublisherDeps, sealer: Sealer, root: BootstrapRoot): Promise<void> {
   await requireEmpty(deps, root);
   const { keys, roles } = root.root.signed;
-  for (const role of ONLINE_ROLES) await sealer.prove(role, { keys, role: roles[role] });
+  for (const role of ONLINE_ROLES) {
+    const online = onlinePart({ keys, role: roles[role] });
+    if (online !== undefined) await sealer.prove(role, online);
+  }
 }
 
-/** Answers who signed the first root; carries the request out once enough have. What is refused then can be mended, or stopped. */
+/** Answers who signed root, and targets where people sign that; carries the request out once enough have. What is refused then can be mended, or stopped. */
 async function carryOutSigned(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string): Promise<Head | undefined> {
-  const { database, clock, policy } = deps;
-  const found = async (): Promise<SigningEvent | undefined> => (await database.signingEvents()).find(({ kind, state }) => kind === "bootstrap" && state !== "cancelled");
-  const rootIn = (bytes: Buffer): BootstrapRoot => checkBootstrapRoot(bytes, clock.now(), { allowUnportable: policy.allowUnportableKeys });
-  let event = await found();
-  if (event?.state === "open") {
-    const { canonical, signed } = parseEnvelope(event.document, "root");
-    const demands = demandsOf(undefined, signed);
-    const count = completedAt(demands, { canonical, signatures: event.signatures.map(plainSignature) });
-    const waiting = pendingAnswers(event, count, clock.now());
-    if (waiting.length > 0) await database.endTasks(hold.lease, waiting);
-    if (count === undefined) return undefined;
-    const bytes = signedFile(event, demands);
+  const { database, clock } = deps;
+  const payload = await database.setting("bootstrap_request");
+  let events = await bootstrapEvents(deps);
+  const [event] = events;
+  if (event === undefined) return undefined;
+  if (events.some(({ state }) => state === "open")) {
+    const waiting = standingsOf(events, clock.now());
+    if (waiting.answers.length > 0) await database.endTasks(hold.lease, waiting.answers);
+    if (!waiting.complete) return undefined;
     try {
-      await requireFeasible(deps, sealer, rootIn(bytes));
+      await freeze(deps, hold, sealer, task, payload, events);
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
       deps.telemetry.log.warn({ task, reason: reasonOf(error) }, "refused bootstrap");
-      const told = waiting.map((answer) => answer.task);
-      const answers = refusedAnswers(event, refusal.error ?? refusal.message, clock.now()).filter((answer) => !told.includes(answer.task));
+      const told = waiting.answers.map((answer) => answer.task);
+      const answers = events.flatMap((each) => refusedAnswers(each, refusal.error ?? refusal.message, clock.now())).filter((answer) => !told.includes(answer.task));
       if (answers.length > 0) await database.endTasks(hold.lease, answers);
       return undefined;
     }
-    await database.freezeEvent(hold.lease, event.id, { bytes, signatures: event.signatures.length });
-    event = await found();
+    events = await bootstrapEvents(deps);
   }
-  if (event?.frozen === undefined) return undefined;
-  const payload = await database.setting("bootstrap_request");
-  const root = rootIn(event.frozen);
-  const settings = bootstrapSettingsOf(payload);
-  const document = JSON.parse(event.frozen.toString()) as SettingValue;
-  return await firstHead(deps, hold, sealer, task, root, settings, document, bootstrapDelegationsOf(payload), event);
+  const [frozen, ...others] = events;
+  if (frozen?.frozen === undefined) return undefined;
+  const root = checkedRoot(deps, payload, frozen.frozen);
+  const first = await firstHeadOf(deps, sealer, task, payload, root, JSON.parse(frozen.frozen.toString()) as SettingValue);
+  try {
+    requireAsSigned(deps, first, others);
+  } catch (error) {
+    // Settled signatures can't be changed, and configuration has: nobody can publish them any more.
+    if (!(error instanceof RoleError)) throw error;
+    deps.telemetry.log.error({ task, reason: error.message }, "gave up bootstrap");
+    await database.endTasks(hold.lease, [], { bootstrap: null, bootstrap_request: null }, events.map(({ id }) => ({ giveUp: { event: id, reason: error.message } })));
+    return undefined;
+  }
+  return await publishFirst(deps, hold, sealer, task, root, first, { events, files: others.map((each) => fileOfFrozen(each, frozenOf(each))) });
+}
+
+/** Root's first. */
+async function bootstrapEvents({ database }: PublisherDeps): Promise<readonly SigningEvent[]> {
+  const live = (await database.signingEvents()).filter(({ state }) => state !== "cancelled");
+  const root = live.find(({ kind }) => kind === "bootstrap");
+  return root === undefined ? [] : [root, ...live.filter((event) => event.kind === "delegated" && noteOf(event).root === root.id)];
+}
+
+const demandsOn = (event: SigningEvent): readonly Demand[] => (event.kind === "bootstrap" ? demandsOf(undefined, parseEnvelope(event.document, "root").signed) : demandsIn(noteOf(event)));
+
+/** Whether all are signed; and what is told to those that have no answer yet. */
+function standingsOf(events: readonly SigningEvent[], nowMs: number): { readonly complete: boolean; readonly answers: readonly Answer[] } {
+  const counts = events.map((event) => (event.state === "frozen" ? 0 : completedAt(demandsOn(event), { canonical: parseEnvelope(event.document).canonical, signatures: event.signatures.map(plainSignature) })));
+  const missing = events.filter((_, at) => counts[at] === undefined);
+  const [event] = events;
+  if (events.length === 1 && event !== undefined) return { complete: missing.length === 0, answers: pendingAnswers(event, counts[0], nowMs) };
+  return { complete: missing.length === 0, answers: missing.length === 0 ? [] : events.flatMap((each) => signedAnswers(each, { bootstrap: pendingText(missing, "signatures") }, nowMs)) };
+}
+
+/** From here on nobody can stop it. @throws what makes it impossible */
+async function freeze(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, payload: SettingValue | undefined, events: readonly SigningEvent[]): Promise<void> {
+  const [event, ...others] = events;
+  if (event === undefined) return;
+  const bytes = signedFile(event, demandsOn(event));
+  const root = checkedRoot(deps, payload, bytes);
+  await requireFeasible(deps, sealer, root);
+  if (others.length > 0) requireAsSigned(deps, await firstHeadOf(deps, sealer, task, payload, root, JSON.parse(bytes.toString()) as SettingValue), others);
+  for (const other of others.filter(({ state }) => state === "open")) {
+    const { canonical } = parseEnvelope(other.document, "targets");
+    const { authority } = noteOf(other);
+    const counted = new Set(demandsOn(other).flatMap((demand) => verifyThreshold(demand, { canonical, signatures: other.signatures.map(plainSignature) }).valid));
+    const signatures = await sealer.complete(canonical, authority, other.signatures.map(plainSignature).filter(({ keyid }) => counted.has(keyid)));
+    const file = envelopeBytes(canonical, signatures);
+    const name = `${String(other.version)}.${other.role}.json`;
+    const stored = await found(deps, name, CLIENT_LIMITS.targetsBytes);
+    if (stored !== undefined && (stored === "unreadable" || !stored.equals(file))) throw new PublisherError("storage-occupied", `the metadata storage already holds another ${name}: stop this bootstrap, and begin again`);
+    await deps.database.freezeEvent(hold.lease, other.id, { bytes: file, signatures: other.signatures.length });
+  }
+  if (event.state === "open") await deps.database.freezeEvent(hold.lease, event.id, { bytes, signatures: event.signatures.length });
+}
+
+/** What people signed is what will be published. @throws RoleError `bootstrap-refused` */
+function requireAsSigned({ clock, policy }: PublisherDeps, { head }: FirstHead, events: readonly SigningEvent[]): void {
+  for (const { role, document } of events) {
+    const { signed, canonical } = parseEnvelope(document, "targets");
+    const refuse = (reason: string): never => { throw new RoleError("bootstrap-refused", `the signed ${role} ${reason}: stop this bootstrap, and begin again`); };
+    if (parseExpires(signed.expires) <= clock.now() + policy.refresh.marginMs) refuse(`would expire at ${signed.expires}`);
+    if (!composeRole(head, role, signed, []).equals(canonical)) refuse("is not what this service's configuration makes of it now");
+  }
+}
+
+/** The first envelopes that people sign: those that came with the request, or composed here (ADR 0023). @throws RoleError `bootstrap-refused` */
+async function firstSigned(deps: PublisherDeps, hold: LeaseHold, first: FirstHead, payload: SettingValue | undefined, root: string): Promise<readonly NewSigningEvent[]> {
+  const given = (payload as { metadata?: Record<string, SettingValue> } | undefined)?.metadata ?? {};
+  const stranger = Object.keys(given).find((role) => role !== "root" && !first.people.includes(role));
+  if (stranger !== undefined) throw new RoleError("bootstrap-refused", `metadata holds a document of role ${stranger.slice(0, 200)}, which people do not sign here`);
+  const starts: NewSigningEvent[] = [];
+  for (const role of first.people) {
+    const document = given[role];
+    const start = await eventOf(deps, hold, first.head, role, undefined, { root });
+    starts.push(document === undefined ? start : { ...start, ...(await asGiven(deps, hold, first, role, document)) });
+  }
+  if (new Set(starts.map(({ version }) => version)).size < starts.length) throw new RoleError("bootstrap-refused", "two documents have the same version; no two roles of a repository share one");
+  return starts;
+}
+
+async function asGiven(deps: PublisherDeps, hold: LeaseHold, { head }: FirstHead, role: string, document: SettingValue): Promise<Pick<NewSigningEvent, "version" | "document" | "signatures">> {
+  const refuse = (reason: string): never => { throw new RoleError("bootstrap-refused", `metadata.${role}: ${reason}`); };
+  const bytes = Buffer.from(JSON.stringify(document));
+  let parsed: ParsedEnvelope<"targets">;
+  try {
+    parsed = parseEnvelope(bytes, "targets");
+  } catch (error) {
+    return refuse(`is no TUF targets document: ${reasonOf(error)}`);
+  }
+  const { signed, canonical } = parsed;
+  const latest = expiresAfter(deps.clock.now(), lifetimeMs(head.expiry, kindOf(head, role), role)).ms + DAY_MS;
+  if (parseExpires(signed.expires) > latest) refuse(`expires at ${signed.expires}, later than the settings say`);
+  if (!composeRole(head, role, signed, []).equals(canonical)) refuse(`is not what this service makes of the settings (bins in style ${deps.policy.binsStyle}): leave it out, and sign what the service composes`);
+  await deps.database.allocate(hold.lease, 1, signed.version);
+  try {
+    return { version: signed.version, document: bytes, signatures: givenSignatures(demandsIn({ authority: authorityOf(head, role) }), parsed) };
+  } catch (error) {
+    return refuse(reasonOf(error));
+  }
 }
 
 function rootOf(payload: SettingValue | undefined): SettingValue {
@@ -135,16 +240,30 @@ function rootOf(payload: SettingValue | undefined): SettingValue {
   return root;
 }
 
-async function awaitSignatures(deps: PublisherDeps, hold: LeaseHold, task: string, { root }: BootstrapRoot, document: SettingValue, now: number): Promise<void> {
-  const result: TaskResult = { state: "SUCCESS", message: "Bootstrap Processed", details: { bootstrap: "Root v1 is pending signature" }, lastUpdateMs: now };
+/** Root and what is signed with it wait for people. What is complete already is answered when it is published. */
+async function awaitSignatures(deps: PublisherDeps, hold: LeaseHold, task: string, { root }: BootstrapRoot, document: SettingValue, others: readonly NewSigningEvent[], id: string = deps.random.hex(16)): Promise<void> {
+  const now = deps.clock.now();
   const demands = demandsOf(undefined, root.signed);
-  const signatures: EventSignature[] = [];
-  for (const each of root.signatures) {
+  const start = { id, role: "root", kind: "bootstrap" as const, version: 1, document: Buffer.from(JSON.stringify(document)), signatures: givenSignatures(demands, root), task, startedMs: now };
+  const isComplete = (event: NewSigningEvent): boolean => completedAt(event.kind === "bootstrap" ? demands : demandsIn(noteOf(event)), { canonical: parseEnvelope(event.document).canonical, signatures: event.signatures.map(plainSignature) }) !== undefined;
+  const missing = [start, ...others].filter((event) => !isComplete(event));
+  const result: TaskResult = { state: "SUCCESS", message: "Bootstrap Processed", details: { bootstrap: pendingText(missing, "signature") }, lastUpdateMs: now };
+  await deps.database.endTasks(hold.lease, missing.length === 0 ? [] : [{ task, result }], { bootstrap: `signing-${task}` }, [start, ...others].map((each) => ({ start: each })));
+}
+
+/** @throws RoleError `signature-refused` */
+function givenSignatures(demands: readonly Demand[], { canonical, signatures }: Pick<ParsedEnvelope, "canonical" | "signatures">): readonly EventSignature[] {
+  const given: EventSignature[] = [];
+  for (const each of signatures) {
     const signature = plainSignature(each);
-    signatures.push({ ...signature, identity: judgeSignature(demands, root.canonical, signature, signatures.map(({ identity }) => identity)) });
+    given.push({ ...signature, identity: judgeSignature(demands, canonical, signature, given.map(({ identity }) => identity)) });
   }
-  const start = { id: deps.random.hex(16), role: "root", kind: "bootstrap" as const, version: 1, document: Buffer.from(JSON.stringify(document)), signatures, task, startedMs: now };
-  await deps.database.endTasks(hold.lease, [{ task, result }], { bootstrap: `signing-${task}` }, [{ start }]);
+  return given;
+}
+
+function pendingText(missing: readonly Pick<SigningEvent, "role" | "version">[], noun: "signature" | "signatures"): string {
+  const names = missing.map(({ role, version }) => `${role === "root" ? "Root" : role} v${String(version)}`);
+  return names.length === 1 ? `${names.join("")} is pending ${noun}` : `${names.join(", ")} are pending signatures`;
 }
 
 /** A repository starts only where there is none: clients of the other one would be locked out. @throws StorageError when that can't be found out now */
@@ -164,87 +283,4 @@ async function found(deps: PublisherDeps, name: string, maxBytes: number): Promi
     if (error instanceof StorageError && (error.code === "too-large" || error.code === "denied")) return "unreadable";
     throw error;
   }
-}
-
-/** @throws RoleError when one of the custom roles can't be had: a repository begins as it was asked for, or not */
-async function delegatedAtFirst(deps: PublisherDeps, sealer: Sealer, bare: Head, wanted: WantedDelegations): Promise<Split> {
-  const split = await splitEdit(deps, sealer, bare, { action: "add", ...wanted }, []);
-  const [first] = split.outcome.failed;
-  if (first !== undefined) throw new RoleError("bootstrap-refused", `delegated role ${first.role}: ${first.reason}`);
-  return split;
-}
-
-async function firstHead(
-  deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, root: BootstrapRoot, settings: BootstrapSettings, document: SettingValue, wanted: WantedDelegations | undefined,
-  signed?: SigningEvent,
-): Promise<Head> {
-  const { bins: count } = settings;
-  const asked = count === undefined ? wanted : undefined;
-  const delegations: Delegations = asked === undefined ? binDelegations(count ?? 0, deps.policy.binsStyle, root.online) : { keys: {}, roles: [] };
-  const top: Targets = { _type: "targets", spec_version: SPEC_VERSION, version: 1, expires: "1970-01-01T00:00:00Z", targets: {}, delegations };
-  const bare: Head = {
-    id: "",
-    seq: 0,
-    pressedAtMs: 0,
-    root: root.root.signed,
-    targets: top,
-    tree: delegationTreeOf(top),
-    outside: NO_OUTSIDE,
-    book: new SnapshotBook([], deps.policy.snapshotHashes),
-    expiry: expiryPolicyOf(settingsOf(root, settings, delegationTreeOf(top), task, document, new Map())),
-    timestampExpiresMs: 0,
-  };
-  const split = asked === undefined ? undefined : await delegatedAtFirst(deps, sealer, bare, asked);
-  const { tree } = split?.next ?? bare;
-  // The lifetime of bins beside custom roles is that of bins.
-  const days = new Map([...(split?.outcome.days ?? []), ...(split !== undefined && tree.bins.length > 0 ? [["bins", asked?.bins?.expiration ?? DEFAULT_DAYS.bins] as const] : [])]);
-  const outside = outsideSetting((split?.next ?? bare).outside, tree.custom) as unknown as SettingValue;
-  const nested = nestedSetting(belowOf(tree), deps.random.hex(8)) as unknown as SettingValue;
-  const stored = { ...settingsOf(root, settings, tree, task, document, days), ...(nested === null ? {} : { [NESTED]: nested }), ...(outside === null ? {} : { [OUTSIDE]: outside }) };
-  const before: Head = { ...(split?.next ?? bare), expiry: expiryPolicyOf(stored) };
-  const bins = binsOf(tree);
-  const custom = tree.custom.map(({ name }) => name);
-  for (const role of custom) await sealer.prove(role, authorityOf(before, role));
-  const starts: EventEffect[] = [];
-  for (const unit of split?.waiting ?? []) for (const start of await eventsOf(deps, hold, unit, task)) starts.push({ start });
-  const now = await requireSaneClock(deps, undefined);
-  const plan = planBatch({ open: [], tree, listed: new Map(), unpressable: new Map(), refresh: [...bins, ...custom, "targets"], force: true });
-  const result: TaskResult = { state: "SUCCESS", message: "Bootstrap Processed", details: { bootstrap: `Bootstrap finished ${task}` }, lastUpdateMs: now };
-  return await publish(deps, hold, sealer, {
-    head: before,
-    plan,
-    nowMs: now,
-    tasks: signed === undefined ? [{ task, result }] : finishedAnswers(signed, now),
-    also: {
-      ...(signed === undefined ? {} : { endsEvents: [signed.id] }),
-      envelopes: [{ role: "root", version: 1, bytes: root.root.bytes }],
-      newRoles: [
-        { name: "targets", kind: "targets", parent: "" },
-        ...tree.bins.flatMap((set) => namesIn(set).map((name) => ({ name, kind: "bins" as const, parent: set.delegator }))),
-        ...tree.custom.map(({ name, parent }) => ({ name, kind: "delegated" as const, parent })),
-      ],
-      settings: stored,
-      events: starts,
-    },
-  });
-}
-
-/** The settings that GET /config/ shows, by the contract's names. */
-function settingsOf({ root, online }: BootstrapRoot, { expiration }: BootstrapSettings, tree: DelegationTree, task: string, document: SettingValue, days: ReadonlyMap<string, number>): Record<string, SettingValue> {
-  const signed = root.signed;
-  const settings: Record<string, SettingValue> = {
-    bootstrap: task,
-    bootstrap_request: null,
-    root_signing: null,
-    targets_online_key: true,
-    ...binSettings(tree),
-    trusted_root: document,
-    online_key: { ...(online.key as unknown as { readonly [member: string]: Exclude<Json, undefined> }), keyid: online.keyid },
-  };
-  for (const [role, lifetime] of [...Object.entries(expiration), ...days]) settings[`${role}_expiration`] = lifetime;
-  for (const role of ["root", "targets", "snapshot", "timestamp"] as const) {
-    settings[`${role}_threshold`] = signed.roles[role].threshold;
-    settings[`${role}_num_keys`] = signed.roles[role].keyids.length;
-  }
-  return settings;
 }

@@ -15,10 +15,11 @@ import type { SettingValue, SigningEvent } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
 import { NESTED, settingOf } from "../roles/below.ts";
 import { belowOf, binsOf } from "../roles/delegation.ts";
-import { delegatesTo, handOver, rolesSharedBy, rolesSignedBy } from "../roles/delegation-keys.ts";
+import { rolesSharedBy, rolesSignedBy } from "../roles/delegation-keys.ts";
 import { RoleError } from "../roles/errors.ts";
+import { onlinePart } from "../roles/people.ts";
 import { changesOnlineKeys, checkNextRoot, demandsOf, requireNoOldKey, successions, type Succession } from "../roles/root-update.ts";
-import { ONLINE_ROLES } from "../roles/root-rules.ts";
+import { ONLINE_ROLES, peopleSignTargets } from "../roles/root-rules.ts";
 import { completedAt, plainSignature } from "../roles/signing-event.ts";
 import { laterHanded } from "../roles/successor.ts";
 import type { Root } from "../tuf/documents.ts";
@@ -27,13 +28,16 @@ import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import { dismiss, finishedAnswers, pendingAnswers, refusedAnswers, signedFile } from "./answers.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
-import { redelegated, type Head } from "./head.ts";
+import { fileOfFrozen, frozenOf as frozenTargets } from "./event-check.ts";
+import { followed, handedOver, ownRolesOf } from "./handover.ts";
+import type { Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import { peopleOf } from "./people.ts";
 import { planBatch, type Plan } from "./plan.ts";
 import type { PublishOrder } from "./publish.ts";
 import { readBook } from "./read-head.ts";
 import { rootSettings } from "./root-settings.ts";
+import { targetsBeside } from "./root-targets.ts";
 import { HANDED, handedSetting, ROTATION, type Rotation } from "./rotation.ts";
 import type { Sealer } from "./seal.ts";
 
@@ -50,6 +54,9 @@ export interface CeremonyTurn {
 
 /** Whoever starts a root update says so when the old online keys are compromised. */
 export const isRecovery = (event: SigningEvent): boolean => (event.note as { readonly compromised?: boolean } | undefined)?.compromised === true;
+
+/** Whoever starts a root update that gives targets to people says so, unless they sign it already. */
+const allowsOfflineTargets = (event: SigningEvent, current: Root): boolean => (event.note as { readonly offlineTargets?: boolean } | undefined)?.offlineTargets === true || peopleSignTargets(current);
 
 const waitsToRecover = (event: SigningEvent): boolean => event.kind === "root" && event.state === "open" && isRecovery(event);
 
@@ -78,32 +85,45 @@ export class Ceremony {
       if (event.kind === "delegated") continue;
       if (event.state === "cancelled") await dismiss(this.#deps, turn.hold, event);
       else if (event.kind === "bootstrap") continue;
-      else if (event.state === "open") now = await this.#tend(turn, event, now);
-      else if (now.rotation?.phase !== "overlap" || now.rotation.event !== event.id) now = await this.#carryOut(turn, event, now);
+      else if (event.state === "open") now = await this.#tend(turn, event, now, events);
+      else if (now.rotation?.phase !== "overlap" || now.rotation.event !== event.id) now = await this.#carryOut(turn, event, now, events);
     }
     return now.rotation === undefined ? now : this.#rotate(turn, events, now);
   }
 
   /** Answers who signed, and freezes what is complete. */
-  async #tend(turn: CeremonyTurn, event: SigningEvent, head: Head): Promise<Head> {
+  async #tend(turn: CeremonyTurn, event: SigningEvent, head: Head, events: readonly SigningEvent[]): Promise<Head> {
     const { database, clock } = this.#deps;
     const next = parseEnvelope(event.document, "root");
     const demands = demandsOf(head.root, next.signed);
-    const count = completedAt(demands, { canonical: next.canonical, signatures: event.signatures.map(plainSignature) });
-    const retryAt = this.#retry.get(event.id) ?? Number.NEGATIVE_INFINITY;
-    if (clock.monotonic() < retryAt || (event.answered && count === undefined)) {
-      if (event.answered) await this.#tell(turn, pendingAnswers(event, count, clock.now()));
+    const signed = completedAt(demands, { canonical: next.canonical, signatures: event.signatures.map(plainSignature) });
+    const toldNow = async (count: number | undefined): Promise<void> => this.#tell(turn, pendingAnswers(event, count, clock.now()));
+    if (clock.monotonic() < (this.#retry.get(event.id) ?? Number.NEGATIVE_INFINITY)) {
+      if (event.answered) await toldNow(signed);
       return head;
     }
-    const refusal = await this.#refusalOf(turn, event, head, count);
-    if (refusal !== undefined) return await this.#refuse(turn, event, head, refusal, count);
+    const countBeside = async (): Promise<number | undefined> => ((await this.#beside(turn, event, next.signed, head, events)) === "waits" ? undefined : signed);
+    let count = event.answered ? await countBeside() : signed;
+    if (event.answered && count === undefined) {
+      await toldNow(count);
+      return head;
+    }
+    const refusal = await this.#refusalOf(turn, event, head, signed);
+    if (refusal !== undefined) return await this.#refuse(turn, event, head, refusal, signed);
+    if (!event.answered) count = await countBeside();
     this.#retry.delete(event.id);
-    await this.#tell(turn, pendingAnswers(event, count, clock.now()));
+    await toldNow(count);
     // A change of keys that is under way comes first, but for a recovery: that ends it.
     if (count === undefined || (head.rotation !== undefined && !isRecovery(event))) return head;
     await database.freezeEvent(turn.hold.lease, event.id, { bytes: signedFile(event, demandsOf(head.root, next.signed)), signatures: event.signatures.length });
     this.#deps.telemetry.log.info({ role: event.role, version: event.version, signatures: event.signatures.length }, "froze root");
-    return await this.#carryOut(turn, await this.#read(event.id), head);
+    return await this.#carryOut(turn, await this.#read(event.id), head, await database.signingEvents());
+  }
+
+  /** Targets, where people have to sign it beside this root: frozen, or still waited for. */
+  async #beside({ hold }: CeremonyTurn, event: SigningEvent, next: Root, head: Head, events: readonly SigningEvent[]): Promise<SigningEvent | "none" | "waits"> {
+    if (next.version <= head.root.version || (head.rotation !== undefined && !isRecovery(event))) return "none";
+    return await targetsBeside(this.#deps, hold, head, event, isRecovery(event) ? recovered(head, next).head : { ...head, root: next }, isRecovery(event), events);
   }
 
   async #tell({ hold }: CeremonyTurn, answers: ReturnType<typeof pendingAnswers>): Promise<void> {
@@ -121,11 +141,14 @@ export class Ceremony {
     const { clock, policy } = this.#deps;
     try {
       const bytes = count === undefined ? event.document : signedFile(event, demandsOf(head.root, parseEnvelope(event.document, "root").signed));
-      const next = checkNextRoot(head.root, bytes, { now: clock.now(), allowUnportable: policy.allowUnportableKeys }).signed;
+      const next = checkNextRoot(head.root, bytes, { now: clock.now(), allowUnportable: policy.allowUnportableKeys, offlineTargets: allowsOfflineTargets(event, head.root) }).signed;
       // The keys of a root that nobody has seen yet may stay.
       const lost = head.also === undefined || head.rotation?.phase === "overlap" ? [head.root] : [head.root, head.also];
       if (isRecovery(event)) for (const old of lost) requireNoOldKey(old, next);
-      for (const role of ONLINE_ROLES) await sealer.prove(role, { keys: next.keys, role: next.roles[role] });
+      for (const role of ONLINE_ROLES) {
+        const online = onlinePart({ keys: next.keys, role: next.roles[role] });
+        if (online !== undefined) await sealer.prove(role, online);
+      }
       return undefined;
     } catch (error) {
       if (!(error instanceof RoleError || error instanceof SignerError || (error instanceof PublisherError && error.code === "signature-invalid"))) throw error;
@@ -147,11 +170,15 @@ export class Ceremony {
   }
 
   /** Publishes a frozen root, or begins to. */
-  async #carryOut(turn: CeremonyTurn, event: SigningEvent, head: Head): Promise<Head> {
+  async #carryOut(turn: CeremonyTurn, event: SigningEvent, head: Head, events: readonly SigningEvent[]): Promise<Head> {
     const next = frozenRoot(event);
     if (next.signed.version <= head.root.version) return await this.#endAdopted(turn, event, head);
-    if (isRecovery(event)) return await this.#replaceKeys(turn, event, next.signed, head);
-    if (changesOnlineKeys(head.root, next.signed)) return await this.#overlap(turn, event, next.signed, head);
+    const beside = await this.#beside(turn, event, next.signed, head, events);
+    // What was signed of targets was outrun by a newer version: it is signed once more.
+    if (beside === "waits") return head;
+    const targets = beside === "none" ? undefined : beside;
+    if (isRecovery(event)) return await this.#replaceKeys(turn, event, next.signed, head, targets);
+    if (changesOnlineKeys(head.root, next.signed)) return await this.#overlap(turn, event, next.signed, head, targets);
     await this.#showRoot(turn, event, null);
     return { ...head, root: next.signed };
   }
@@ -187,9 +214,10 @@ export class Ceremony {
 
   // ---- rule 20, phase by phase
 
-  async #overlap({ publish }: CeremonyTurn, event: SigningEvent, next: Root, head: Head): Promise<Head> {
+  async #overlap({ publish }: CeremonyTurn, event: SigningEvent, next: Root, head: Head, targets: SigningEvent | undefined): Promise<Head> {
     const rotation: Rotation = { phase: "overlap", event: event.id };
-    return await publish(this.#order({ ...head, also: next, rotation }, ["targets"], { [ROTATION]: rotation }));
+    const both = { ...head, also: next, rotation };
+    return await publish(withTargets(this.#order(both, targetsOnline(both), { [ROTATION]: rotation }), targets));
   }
 
   async #rotate(turn: CeremonyTurn, events: readonly SigningEvent[], head: Head): Promise<Head> {
@@ -242,11 +270,13 @@ export class Ceremony {
 
   async #newKeysAlone({ publish }: CeremonyTurn, head: Head): Promise<Head> {
     const { also, rotation: __, ...rest } = head;
-    const handed = also === undefined ? [] : successions(also, head.root);
-    if (handed.every(({ old }) => ownRolesOf(head, old).length === 0)) return await publish(this.#order(rest, ["targets"], { [ROTATION]: null, ...handedSettings(rest, handed) }));
+    // What people did not sign before they gave targets back.
+    const earlier = (head.handed ?? []).filter(({ old, lost }) => !lost && ownRolesOf(rest, old).length > 0);
+    const handed = followed(earlier, also === undefined ? [] : successions(also, head.root));
+    if (handed.every(({ old }) => ownRolesOf(rest, old).length === 0)) return await publish(this.#order(rest, targetsOnline(rest), { [ROTATION]: null, ...handedSettings(rest, handed) }));
     const rotation: Rotation = { phase: "bins", handed, next: 0 };
     const after = handedOver({ ...rest, rotation }, handed, "both");
-    return await publish(this.#order(after.head, ["targets", ...after.changed], { [ROTATION]: rotation as unknown as SettingValue, ...this.#nested(after.changed, after.head) }));
+    return await publish(this.#order(after.head, [...targetsOnline(rest), ...after.changed], { [ROTATION]: rotation as unknown as SettingValue, ...this.#nested(after.changed, after.head) }));
   }
 
   // ---- rule 21
@@ -262,29 +292,20 @@ export class Ceremony {
     }
     const { rotation: _, ...rest } = head;
     const after = handedOver(rest, rotation.handed, "alone");
-    return await publish(this.#order(after.head, ["targets", ...after.changed, ...roles.filter((role) => !bins.has(role)), ...shared], { [ROTATION]: null, ...handedSettings(after.head, rotation.handed), ...this.#nested(after.changed, after.head) }));
+    return await publish(this.#order(after.head, [...targetsOnline(rest), ...after.changed, ...roles.filter((role) => !bins.has(role)), ...shared], { [ROTATION]: null, ...handedSettings(after.head, rotation.handed), ...this.#nested(after.changed, after.head) }));
   }
 
   // ---- rule 22
 
   /** New root, and everything signed by the new keys, in one head. Between root and timestamp clients fail closed. */
-  async #replaceKeys({ publish }: CeremonyTurn, event: SigningEvent, next: Root, head: Head): Promise<Head> {
-    const now = successions(head.root, next);
-    // In the middle of a change of keys there are older ones too.
-    const older = head.rotation?.phase === "bins" ? head.rotation.handed.map(({ old, next: taker }) => ({ old, next: now.find((one) => one.old === taker.keyid)?.next ?? taker })) : [];
-    const handed = [...now, ...older, ...(head.also === undefined ? [] : successions(head.also, next))].filter(({ old }, at, all) => all.findIndex((one) => one.old === old) === at);
-    const roles = [...new Set(handed.flatMap(({ old }) => ownRolesOf(head, old)))];
-    const { also: _, rotation: __, ...rest } = head;
-    const after = handedOver(rest, handed, "alone");
-    const lost = laterHanded(head.handed ?? [], handed, true);
+  async #replaceKeys({ publish }: CeremonyTurn, event: SigningEvent, next: Root, head: Head, targets: SigningEvent | undefined): Promise<Head> {
+    const after = recovered(head, next);
+    const lost = laterHanded(head.handed ?? [], after.handed, true);
     const settings = { ...settingsOf(frozenRoot(event)), [ROTATION]: null, [HANDED]: handedSetting(lost), ...this.#nested(after.changed, after.head) };
     const book = await readBook(this.#deps.database, { ...after.head, handed: lost }, this.#deps.policy.snapshotHashes);
-    const order = this.#order({ ...after.head, root: next, handed: lost, book }, ["targets", ...after.changed, ...roles], settings);
-    return await publish({
-      ...order,
-      also: { ...order.also, envelopes: [{ role: "root", version: event.version, bytes: frozenRoot(event).bytes }], endsEvents: [event.id] },
-      tasks: finishedAnswers(event, order.nowMs),
-    });
+    const order = this.#order({ ...after.head, handed: lost, book }, [...targetsOnline(after.head), ...after.changed.filter((role) => role !== "targets"), ...after.roles], settings);
+    const whole = { ...order, also: { ...order.also, envelopes: [{ role: "root", version: event.version, bytes: frozenRoot(event).bytes }], endsEvents: [event.id] }, tasks: finishedAnswers(event, order.nowMs) };
+    return await publish(withTargets(whole, targets));
   }
 
   /** What is to be kept of delegations below targets, if they are among those that changed. */
@@ -306,19 +327,30 @@ function frozenRoot(event: SigningEvent): ParsedEnvelope<"root"> {
 
 const settingsOf = (root: ParsedEnvelope<"root">): Record<string, SettingValue> => rootSettings(root.signed, JSON.parse(root.bytes.toString()) as SettingValue);
 
-/** The roles that this service can sign with the key in the place of `old` by itself. */
-function ownRolesOf(head: Head, old: string): readonly string[] {
-  const people = peopleOf(head);
-  return [...rolesSignedBy(head.tree, old, people), ...rolesSharedBy(head.tree, old, people)];
+/** Targets is pressed where this service signs it; else it stays, or comes signed. */
+const targetsOnline = (head: Head): readonly string[] => (peopleOf(head).has("targets") ? [] : ["targets"]);
+
+/** With what people signed of targets in it. */
+function withTargets(order: PublishOrder & { readonly also: NonNullable<PublishOrder["also"]> }, targets: SigningEvent | undefined): PublishOrder {
+  if (targets === undefined) return order;
+  return {
+    ...order,
+    signed: [fileOfFrozen(targets, frozenTargets(targets))],
+    tasks: [...(order.tasks ?? []), ...finishedAnswers(targets, order.nowMs)],
+    also: { ...order.also, endsEvents: [...(order.also.endsEvents ?? []), targets.id] },
+  };
 }
 
-/** What roles that people sign delegate is theirs, and so are their keys: those stay, until people have signed others. */
-function handedOver(head: Head, handed: readonly Succession[], how: "both" | "alone"): ReturnType<typeof redelegated> {
-  const people = peopleOf(head);
-  return redelegated(head, (delegations, delegator) => {
-    if (people.has(delegator)) return delegations;
-    return handed.reduce((so, { old, next }) => (delegatesTo(so, old, next) ? handOver(so, old, next, how, people) : so), delegations);
-  });
+/** The head under a root that recovers from a compromise: nothing is delegated to an old key any more, but by delegated roles of people. `roles`: who signed with one. */
+function recovered(head: Head, next: Root): { readonly head: Head; readonly changed: readonly string[]; readonly roles: readonly string[]; readonly handed: readonly Succession[] } {
+  const { also: _, rotation: __, ...rest } = head;
+  const beside: Head = { ...rest, root: next };
+  // In the middle of a change of keys, and while targets was not signed yet, there are older ones too.
+  const owed = (head.handed ?? []).filter(({ old }) => ownRolesOf(beside, old, ["targets"]).length > 0);
+  const older: readonly Succession[] = [...owed, ...(head.rotation?.phase === "bins" ? head.rotation.handed : [])];
+  const handed = followed(followed(older, successions(head.root, next)), head.also === undefined ? [] : successions(head.also, next));
+  const roles = [...new Set(handed.flatMap(({ old }) => ownRolesOf(beside, old, ["targets"])))];
+  return { ...handedOver(beside, handed, "alone", ["targets"]), roles, handed };
 }
 
 /** For whoever asks people for the rest; those that nothing names, and no change that waits, are forgotten there. */

@@ -82,14 +82,14 @@ export function failedEdit(reason: string, nowMs: number): TaskResult {
 }
 
 /** Every bin of the set whose number changed, and where what it lists comes from. */
-function sourceOf(deps: PublisherDeps, head: Head, after: DelegationTree): { readonly roles: readonly string[]; readonly read: Source } | undefined {
+export function sourceOf(deps: PublisherDeps, head: Head, after: DelegationTree): { readonly roles: readonly string[]; readonly read: Source } | undefined {
   const to = after.bins.find(({ delegator, bitLength }) => head.tree.bins.some((bins) => bins.delegator === delegator && bins.bitLength !== bitLength));
   const from = head.tree.bins.find(({ delegator }) => delegator === to?.delegator);
   return to === undefined || from === undefined ? undefined : { roles: namesIn(to), read: resized(deps, head, from, to) };
 }
 
 /** A deleted role's lifetime goes with it. */
-function settingsOf({ days, deleted }: Outcome, edit: DelegationEdit, head: Head, tree: DelegationTree): Record<string, SettingValue> {
+export function settingsOf({ days, deleted }: Outcome, edit: DelegationEdit, head: Head, tree: DelegationTree): Record<string, SettingValue> {
   const bins = edit.action === "add" ? edit.bins : undefined;
   return {
     ...Object.fromEntries([...[...days].map(([role, count]) => [`${role}_expiration`, count] as const), ...deleted.map((role) => [`${role}_expiration`, null] as const)]),
@@ -103,7 +103,7 @@ function binCounts({ bins }: DelegationTree, changed: readonly string[]): object
   return set === undefined ? {} : { number_of_delegated_bins: 2 ** set.bitLength };
 }
 
-function resultOf(edit: DelegationEdit, { outcome: { added, updated, deleted, failed }, waiting, next, declared }: Split, head: Head, { moves }: Rehoming, nowMs: number): TaskResult {
+export function resultOf(edit: DelegationEdit, { outcome: { added, updated, deleted, failed }, waiting, next, declared }: Split, head: Head, { moves }: Rehoming, nowMs: number): TaskResult {
   const dropped = droppedOf(moves);
   const later = waiting.flatMap(({ rehoming }) => droppedOf(rehoming.moves)).filter((path) => !dropped.includes(path));
   const done = new Set([...added, ...updated, ...deleted, ...waiting.map((unit) => unit.edit.name), ...declared]);

@@ -1,8 +1,8 @@
 // Which new versions of roles that people sign begin to wait for them (rule 24).
 
 import type { SigningEvent } from "../ports/database.ts";
-import { pendingEdits, type PendingEdit } from "../roles/pending-edit.ts";
-import { stillNamed, successorEdit } from "../roles/successor.ts";
+import { pendingEdits } from "../roles/pending-edit.ts";
+import { namedByTargets, stillNamed, successorEdit } from "../roles/successor.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { endChanges, type EventTurn } from "./event-end.ts";
 import type { Head } from "./head.ts";
@@ -10,27 +10,43 @@ import { listedOf } from "./listed.ts";
 import { askedOf, successorNeededBy } from "./people.ts";
 import { planBatch } from "./plan.ts";
 import { HANDED, handedSetting } from "./rotation.ts";
+import { beginTargets } from "./targets-event.ts";
 import { eventOf, eventsOf, unitOf } from "./units.ts";
+
+export interface Asked {
+  /** Roles that expire before long. */
+  readonly due: readonly string[];
+  /** Changes of delegations are not looked at yet: those that change targets are to be signed together. */
+  readonly edits: boolean;
+}
 
 /**
  * Begins a new version of every role that changes wait for, or that is due before it expires, and that nobody signs yet.
  * Answers the head, and whether anything was done. @throws Unpressable whose changes are to be set aside
  */
-export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: Head, events: readonly SigningEvent[], due: readonly string[]): Promise<{ readonly head: Head; readonly worked: boolean }> {
+export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: Head, events: readonly SigningEvent[], { due, edits }: Asked): Promise<{ readonly head: Head; readonly worked: boolean }> {
   const { database, policy, telemetry } = deps;
   const people = askedOf(head);
   const pending = pendingEdits(events);
-  let worked = await forgetHanded(deps, turn, head, pending);
+  // A version of targets that people sign may name a key that went meanwhile.
+  const isSigned = events.some(({ role, state }) => role === "targets" && state !== "cancelled");
+  let worked = pending.length > 0 || isSigned ? false : await forgetHanded(deps, turn, head);
   if (people.size === 0 && pending.length === 0) return { head, worked };
   const waiting = await database.waitingRoles();
   const busy = new Set([...events.filter(({ state }) => state !== "cancelled").map(({ role }) => role), ...pending.flatMap(({ signs }) => signs)]);
   for (const role of people) if (!busy.has(role) && (await beginSuccessor(deps, turn, head, role, busy))) worked = true;
-  for (const role of new Set([...waiting, ...due])) {
+  const owed = people.has("targets") ? namedByTargets(head.tree, people, head.handed ?? []) : [];
+  for (const role of new Set([...waiting, ...due, ...(owed.length > 0 ? ["targets"] : [])])) {
     if (busy.has(role)) continue;
     if (!people.has(role)) {
       if (!waiting.includes(role)) continue;
       await database.resumeWaiting(turn.hold.lease, role);
       worked = true;
+      continue;
+    }
+    if (role === "targets") {
+      // While keys change, who signs it is between two roots.
+      if (head.rotation === undefined && !edits) worked = (await beginTargets(deps, turn, head, due.includes(role))) || worked;
       continue;
     }
     const open = waiting.includes(role) ? await database.waitingChanges(role, { changes: policy.maxBatchChanges, bytes: policy.maxBatchBytes }) : [];
@@ -53,9 +69,9 @@ export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: He
 }
 
 /** Keys that went stay known while a role of people names them, or a change of delegations that waits does. */
-async function forgetHanded(deps: PublisherDeps, turn: EventTurn, head: Head, pending: readonly PendingEdit[]): Promise<boolean> {
+async function forgetHanded(deps: PublisherDeps, turn: EventTurn, head: Head): Promise<boolean> {
   const { handed = [] } = head;
-  if (handed.length === 0 || head.rotation !== undefined || pending.length > 0) return false;
+  if (handed.length === 0 || head.rotation !== undefined) return false;
   const left = stillNamed(head.tree, askedOf(head), handed);
   if (left.length === handed.length) return false;
   await deps.database.endTasks(turn.hold.lease, [], { [HANDED]: handedSetting(left) });

@@ -3,7 +3,7 @@
 
 import type { EventEffect, SigningEvent } from "../ports/database.ts";
 import { RoleError } from "../roles/errors.ts";
-import { noteOf } from "../roles/pending-edit.ts";
+import { noteOf, unitIn } from "../roles/pending-edit.ts";
 import { withSuccessors } from "../roles/successor.ts";
 import { dismiss } from "./answers.ts";
 import type { CeremonyTurn } from "./ceremony.ts";
@@ -30,7 +30,8 @@ export async function giveUp(deps: PublisherDeps, { hold, lookAgain }: EventTurn
 export async function restart(deps: PublisherDeps, turn: EventTurn, head: Head, event: SigningEvent, events: readonly SigningEvent[], reason: string): Promise<true> {
   const { edit } = noteOf(event);
   if (edit === undefined) {
-    await giveUp(deps, turn, [event], reason);
+    const unit = unitIn(event)?.unit;
+    await giveUp(deps, turn, unit === undefined ? [event] : unitEvents(events, unit), reason);
     return true;
   }
   const unit = unitEvents(events, edit.unit);
@@ -47,9 +48,14 @@ export async function restart(deps: PublisherDeps, turn: EventTurn, head: Head, 
 
 /** A cancelled one: whoever signed is told. What it carried is open again, or ends when somebody asked for that. */
 export async function endCancelled(deps: PublisherDeps, turn: EventTurn, head: Head, event: SigningEvent, events: readonly SigningEvent[]): Promise<Head> {
-  const { edit } = noteOf(event);
+  const { edit, targets } = noteOf(event);
   let now = head;
-  if (event.reason === undefined && edit !== undefined) {
+  if (event.reason === undefined && targets !== undefined) {
+    const others = unitEvents(events, targets.unit);
+    const carrier = event.role === "targets" ? event : others.find(({ role }) => role === "targets");
+    if (carrier !== undefined) now = await setAside(deps, turn, head, carrier);
+    if (others.length > 0) await giveUp(deps, turn, others, `the signing of ${event.role} version ${String(event.version)} was stopped`);
+  } else if (event.reason === undefined && edit !== undefined) {
     const others = unitEvents(events, edit.unit);
     if (others.length > 0) await giveUp(deps, turn, others, `the change of role ${edit.name}'s delegation was stopped`);
     deps.telemetry.log.warn({ role: edit.name, action: edit.action }, "a change of delegations was stopped");

@@ -4,26 +4,27 @@
 import { reasonOf } from "../lib/app-error.ts";
 import type { SigningEvent } from "../ports/database.ts";
 import { RoleError } from "../roles/errors.ts";
-import type { PendingEdit } from "../roles/pending-edit.ts";
-import { parseEnvelope, parseExpires, type ParsedEnvelope } from "../tuf/parse.ts";
+import { noteOf, type PendingEdit } from "../roles/pending-edit.ts";
 import { finishedAnswers } from "./answers.ts";
 import type { PublisherDeps } from "./deps.ts";
-import { isAsSigned, isComposedOf, NOT_AS_SIGNED, planOf, stalenessOf } from "./event-check.ts";
+import { fileOfFrozen, frozenOf, isAsSigned, isComposedOf, NOT_AS_SIGNED, planOf, stalenessOf } from "./event-check.ts";
 import { giveUp, restart, type EventTurn } from "./event-end.ts";
 import type { Head } from "./head.ts";
 import { headChange, prove, proveNew } from "./head-change.ts";
 import { peopleOf } from "./people.ts";
-import { fileOf, type PressedFile } from "./press.ts";
+import type { PressedFile } from "./press.ts";
 import { NameTaken } from "./publish.ts";
+import { publishTargets, targetsAsSigned } from "./targets-event.ts";
 import { settingsOfEdit, unitOf, type Unit } from "./units.ts";
 
 export async function publishEvents(deps: PublisherDeps, turn: EventTurn, head: Head, unit: readonly SigningEvent[], edit: PendingEdit | undefined): Promise<Head> {
   try {
     const [event] = unit;
+    if (event !== undefined && noteOf(event).targets !== undefined) return await publishVersionOfTargets(deps, turn, head, unit);
     return edit === undefined && event !== undefined ? await publishVersion(deps, turn, head, event) : edit === undefined ? head : await publishUnit(deps, turn, head, unit, edit);
   } catch (error) {
     const taken = error instanceof NameTaken ? unit.find(({ role }) => role === error.role) : undefined;
-    if (taken !== undefined) await giveUp(deps, turn, edit === undefined ? [taken] : unit, reasonOf(error));
+    if (taken !== undefined) await giveUp(deps, turn, unit, reasonOf(error));
     throw error;
   }
 }
@@ -40,6 +41,15 @@ async function publishVersion(deps: PublisherDeps, turn: EventTurn, head: Head, 
     head, plan: await planOf(deps, head, event), nowMs, signed: [fileOfFrozen(event, document)], events: [event.id], tasks: finishedAnswers(event, nowMs),
     also: { envelopes: [], endsEvents: [event.id] },
   });
+}
+
+async function publishVersionOfTargets(deps: PublisherDeps, turn: EventTurn, head: Head, unit: readonly SigningEvent[]): Promise<Head> {
+  const made = await targetsAsSigned(deps, head, unit);
+  if (typeof made === "string") {
+    await giveUp(deps, turn, unit, made);
+    return head;
+  }
+  return await publishTargets(deps, turn, head, unit, made, unit.map((event) => fileOfFrozen(event, frozenOf(event))));
 }
 
 /** The change of delegations, every envelope it takes and every artifact it moves, in one head (rule 25). */
@@ -75,10 +85,3 @@ async function publishUnit(deps: PublisherDeps, turn: EventTurn, head: Head, eve
   turn.lookAgain();
   return published;
 }
-
-function frozenOf(event: SigningEvent): ParsedEnvelope<"targets"> {
-  if (event.frozen === undefined) throw new Error(`signing event ${event.id} is not frozen`);
-  return parseEnvelope(event.frozen, "targets");
-}
-
-const fileOfFrozen = (event: SigningEvent, { bytes, signed }: ParsedEnvelope<"targets">): PressedFile => fileOf(event.role, event.version, bytes, parseExpires(signed.expires));

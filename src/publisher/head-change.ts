@@ -29,14 +29,14 @@ export interface HeadChange {
   readonly settings: Readonly<Record<string, SettingValue>>;
 }
 
-/** What another tree takes beside the artifacts it moves. `live`: roles that are pressed whatever moves, but for those that people sign. */
+/** What another tree takes beside the artifacts it moves. `live`: roles that are pressed whatever moves, but for those that people sign: their files come signed. */
 export function headChange(deps: Pick<PublisherDeps, "random">, head: Head, next: Head, rehoming: Rehoming, { live, also = [] }: { readonly live: readonly string[]; readonly also?: readonly string[] }): HeadChange {
   const changed = changedDelegators(head.tree, next.tree);
   const { fresh, gone } = comings(head.tree, next.tree);
   const handed = otherSigners(head.tree, next.tree);
   const people = peopleOf(next);
   const edits = new Map(rehoming.edits);
-  const pressed = ["targets", ...changed, ...[...live, ...fresh.map(({ name }) => name), ...handed].filter((name) => !people.has(name)), ...also];
+  const pressed = [...["targets", ...changed, ...live, ...fresh.map(({ name }) => name), ...handed].filter((name) => !people.has(name)), ...also];
   for (const role of pressed) if (!edits.has(role)) edits.set(role, new Map());
   const nested = belowOf(head.tree).size + belowOf(next.tree).size > 0 ? { [NESTED]: settingOf(belowOf(next.tree), deps.random.hex(8)) as unknown as SettingValue } : {};
   return { edits, newRoles: fresh, handed, retiredRoles: gone, settings: { ...binSettings(next.tree), ...nested, ...outsideChange(head, next) } };

@@ -2,23 +2,22 @@
 
 import type { OpenChange } from "../ports/database.ts";
 import { ownerOf, type DelegationTree } from "../roles/delegation.ts";
-import { RoleError } from "../roles/errors.ts";
 import { withOutside } from "../roles/outside-roles.ts";
 import { needsPeople } from "../roles/people.ts";
-import { withPending, type PendingEdit } from "../roles/pending-edit.ts";
+import { withPending, type PendingEdit, type TreeToCome } from "../roles/pending-edit.ts";
 import { waitsForSuccessor } from "../roles/successor.ts";
-import { authorityOf, type Head } from "./head.ts";
+import { authoritiesOf, authorityOf, type Head } from "./head.ts";
 
 const known = new WeakMap<DelegationTree, ReadonlySet<string>>();
 
-/** The roles whose next versions people sign, asked by this service or elsewhere. */
-export function peopleOf(head: Pick<Head, "root" | "tree">): ReadonlySet<string> {
-  let people = known.get(head.tree);
-  if (people === undefined) {
-    people = new Set(head.tree.custom.map(({ name }) => name).filter((name) => needsPeople(authorityOf(head, name))));
-    known.set(head.tree, people);
+/** The roles whose next versions people sign, asked by this service or elsewhere: delegated ones, and targets when root says so, or the other root while keys change. */
+export function peopleOf(head: Pick<Head, "root" | "also" | "tree">): ReadonlySet<string> {
+  let delegated = known.get(head.tree);
+  if (delegated === undefined) {
+    delegated = new Set(head.tree.custom.map(({ name }) => name).filter((name) => needsPeople(authorityOf(head, name))));
+    known.set(head.tree, delegated);
   }
-  return people;
+  return authoritiesOf(head, "targets").some(needsPeople) ? new Set([...delegated, "targets"]) : delegated;
 }
 
 /** Those of them that the service composes, and asks signatures for. */
@@ -59,14 +58,16 @@ export interface Wait {
 /**
  * The changes among `open` that can't be published now: of roles that people sign, and of paths that a change of
  * delegations which waits will give to another role, since its signed documents say what it moves.
+ * @param trees those that wait for people
  * @param isGivenUp changes that are about to be set aside
  */
-export function waitsOf(head: Head, pending: readonly PendingEdit[], open: readonly OpenChange[], isGivenUp: (change: OpenChange) => boolean): readonly Wait[] {
+export function waitsOf(head: Head, trees: readonly TreeToCome[], open: readonly OpenChange[], isGivenUp: (change: OpenChange) => boolean): readonly Wait[] {
   const people = askedOf(head);
-  if (people.size === 0 && pending.length === 0) return [];
-  const trees = pending.flatMap((edit) => treesAfter(head, edit));
+  if (people.size === 0 && trees.length === 0) return [];
   const waits: Wait[] = [];
   for (const change of open) {
+    // Asked for by hand, after a database went back in time: people are asked in their turn.
+    if (change.kind === "refresh" && people.has(change.role)) waits.push({ id: change.id, task: change.task, for: change.role });
     if ((change.kind !== "add" && change.kind !== "remove") || isGivenUp(change)) continue;
     const role = waitsFor(head, trees, people, change.path);
     if (role !== undefined) waits.push({ id: change.id, task: change.task, for: role });
@@ -74,25 +75,13 @@ export function waitsOf(head: Head, pending: readonly PendingEdit[], open: reado
   return waits;
 }
 
-interface TreeAfter {
-  readonly tree: DelegationTree;
-  readonly signs: readonly string[];
-}
-
-function treesAfter(head: Head, edit: PendingEdit): readonly TreeAfter[] {
-  try {
-    return [{ tree: redelegatedBy(head, edit).tree, signs: edit.signs }];
-  } catch (error) {
-    if (error instanceof RoleError) return [];
-    throw error;
-  }
-}
-
-function waitsFor(head: Head, trees: readonly TreeAfter[], people: ReadonlySet<string>, path: string): string | undefined {
+function waitsFor(head: Head, trees: readonly TreeToCome[], people: ReadonlySet<string>, path: string): string | undefined {
   const owner = ownerOf(head.tree, path);
   for (const { tree: after, signs } of trees) {
     const later = ownerOf(after, path);
     if (later === owner) continue;
+    // What no signed document lists may still change until it moves, as long as some role takes it now.
+    if (owner !== undefined && !people.has(owner) && (later === undefined || !signs.includes(later))) continue;
     return later !== undefined && signs.includes(later) ? later : signs[0];
   }
   return owner === undefined ? undefined : people.has(owner) ? owner : successorNeededBy(head, owner);

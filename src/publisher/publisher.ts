@@ -13,8 +13,8 @@ import { AppError, reasonOf } from "../lib/app-error.ts";
 import { DatabaseError, type OpenChange, type SigningEvent, type TaskResult } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
 import { StorageError } from "../ports/storage.ts";
-import { pendingEdits } from "../roles/pending-edit.ts";
 import { OUTSIDE, outsideIn } from "../roles/outside-roles.ts";
+import { treesToCome } from "../roles/pending-edit.ts";
 import { expiryPolicyOf } from "../roles/policy.ts";
 import { parseExpires } from "../tuf/parse.ts";
 import { bootstrap } from "./bootstrap.ts";
@@ -31,6 +31,7 @@ import { FileCheck } from "./file-check.ts";
 import type { Head } from "./head.ts";
 import { LeaseHold } from "./lease-hold.ts";
 import { listedOf } from "./listed.ts";
+import { waitsForTargets } from "./next-targets.ts";
 import { failedDocument, isDeclared, publishDocument, refusedDocument } from "./outside.ts";
 import { Pace } from "./pace.ts";
 import { unpressed, waitsOf } from "./people.ts";
@@ -153,13 +154,13 @@ export class Publisher {
     if (ceremony === "other-head") return true;
     await this.#delegated.resume(hold);
     const open = await this.#openChanges();
-    const waits = waitsOf(this.#head, pendingEdits(events), untilDelegation(open), (change) => this.#unpressable.has(change.id) || poisonous(change) !== undefined);
+    const waits = waitsOf(this.#head, treesToCome(this.#head.tree, events), untilDelegation(open), (change) => this.#unpressable.has(change.id) || poisonous(change) !== undefined);
     if (waits.length > 0) {
       await database.setWaiting(hold.lease, waits);
       return true;
     }
     const due = clock.monotonic() >= this.#nextTick ? await this.#tick(hold, this.#head) : NOTHING_DUE;
-    const begun = await this.#begin(hold, this.#head, events, due);
+    const begun = await this.#begin(hold, this.#head, events, { due: due.people, edits: open.some(({ kind }) => kind === "delegate") });
     if (open.length === 0 && due.roles.length === 0 && !due.force) return begun || ceremony === "slice";
     await this.#spaceOut();
     this.#suspectsTurn = !this.#suspectsTurn;
@@ -191,6 +192,8 @@ export class Publisher {
     const turn = this.#ceremonyTurn(hold);
     const { head: after, worked } = await this.#delegated.turn(turn, await this.#ceremony.turn(turn, head, events), events);
     this.#head = after;
+    // Who signs targets may be others now.
+    if (after.root !== head.root || after.also !== head.also) this.#delegated.lookAgain();
     if (worked) return "other-head";
     if (after === head) return "nothing";
     return after.rotation?.phase === "bins" ? "slice" : "other-head";
@@ -277,6 +280,11 @@ export class Publisher {
       await end((isEdit ? failedEdit : failedDocument)(poison, clock.now()));
       return true;
     }
+    // Others go on; it is signed with those that wait when the next version of targets begins (ADR 0023).
+    if (waitsForTargets(this.#deps, head, change, events)) {
+      await database.setWaiting(hold.lease, [{ id: change.id, task: change.task, for: "targets" }]);
+      return true;
+    }
     try {
       const published = isEdit ? await changeDelegations(this.#deps, hold, this.#sealer, head, change, events) : await publishDocument(this.#deps, hold, this.#sealer, head, change);
       const outside = isEdit ? outsideIn(await database.setting(OUTSIDE)) : head.outside;
@@ -303,9 +311,9 @@ export class Publisher {
   }
 
   /** New versions that people have to sign begin to wait for them. Answers whether anything was done. */
-  async #begin(hold: LeaseHold, head: Head, events: readonly SigningEvent[], due: Due): Promise<boolean> {
+  async #begin(hold: LeaseHold, head: Head, events: readonly SigningEvent[], asked: { readonly due: readonly string[]; readonly edits: boolean }): Promise<boolean> {
     try {
-      const { head: after, worked } = await this.#delegated.begin(this.#ceremonyTurn(hold), head, events, due.people);
+      const { head: after, worked } = await this.#delegated.begin(this.#ceremonyTurn(hold), head, events, asked);
       this.#head = after;
       return worked;
     } catch (error) {

@@ -50,6 +50,10 @@ export function importResult(task: TaskRow, { setAside, paths }: { readonly setA
 export const NAMED = 5;
 
 function failed(task: TaskRow, changes: readonly EndedChange[], aside: readonly EndedChange[], nowMs: number): TaskResult {
+  if (task.kind === "metadata_delegation") {
+    const why = aside[0]?.reason ?? "";
+    return { state: "FAILURE", message: `Metadata Delegation Failed: ${why}`, error: why, lastUpdateMs: nowMs };
+  }
   const named = aside.slice(0, NAMED).map(({ path, reason }) => `${path}: ${reason ?? ""}`).join("; ");
   const more = aside.length > NAMED ? `; and ${String(aside.length - NAMED)} more` : "";
   const applied = changes.filter((change) => change.outcome !== "set-aside").map((change) => change.path);

@@ -4,7 +4,7 @@ import type { NewSigningEvent, SettingValue, SigningEvent } from "../ports/datab
 import { StorageError } from "../ports/storage.ts";
 import { changedDelegators } from "../roles/delegation-edit.ts";
 import { expiresAfter, expiryPolicyOf, lifetimeMs } from "../roles/policy.ts";
-import type { EventNote, PendingEdit } from "../roles/pending-edit.ts";
+import { unitIn, type EventNote, type PendingEdit } from "../roles/pending-edit.ts";
 import { canonicalString, envelopeBytes } from "../tuf/canonical.ts";
 import type { Json } from "../tuf/documents.ts";
 import type { PublisherDeps } from "./deps.ts";
@@ -63,24 +63,24 @@ export async function eventsOf(deps: PublisherDeps, hold: LeaseHold, { edit, nex
   return events;
 }
 
-interface EventCause {
+interface EventCause extends Pick<EventNote, "edit" | "targets" | "also" | "root"> {
   readonly task?: string;
-  readonly edit?: PendingEdit;
+  /** Who is to sign, when that is not who signs it in `head`. */
+  readonly authority?: RoleAuthority;
   readonly changes?: NewSigningEvent["changes"];
 }
 
 /** The next version of `role`, to be signed: its number allocated, its name free, its life begun (rule 24). @throws Unpressable */
-export async function eventOf(deps: PublisherDeps, hold: LeaseHold, head: Head, role: string, edits: ReadonlyMap<string, string | undefined> | undefined, { task = "", edit, changes = [] }: EventCause): Promise<NewSigningEvent> {
+export async function eventOf(deps: PublisherDeps, hold: LeaseHold, head: Head, role: string, edits: ReadonlyMap<string, string | undefined> | undefined, { task = "", changes = [], authority = authorityOf(head, role), ...note }: EventCause): Promise<NewSigningEvent> {
   const { clock, database, random } = deps;
-  const current = (await database.readTargets(head.id, [role])).get(role) ?? [];
+  const current = head.id === "" ? [] : ((await database.readTargets(head.id, [role])).get(role) ?? []);
   const startedMs = clock.now();
   const expires = expiresAfter(startedMs, lifetimeMs(head.expiry, "delegated", role)).text;
   const version = await freeVersion(deps, hold, role);
   const canonical = composeRole(head, role, { version, expires }, current, edits);
-  const authority = trimmed(authorityOf(head, role));
   return {
     id: random.hex(16), role, kind: "delegated", version, document: envelopeBytes(canonical, []), signatures: [], task, startedMs,
-    note: asNote(edit === undefined ? { authority } : { authority, edit }), changes,
+    note: asNote({ ...note, authority: trimmed(authority), ...(note.also === undefined ? {} : { also: trimmed(note.also) }) }), changes,
   };
 }
 
@@ -113,8 +113,8 @@ export function sameAuthority(a: RoleAuthority, b: RoleAuthority): boolean {
   return text(a) === text(b);
 }
 
-/** The events of the same change of delegations, itself among them; of none, itself alone. */
+/** The events that are published together. */
 export function unitEvents(events: readonly SigningEvent[], unit: string): readonly SigningEvent[] {
-  return events.filter((event) => event.kind === "delegated" && event.state !== "cancelled" && (event.note as { edit?: PendingEdit }).edit?.unit === unit);
+  return events.filter((event) => event.kind === "delegated" && event.state !== "cancelled" && unitIn(event)?.unit === unit);
 }
 

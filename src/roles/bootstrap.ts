@@ -9,7 +9,7 @@ import type { ParsedEnvelope } from "../tuf/parse.ts";
 import { verifyThreshold } from "../tuf/threshold.ts";
 import { RoleError } from "./errors.ts";
 import { ONLINE_URI, onlineUriOf } from "./online-key.ts";
-import { readRoot, requireUnexpired, type Refuse } from "./root-rules.ts";
+import { peopleSignTargets, readRoot, requireUnexpired, type Refuse } from "./root-rules.ts";
 
 export { ONLINE_URI, onlineUriOf } from "./online-key.ts";
 
@@ -25,13 +25,14 @@ export interface BootstrapRoot {
  * Checks the root of a bootstrap (its file's bytes) as of `now`, milliseconds.
  * @throws RoleError `bootstrap-refused`; the message is the contract's where it has one.
  */
-export function checkBootstrapRoot(bytes: Uint8Array, now: number, options: { readonly allowUnportable: boolean }): BootstrapRoot {
+export function checkBootstrapRoot(bytes: Uint8Array, now: number, options: { readonly allowUnportable: boolean; readonly offlineTargets?: boolean }): BootstrapRoot {
   const refuse = (reason: string): never => {
     throw new RoleError("bootstrap-refused", reason);
   };
   const root = readRoot(bytes, { now, ...options }, refuse);
   const signed = root.signed;
   if (signed.version !== 1) refuse(`a repository starts with root version 1, this is version ${String(signed.version)}`);
+  if (options.offlineTargets === true && !peopleSignTargets(signed)) refuse("the settings say targets_online_key false, and root gives role targets keys that this service signs with: name the keys of people");
   checkSignatures(root, refuse);
   requireUnexpired(signed, now, refuse);
   const keyid = signed.roles.timestamp.keyids.find((id) => onlineUriOf(signed.keys[id]) !== undefined);
@@ -60,6 +61,9 @@ export interface BootstrapSettings {
   /** A power of two, 2 - 16,384; undefined with custom delegations. */
   readonly bins: number | undefined;
 }
+
+/** Whether a bootstrap payload says that people sign targets. */
+export const asksForOfflineTargets = (payload: unknown): boolean => member(member(payload, "settings"), "targets_online_key") === false;
 
 /**
  * The settings of a bootstrap payload that already passed the door's schema.

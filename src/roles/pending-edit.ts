@@ -7,10 +7,13 @@
 import { own } from "../lib/own.ts";
 import type { DelegatedRole, Delegations, Key } from "../tuf/documents.ts";
 import { samePublicKey } from "../tuf/keys.ts";
-import type { DelegationTree } from "./delegation.ts";
+import { parseEnvelope } from "../tuf/parse.ts";
+import { delegationTreeOf, type DelegationTree } from "./delegation.ts";
 import { opening, wholeTree, type Draft } from "./delegation-edit.ts";
 import { RoleError } from "./errors.ts";
-import type { Authority } from "./people.ts";
+import { needsPeople, peopleDemand, type Authority } from "./people.ts";
+import type { Succession } from "./root-update.ts";
+import type { Demand } from "./signing-event.ts";
 
 export interface PendingEdit {
   /** Of all signing events it takes. */
@@ -32,22 +35,77 @@ export interface PendingEdit {
   readonly signs: readonly string[];
 }
 
-/** What a signing event of a delegated role is started with. */
+/** A new version of top-level targets that people sign. The changes of delegations it makes are those its event carries. */
+export interface PendingTargets {
+  /** Of all signing events it takes. */
+  readonly unit: string;
+  /** Roles whose envelopes it takes, targets among them, sorted: one signing event each. */
+  readonly signs: readonly string[];
+  /** Online keys that it takes from the roles they sign. */
+  readonly handed: readonly Succession[];
+  /** What roles below targets will delegate. */
+  readonly below: { readonly [role: string]: Delegations };
+}
+
+/** What a signing event of a targets role is started with. */
 export interface EventNote {
   /** Who may sign, and how many. */
   readonly authority: Authority;
+  /** Who must be able to verify it too, while root changes who signs targets. */
+  readonly also?: Authority;
   /** The change of delegations it belongs to; absent for a new version under the delegations in force. */
   readonly edit?: PendingEdit;
+  /** The new version of targets it belongs to. */
+  readonly targets?: PendingTargets;
+  /** The root update, or the bootstrap, that publishes it: its signing event. */
+  readonly root?: string;
 }
 
 /** A signing event, as far as it counts here. */
 interface Noted {
   readonly kind: string;
   readonly state: string;
+  readonly role: string;
+  readonly document: Uint8Array;
   readonly note?: unknown;
 }
 
 export const noteOf = ({ note }: Pick<Noted, "note">): EventNote => note as EventNote;
+
+/** Whose signatures an event of that note takes. */
+export const demandsIn = ({ authority, also }: EventNote): readonly Demand[] => [
+  ...(also !== undefined && needsPeople(also) ? [{ ...peopleDemand(also), by: "old" as const }] : []),
+  ...(needsPeople(authority) ? [peopleDemand(authority)] : []),
+];
+
+/** What its events are published with: a change of delegations, or a new version of targets. */
+export const unitIn = (event: Pick<Noted, "note">): PendingEdit | PendingTargets | undefined => noteOf(event).edit ?? noteOf(event).targets;
+
+/** Who will delegate to whom once people have signed. */
+export interface TreeToCome {
+  readonly tree: DelegationTree;
+  /** Roles whose envelopes it takes. */
+  readonly signs: readonly string[];
+}
+
+/** One for each change of delegations that waits and still can be. */
+export function treesToCome(tree: DelegationTree, events: readonly Noted[]): readonly TreeToCome[] {
+  const edits = pendingEdits(events).flatMap((edit): TreeToCome[] => {
+    try {
+      return [{ tree: withPending(tree, edit), signs: edit.signs }];
+    } catch (error) {
+      // It can't be any more, and ends by itself.
+      if (error instanceof RoleError) return [];
+      throw error;
+    }
+  });
+  return [...edits, ...events.filter((event) => event.role === "targets" && event.kind === "delegated" && event.state !== "cancelled").flatMap(targetsToCome)];
+}
+
+function targetsToCome(event: Noted): readonly TreeToCome[] {
+  const { targets } = noteOf(event);
+  return targets === undefined ? [] : [{ tree: delegationTreeOf(parseEnvelope(event.document, "targets").signed, new Map(Object.entries(targets.below))), signs: targets.signs }];
+}
 
 /** The changes of delegations that wait, each once, oldest first. */
 export function pendingEdits(events: readonly Noted[]): readonly PendingEdit[] {

@@ -9,6 +9,7 @@ import { parseKey, samePublicKey } from "../tuf/keys.ts";
 import { parseEnvelope, parseExpires, SPEC_VERSION, type ParsedEnvelope } from "../tuf/parse.ts";
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import { onlineUriOf } from "./online-key.ts";
+import { needsPeople } from "./people.ts";
 
 /** Throws; its argument is told to whoever sent the root. */
 export type Refuse = (reason: string) => never;
@@ -17,6 +18,8 @@ export interface RootRules {
   /** Milliseconds. */
   readonly now: number;
   readonly allowUnportable: boolean;
+  /** People may sign targets: its keys need name no signer. */
+  readonly offlineTargets?: boolean;
 }
 
 export const ONLINE_ROLES = ["timestamp", "snapshot", "targets"] as const;
@@ -29,7 +32,7 @@ export function readRoot(bytes: Uint8Array, rules: RootRules, refuse: Refuse): P
   if (majorOf(signed.spec_version) !== majorOf(SPEC_VERSION)) refuse(`root follows TUF ${signed.spec_version}; clients of this repository follow ${SPEC_VERSION}`);
   if (!signed.consistent_snapshot) refuse("root must state consistent_snapshot true");
   checkKeys(signed, rules.allowUnportable, refuse);
-  checkRoles(signed, refuse);
+  checkRoles(signed, rules.offlineTargets === true, refuse);
   return root;
 }
 
@@ -58,7 +61,7 @@ function checkKeys(root: Root, allowUnportable: boolean, refuse: Refuse): void {
   }
 }
 
-function checkRoles(root: Root, refuse: Refuse): void {
+function checkRoles(root: Root, offlineTargets: boolean, refuse: Refuse): void {
   const keyOf = (role: string, keyid: string): Key => root.keys[keyid] ?? refuse(`role ${role} names key ${keyid}, which root does not hold`);
   for (const name of ["root", ...ONLINE_ROLES] as const) {
     const role: RoleKeys = root.roles[name];
@@ -68,10 +71,16 @@ function checkRoles(root: Root, refuse: Refuse): void {
       refuse(`role ${name} has threshold ${String(role.threshold)} and ${String(distinct.length)} distinct keys`);
     }
     if (name === "root") continue;
-    if (keys.filter((key) => onlineUriOf(key) !== undefined).length < role.threshold) {
-      refuse(`role ${name} needs ${String(role.threshold)} online keys with a member x-rstuf-online-key-uri`);
+    const isPeoples = needsPeople({ keys: root.keys, role });
+    if (isPeoples && !(name === "targets" && offlineTargets)) {
+      const instead = name === "targets" ? "; if people are to sign it, the request says so: targets_online_key false" : "";
+      refuse(`role ${name} needs ${String(role.threshold)} online keys with a member x-rstuf-online-key-uri${instead}`);
     }
-    const shared = keys.find((key) => root.roles.root.keyids.some((keyid) => samePublicKey(keyOf("root", keyid), key)));
+    // The people who sign root may sign targets too; what this service signs with is nobody else's.
+    const shared = keys.filter((key) => !isPeoples || onlineUriOf(key) !== undefined).find((key) => root.roles.root.keyids.some((keyid) => samePublicKey(keyOf("root", keyid), key)));
     if (shared !== undefined) refuse(`role ${name} uses a root key; root keys stay offline`);
   }
 }
+
+/** Whether people sign top-level targets: the service's own keys alone don't reach its threshold. */
+export const peopleSignTargets = ({ keys, roles }: Root): boolean => needsPeople({ keys, role: roles.targets });

@@ -43,10 +43,11 @@ function textOf(root: Root, name: (typeof ONLINE_ROLES)[number]): string {
 
 /**
  * A recovery from a compromise gives up every old online key, so that nothing an attacker signed verifies any more (rule 22).
+ * Keys of people who sign targets are not online, and may stay.
  * @throws RoleError `root-refused`
  */
 export function requireNoOldKey(current: Root, next: Root): void {
-  const old = ONLINE_ROLES.flatMap((name) => current.roles[name].keyids).map((keyid) => current.keys[keyid]);
+  const old = ONLINE_ROLES.flatMap((name) => current.roles[name].keyids).map((keyid) => current.keys[keyid]).filter((key) => onlineUriOf(key) !== undefined);
   for (const name of ONLINE_ROLES) {
     for (const keyid of next.roles[name].keyids) {
       const key = next.keys[keyid];
@@ -86,7 +87,7 @@ export function successions(current: Root, next: Root): readonly Succession[] {
       const before = current.keys[keyid];
       if (found.has(keyid) || onlineUriOf(before) === undefined) continue;
       const stays = ONLINE_ROLES.some((role) => next.roles[role].keyids.includes(keyid));
-      const taker = stays ? keyid : next.roles[name].keyids.find((id) => onlineUriOf(next.keys[id]) !== undefined);
+      const taker = stays ? keyid : (next.roles[name].keyids.find((id) => onlineUriOf(next.keys[id]) !== undefined) ?? onlineKeyOf(next)?.keyid);
       const key = taker === undefined ? undefined : next.keys[taker];
       if (taker === undefined || key === undefined) continue;
       if (!stays || canonicalString(key as unknown as Json) !== canonicalString(before as unknown as Json)) found.set(keyid, { keyid: taker, key });

@@ -8,11 +8,13 @@ export interface RootPlan {
   /** `YYYY-MM-DDTHH:MM:SSZ` */
   readonly expires: string;
   readonly root: { readonly keys: { readonly [keyid: string]: Key }; readonly threshold: number };
-  /** The key that signs timestamp, snapshot and targets. */
+  /** The key that signs timestamp, snapshot and, unless people do, targets. */
   readonly online: { readonly keyid: string; readonly key: Key };
+  /** The people who sign targets. */
+  readonly targets?: { readonly keys: { readonly [keyid: string]: Key }; readonly threshold: number } | undefined;
 }
 
-export function composeRoot({ version, expires, root, online }: RootPlan): Root {
+export function composeRoot({ version, expires, root, online, targets }: RootPlan): Root {
   const onlineRole = { keyids: [online.keyid], threshold: 1 };
   return {
     _type: "root",
@@ -20,12 +22,12 @@ export function composeRoot({ version, expires, root, online }: RootPlan): Root 
     version,
     expires,
     consistent_snapshot: true,
-    keys: { ...root.keys, [online.keyid]: online.key },
+    keys: { ...root.keys, ...targets?.keys, [online.keyid]: online.key },
     roles: {
       root: { keyids: Object.keys(root.keys), threshold: root.threshold },
       timestamp: onlineRole,
       snapshot: onlineRole,
-      targets: onlineRole,
+      targets: targets === undefined ? onlineRole : { keyids: Object.keys(targets.keys), threshold: targets.threshold },
     },
   };
 }

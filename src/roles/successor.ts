@@ -31,7 +31,16 @@ export function laterHanded(before: readonly Handed[], now: readonly Succession[
 export function stillNamed(tree: DelegationTree, people: People, handed: readonly Handed[]): readonly Handed[] {
   if (handed.length === 0) return handed;
   const edits = tree.custom.filter(({ name }) => people.has(name)).flatMap(({ name }) => placesOf(tree, name));
-  return handed.filter((one) => edits.some(({ role, keys, below }) => isNamed(one, role, keys) || (below !== undefined && rolesOf(below).some((each) => isNamed(one, each, below.keys)))));
+  const top = people.has("targets") ? namedByTargets(tree, people, handed) : [];
+  return handed.filter((one) => top.includes(one) || edits.some(({ role, keys, below }) => isNamed(one, role, keys) || (below !== undefined && rolesOf(below).some((each) => isNamed(one, each, below.keys)))));
+}
+
+/** Those that roles of this service are signed with, by the word of top-level targets. */
+export function namedByTargets(tree: DelegationTree, people: People, handed: readonly Handed[]): readonly Handed[] {
+  const top = tree.delegators.get("targets")?.delegations;
+  if (top === undefined || handed.length === 0) return [];
+  const own = rolesOf(top).filter((role) => !people.has((role as Partial<DelegatedRole>).name ?? ""));
+  return handed.filter((one) => own.some((role) => isNamed(one, role, top.keys)));
 }
 
 type Place = Pick<PendingEdit, "keys" | "below" | "parent"> & { readonly role: DelegatedRole };

@@ -102,6 +102,8 @@ export interface BootstrapGetResponse {
 
 export interface BootstrapPayload {
   readonly settings: {
+    /** false: people sign targets, with the keys that root names for it; then it is a signing event beside root, and nothing is published before both are complete */
+    readonly targets_online_key?: boolean | null;
     readonly roles: {
       readonly root: Role;
       readonly targets: Role;
@@ -111,7 +113,7 @@ export interface BootstrapPayload {
       readonly delegations?: TUFDelegations | null;
     };
   };
-  /** The signed root, as `root`; kept exactly as it is */
+  /** The signed root, as `root`; kept exactly as it is. With `targets_online_key` false also the first envelope of `targets`, and of delegated roles that people sign, if a ceremony made and signed them */
   readonly metadata: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Read for compatibility; the service needs no watchdog */
   readonly timeout?: number | null;
@@ -363,6 +365,8 @@ export interface MetadataOnlinePostResponse {
 export interface MetadataPostPayload {
   /** The new root, as `root`, with the signatures there are; kept exactly as it is */
   readonly metadata: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** false: the new root gives targets to people, who sign its next version beside the root; not needed again once they do */
+  readonly targets_online_key?: boolean | null;
   /** The online keys are compromised: timestamp, snapshot and targets get new keys at once, without the overlap that spares clients on their way. Every old online key must be gone from the root */
   readonly compromised?: boolean | null;
 }

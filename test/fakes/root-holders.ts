@@ -41,11 +41,15 @@ export interface RootPlan {
   readonly threshold: number;
   readonly online: Key;
   readonly expiresMs: number;
+  /** People who sign targets. */
+  readonly targets?: { readonly holders: readonly Holder[]; readonly threshold: number };
 }
 
-export function rootOf({ version, holders, threshold, online, expiresMs }: RootPlan): Root {
-  const keys = Object.fromEntries(holders.map((holder) => [holder.keyid, holder.key]));
-  return composeRoot({ version, expires: formatExpires(expiresMs), root: { keys, threshold }, online: { keyid: keyidOf(online), key: online } });
+const keysOf = (holders: readonly Holder[]): Root["keys"] => Object.fromEntries(holders.map((holder) => [holder.keyid, holder.key]));
+
+export function rootOf({ version, holders, threshold, online, expiresMs, targets }: RootPlan): Root {
+  const keys = keysOf(holders);
+  return composeRoot({ version, expires: formatExpires(expiresMs), root: { keys, threshold }, online: { keyid: keyidOf(online), key: online }, targets: targets === undefined ? undefined : { keys: keysOf(targets.holders), threshold: targets.threshold } });
 }
 
 export interface SignedRoot {

@@ -16,7 +16,7 @@ export interface RotationStage extends Stage {
   readonly holders: readonly Holder[];
   /** Root `version` of the same people and the same online key, but for what `more` says. */
   plan(version: number, more?: Partial<RootPlan>): Root;
-  update(root: SignedRoot, compromised?: boolean): Promise<string>;
+  update(root: SignedRoot, compromised?: boolean, more?: { readonly targets_online_key?: boolean }): Promise<string>;
   sign(signature: Signature, role?: string): Promise<string>;
   stop(role?: string): Promise<string>;
   /** Turns, and lets settle times pass, until nothing is left to do. */
@@ -29,25 +29,28 @@ export interface RotationStageOptions extends StageOptions {
   readonly threshold?: number;
   /** How many of them sign the first root. */
   readonly firstSigners?: number;
+  /** People who sign targets from the first root on. */
+  readonly targets?: { readonly holders: readonly Holder[]; readonly threshold: number };
 }
 
 export function createRotationStage(options: RotationStageOptions = {}): RotationStage {
   const { people = 2, threshold = 1, firstSigners = threshold } = options;
   const holders = Array.from({ length: people }, () => createHolder());
   const expiresMs = START + 3650 * DAY_MS;
+  const offline = options.targets === undefined ? {} : { targets: options.targets };
   const stage = createPublisherStage({
     ...options,
-    root: (online: Key) => signedBy(rootOf({ version: 1, holders, threshold, online, expiresMs }), ...holders.slice(0, firstSigners)),
+    root: (online: Key) => signedBy(rootOf({ version: 1, holders, threshold, online, expiresMs, ...offline }), ...holders.slice(0, firstSigners)),
   });
   const { database, clock, deps } = stage;
   const operations: OperationDeps = { database, clock, random: deps.random, owners: createOwners(database), limits: DEFAULT_LIMITS };
   const rotation: Omit<RotationStage, keyof Stage> = {
     operations,
     holders,
-    plan: (version, more = {}) => rootOf({ version, holders, threshold, online: stage.online, expiresMs, ...more }),
-    async update(root, compromised = false) {
+    plan: (version, more = {}) => rootOf({ version, holders, threshold, online: stage.online, expiresMs, ...offline, ...more }),
+    async update(root, compromised = false, more = {}) {
       const envelope = JSON.parse(JSON.stringify(root)) as JsonObject;
-      return (await updateRoot(operations, { metadata: { root: envelope }, compromised })).taskId;
+      return (await updateRoot(operations, { metadata: { root: envelope }, compromised, ...more })).taskId;
     },
     sign: async (signature, role = "root") => (await signMetadata(operations, { role, signature })).taskId,
     stop: async (role = "root") => (await stopSigning(operations, role)).taskId,

@@ -23,6 +23,18 @@ export async function askPlan(session: Session, begun: WrittenPlan, keep: (plan:
   for (const role of ["timestamp", "snapshot", "targets"] as const) {
     if (plan[role]?.days === undefined) await kept({ [role]: { days: await askDays(session, role, DEFAULT_DAYS[role]) } });
   }
+  if (plan.targets?.keys === undefined && plan.bins === undefined && plan.delegations === undefined) {
+    const people = await session.ask.choose({
+      message: "Who signs targets, which says who signs everything below it?",
+      flag: PLAN_FLAG,
+      choices: [{ value: false, label: "Online Key", hint: "delegations change by themselves" }, { value: true, label: "Add Keys", hint: "people sign each change of delegations, as PEP 458 has it" }],
+    });
+    if (people) {
+      const threshold = plan.targets?.threshold ?? (await askThreshold(session, "targets"));
+      const keys = await askKeys(session, "targets", threshold, PLAN_FLAG, []);
+      await kept({ targets: { ...plan.targets, threshold, keys: keys.map(({ written }) => written) } });
+    }
+  }
   if (plan.bins === undefined && plan.delegations === undefined) {
     const bins = await session.ask.choose({ message: "How are artifacts spread over roles?", flag: PLAN_FLAG, choices: [{ value: true, label: "Bins (online key only)" }, { value: false, label: "Custom Delegations (online/offline key)" }] });
     await kept(bins ? { bins: {} } : { delegations: await askRoles(session, []) });
@@ -40,7 +52,7 @@ export async function askPlan(session: Session, begun: WrittenPlan, keep: (plan:
   }
   if (plan.online === undefined) {
     const others = await keysOf(session, plan.root?.keys ?? []);
-    session.note("The online key signs timestamp, snapshot, targets and bins without people. The service holds its private half.");
+    session.note(`The online key signs timestamp, ${plan.targets?.keys === undefined ? "snapshot, targets" : "snapshot"} and bins without people. The service holds its private half.`);
     await kept({ online: (await askKey(session, "the online key", others, PLAN_FLAG, { online: true })).written });
   }
   return plan;

@@ -1,9 +1,16 @@
 // The bootstrap request of a plan: the file that ceremonies leave, and the body that is sent.
+//
+// Where people sign targets, its first version is composed here as the service composes it (ADR 0023): by the same rules, byte
+// for byte, so that one ceremony signs both. Delegated roles that people sign wait for them at the service.
 
+import { applyEdit } from "../../roles/delegation-edit.ts";
+import { binDelegations, delegationTreeOf } from "../../roles/delegation.ts";
 import { composeRoot } from "../../roles/root.ts";
 import { expiresAfter } from "../../roles/policy.ts";
 import type { BootstrapPayload } from "../../sdk/api-types.ts";
-import { pendingRoot, readRoot, type Pending } from "./pending.ts";
+import type { Delegations } from "../../tuf/documents.ts";
+import { SPEC_VERSION } from "../../tuf/parse.ts";
+import { isRoot, pendingRoot, pendingTopTargets, readDocument, readRoot, type Pending } from "./pending.ts";
 import type { CeremonyPlan } from "./plan.ts";
 
 const DAY_MS = 86_400_000;
@@ -15,17 +22,33 @@ export function firstRoot(plan: CeremonyPlan, nowMs: number): Pending {
     expires: expiresAfter(nowMs, plan.days.root * DAY_MS).text,
     root: { keys: Object.fromEntries(plan.root.keys.map(({ keyid, key }) => [keyid, key])), threshold: plan.root.threshold },
     online: { keyid: plan.online.keyid, key: plan.online.key },
+    targets: plan.targets === undefined ? undefined : { keys: Object.fromEntries(plan.targets.keys.map(({ keyid, key }) => [keyid, key])), threshold: plan.targets.threshold },
   });
   return pendingRoot(readRoot({ signatures: [], signed }, "the root of this plan"), undefined);
+}
+
+/** The first targets that people sign, unsigned; undefined: the service signs it. */
+export function firstTargets(plan: CeremonyPlan, root: Pending, nowMs: number): Pending | undefined {
+  if (plan.targets === undefined || !isRoot(root.document)) return undefined;
+  const signed = { _type: "targets", spec_version: SPEC_VERSION, version: 1, expires: expiresAfter(nowMs, plan.days.targets * DAY_MS).text, targets: {}, delegations: firstDelegations(plan) };
+  const document = readDocument({ signatures: [], signed }, "the targets of this plan");
+  return isRoot(document) ? undefined : pendingTopTargets(document, undefined, root.document);
+}
+
+function firstDelegations({ bins, delegations, online, days }: CeremonyPlan): Delegations {
+  if (delegations === undefined) return binDelegations(bins?.number ?? 0, "succinct", online);
+  const tree = delegationTreeOf({ delegations: { keys: {}, roles: [] } });
+  return applyEdit({ action: "add", ...delegations }, { tree, online, binsStyle: "succinct", allowUnportable: false, defaultDays: days.targets }).delegations;
 }
 
 /** Seconds the Python implementation gives its own watchdog; this service needs none. */
 export const DEFAULT_TIMEOUT_SECONDS = 300;
 
-export function bootstrapPayload(plan: CeremonyPlan, root: Pending, timeoutSeconds: number): BootstrapPayload {
+export function bootstrapPayload(plan: CeremonyPlan, root: Pending, targets: Pending | undefined, timeoutSeconds: number): BootstrapPayload {
   const { days, bins, delegations } = plan;
   return {
     settings: {
+      ...(targets === undefined ? {} : { targets_online_key: false }),
       roles: {
         root: { expiration: days.root },
         timestamp: { expiration: days.timestamp },
@@ -36,7 +59,7 @@ export function bootstrapPayload(plan: CeremonyPlan, root: Pending, timeoutSecon
         delegations: (delegations === undefined ? null : bins === undefined ? delegations : { ...delegations, bins: { number_of_delegated_bins: bins.number, expiration: bins.days } }) as BootstrapPayload["settings"]["roles"]["delegations"],
       },
     },
-    metadata: { root: root.document.envelope as unknown as Readonly<Record<string, unknown>> },
+    metadata: { root: root.document.envelope as unknown as Readonly<Record<string, unknown>>, ...(targets === undefined ? {} : { targets: targets.document.envelope as unknown as Readonly<Record<string, unknown>> }) },
     timeout: timeoutSeconds,
   } as BootstrapPayload;
 }

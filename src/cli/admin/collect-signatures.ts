@@ -28,6 +28,26 @@ export async function review(session: Session, pending: Pending, flags: SigningF
   if (!(await session.ask.confirm({ message: "Is this what you want to sign?", flag: "--yes", initial: true }))) throw new CliError("declined", "nothing was signed, and nothing was sent");
 }
 
+/** Each key in `--sign-with` signs every document that it may. @throws CliError `key-not-asked` by one that may sign none */
+export async function collectFor(session: Session, begun: readonly Pending[], flags: SigningFlags, keep: (pending: Pending) => Promise<void>): Promise<readonly Pending[]> {
+  const all = [...begun];
+  for (const file of flags.signWith ?? []) {
+    let refusal: CliError | undefined;
+    let signedAny = false;
+    for (const [at, pending] of all.entries()) {
+      try {
+        all[at] = (await collectSignatures(session, pending, { ...flags, signWith: [file] }, keep, 0)).pending;
+        signedAny = true;
+      } catch (error) {
+        if (!(error instanceof CliError) || error.code !== "key-not-asked") throw error;
+        refusal = error;
+      }
+    }
+    if (!signedAny && refusal !== undefined) throw refusal;
+  }
+  return all;
+}
+
 /**
  * @param keep told after every signature
  * @param least how many must be added before "continue" is offered

@@ -16,6 +16,8 @@ export interface Draft {
   readonly plan: WrittenPlan;
   /** The root's envelope, once it was composed. */
   readonly root?: unknown;
+  /** That of targets, where people sign it. */
+  readonly targets?: unknown;
 }
 
 export async function readDraft(session: Session): Promise<Draft | undefined> {

@@ -8,8 +8,9 @@ import type { Targets } from "../../tuf/documents.ts";
 import { RestError } from "../../sdk/errors.ts";
 import { CliError } from "../errors.ts";
 import type { Session } from "../session.ts";
+import { delegationOf } from "../../tuf/threshold.ts";
 import { readJsonFile, readRootFile } from "./payload-file.ts";
-import { isRoot, pendingRoot, pendingTargets, readDocument, readRoot, type Pending } from "./pending.ts";
+import { isRoot, pendingRoot, pendingTargets, pendingTopTargets, readDocument, readRoot, type Pending } from "./pending.ts";
 
 type Mapping = { readonly [name: string]: unknown };
 const isMapping = (value: unknown): value is Mapping => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -55,7 +56,16 @@ export async function choosePending(session: Session, source: Mapping, options: 
   const document = own(documents, role);
   if (document === undefined) throw new CliError("nothing-pending", `no document of role ${role} waits for signatures`, { why: `there are: ${names.join(", ")}` });
   const read = readDocument(document, `the document of ${role}`);
+  if (!isRoot(read) && role === "targets") {
+    const root = (value: unknown, what: string): ReturnType<typeof readRoot> | undefined => (value === undefined ? undefined : readRoot(value, what));
+    const inForce = options.trustedRoot === undefined ? root(own(documents, "trusted_root"), "the root in force") : await readRootFile(session, options.trustedRoot);
+    return pendingTopTargets(read, inForce, root(own(documents, "root"), "the root that waits beside it"), followedBy(documents, role));
+  }
   if (!isRoot(read)) {
+    const beside = own(documents, "targets");
+    const coming = beside === undefined ? undefined : readDocument(beside, "the targets that wait beside it");
+    // What is to come with a version of targets is delegated to in that version.
+    if (coming !== undefined && !isRoot(coming) && delegationOf(coming.signed, role) !== undefined) return pendingTargets(role, read, coming.signed, followedBy(documents, role));
     const delegator = readDocument(documents["trusted_targets"], "the targets metadata that comes with it");
     if (isRoot(delegator)) throw new CliError("document-unreadable", "the targets metadata that comes with it is a root");
     return pendingTargets(role, read, delegator.signed, followedBy(documents, role));

@@ -19,6 +19,8 @@ export interface RootChange {
   /** Keyids. */
   readonly remove: readonly string[];
   readonly online?: NamedKey | undefined;
+  /** Who signs targets from now on: people, or the online key; undefined: as before. */
+  readonly targets?: { readonly keys: readonly NamedKey[]; readonly threshold: number | undefined } | "online" | undefined;
 }
 
 /** @throws CliError `plan-invalid` naming every fault */
@@ -30,9 +32,12 @@ export function nextRoot(current: ParsedEnvelope<"root">, change: RootChange, no
   const keyids = [...kept, ...change.add.map(({ keyid }) => keyid)];
   const threshold = change.threshold ?? before.roles.root.threshold;
   if (threshold > keyids.length) faults.push(`the threshold is ${threshold}, and there would be ${keyids.length} root keys`);
-  const all: Record<string, Key> = { ...before.keys, ...Object.fromEntries([...change.add, ...(change.online === undefined ? [] : [change.online])].map(({ keyid, key }) => [keyid, key])) };
+  const people = change.targets === undefined || change.targets === "online" ? [] : change.targets.keys;
+  const all: Record<string, Key> = { ...before.keys, ...Object.fromEntries([...change.add, ...(change.online === undefined ? [] : [change.online]), ...people].map(({ keyid, key }) => [keyid, key])) };
   const roles = { ...before.roles, root: { ...before.roles.root, keyids, threshold }, ...onlineRoles(before, change.online) };
+  if (change.targets !== undefined) roles.targets = targetsRole(change.targets, change.online?.keyid ?? onlineKeyOf(before)?.keyid, faults);
   const online = change.online;
+  if (online !== undefined && people.some(({ key }) => samePublicKey(key, online.key))) faults.push(`${online.name} is the online key, and not one of people`);
   if (online !== undefined && keyids.some((keyid) => same(all[keyid], online.key))) faults.push(`${online.name} is a root key; root keys stay offline`);
   if (faults.length > 0) throw new CliError("plan-invalid", `this root cannot be made:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
   const named = new Set(Object.values(roles).flatMap((role) => role.keyids));
@@ -44,6 +49,17 @@ export function nextRoot(current: ParsedEnvelope<"root">, change: RootChange, no
     roles,
   };
   return pendingRoot(readRoot({ signatures: [], signed }, "the new root"), current);
+}
+
+function targetsRole(targets: NonNullable<RootChange["targets"]>, online: string | undefined, faults: string[]): Root["roles"]["targets"] {
+  if (targets === "online") {
+    if (online === undefined) faults.push("the root has no online key for targets");
+    return { keyids: online === undefined ? [] : [online], threshold: 1 };
+  }
+  const keyids = targets.keys.map(({ keyid }) => keyid);
+  const threshold = targets.threshold ?? Math.min(2, keyids.length);
+  if (threshold > keyids.length) faults.push(`the threshold of targets is ${threshold}, and there would be ${keyids.length} keys`);
+  return { keyids, threshold };
 }
 
 /** Every role that the key of timestamp signed is signed by the new one; roles with another key of their own keep it. */

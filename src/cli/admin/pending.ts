@@ -3,6 +3,8 @@
 import { AppError } from "../../lib/app-error.ts";
 import { own } from "../../lib/own.ts";
 import { keyWords } from "../../roles/key-words.ts";
+import { peopleDemand } from "../../roles/people.ts";
+import { peopleSignTargets } from "../../roles/root-rules.ts";
 import { demandsOf } from "../../roles/root-update.ts";
 import { judgeSignature, standingOf, type Demand, type Standing } from "../../roles/signing-event.ts";
 import { sha256Hex } from "../../tuf/crypto.ts";
@@ -58,6 +60,20 @@ export function pendingRoot(document: ParsedEnvelope<"root">, previous: ParsedEn
     throw new CliError("document-unreadable", `root version ${version} must be signed by the keys of version ${version - 1} too, and that root is not at hand`, { todo: "name it with --trusted-root, or take the document from the service" });
   }
   return { role: "root", document, previous, demands: demandsOf(version > 1 ? previous?.signed : undefined, document.signed) };
+}
+
+/**
+ * Top-level targets that people sign, by the keys that a root names: the one in force, one that waits beside it (which then
+ * may change who signs), or both.
+ */
+export function pendingTopTargets(document: ParsedEnvelope<"targets">, current: ParsedEnvelope<"root"> | undefined, next: ParsedEnvelope<"root"> | undefined, follows?: Targets): Pending {
+  const by = (root: ParsedEnvelope<"root"> | undefined, side: Demand["by"]): Demand[] => (root === undefined || !peopleSignTargets(root.signed) ? [] : [{ ...peopleDemand({ keys: root.signed.keys, role: root.signed.roles.targets }), by: side }]);
+  const old = by(current, next === undefined ? "new" : "old");
+  const own = by(next, "new");
+  const text = (demands: readonly Demand[]): string => JSON.stringify(demands.map(({ keys, role }) => [role, role.keyids.map((keyid) => keys[keyid])]));
+  const demands = text(old) === text(own) ? own : [...old, ...own];
+  if (demands.length === 0) throw new CliError("document-unreadable", "nothing at hand says who signs targets", { why: "no root came along whose targets people sign", todo: "take it from the service again: rstuf admin metadata sign" });
+  return { role: "targets", document, previous: undefined, demands, ...(follows === undefined ? {} : { follows }) };
 }
 
 /** A delegated role with the document that delegates to it. @throws CliError `document-unreadable` */

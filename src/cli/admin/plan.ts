@@ -6,7 +6,7 @@
 //   online: { file: online.pub, name: online, uri: "fn:online" }
 //   timestamp: { days: 1 }
 //   snapshot: { days: 1 }
-//   targets: { days: 365 }
+//   targets: { days: 365 }   # with threshold and keys people sign it, not the online key
 //   bins: { days: 7, number: 256 }
 //   delegations: [{ name, paths, days, threshold, terminating, keys, parent, bins }]
 //
@@ -28,7 +28,8 @@ export interface WrittenPlan {
   online?: WrittenKey;
   timestamp?: { days?: number };
   snapshot?: { days?: number };
-  targets?: { days?: number };
+  /** With keys: people sign it. */
+  targets?: { days?: number; threshold?: number; keys?: readonly WrittenKey[] };
   bins?: { days?: number; number?: number };
   delegations?: readonly WrittenRole[];
 }
@@ -55,6 +56,8 @@ export interface CeremonyPlan {
   readonly days: { readonly root: number; readonly timestamp: number; readonly snapshot: number; readonly targets: number };
   readonly root: { readonly threshold: number; readonly keys: readonly NamedKey[] };
   readonly online: NamedKey;
+  /** The people who sign targets; undefined: the online key does. */
+  readonly targets: { readonly threshold: number; readonly keys: readonly NamedKey[] } | undefined;
   readonly bins: { readonly days: number; readonly number: number } | undefined;
   readonly delegations: WantedDelegations | undefined;
 }
@@ -72,7 +75,7 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   root: ["days", "threshold", "keys"],
   timestamp: ["days"],
   snapshot: ["days"],
-  targets: ["days"],
+  targets: ["days", "threshold", "keys"],
   bins: ["days", "number"],
 };
 const KEY_MEMBERS = ["file", "name", "uri"];
@@ -97,23 +100,32 @@ export async function checkPlan(written: unknown, folder: string): Promise<Cerem
   };
   const allDays = { root: days("root"), timestamp: days("timestamp"), snapshot: days("snapshot"), targets: days("targets") };
 
-  const root = isRecord(plan["root"]) ? plan["root"] : {};
-  const keys = await keysAt(root["keys"], "root.keys", folder, faults);
-  if (keys.length === 0) faults.push("root.keys names no key");
-  const threshold = root["threshold"] ?? Math.min(2, Math.max(1, keys.length));
-  if (!Number.isSafeInteger(threshold) || (threshold as number) < 1) faults.push("root.threshold must be a whole number, at least 1");
-  else if (keys.length > 0 && (threshold as number) > keys.length) faults.push(`root.threshold is ${JSON.stringify(threshold)}, and there are ${keys.length} keys`);
-  for (const fault of twice(keys)) faults.push(`root.keys: ${fault}`);
+  const { threshold, keys } = await peopleAt(plan["root"], "root", folder, faults);
+  const peoples = plan["targets"];
+  const offline = isRecord(peoples) && (peoples["keys"] !== undefined || peoples["threshold"] !== undefined) ? await peopleAt(peoples, "targets", folder, faults) : undefined;
 
   const online = plan["online"] === undefined ? undefined : await keyAt(plan["online"], "online", folder, faults, true);
   if (plan["online"] === undefined) faults.push("online names no key");
   if (online !== undefined && keys.some(({ key }) => samePublicKey(key, online.key))) faults.push("online is a root key; root keys stay offline");
+  if (online !== undefined && offline?.keys.some(({ key }) => samePublicKey(key, online.key)) === true) faults.push("online is among targets.keys, which are those of people");
 
   if (plan["bins"] === undefined && plan["delegations"] === undefined) faults.push("say bins, delegations, or both");
   const bins = plan["bins"] === undefined ? undefined : { days: days("bins"), number: binsAt(plan["bins"], faults) };
   const delegations = plan["delegations"] === undefined ? undefined : await delegationsAt(plan["delegations"], folder, faults);
   if (faults.length > 0 || online === undefined) throw new CliError("plan-invalid", `the plan cannot be carried out:\n${faults.map((fault) => `  ${fault}`).join("\n")}`, { todo: "rstuf admin ceremony --print-plan shows what a plan looks like" });
-  return { days: allDays, root: { threshold: Number(threshold), keys }, online, bins, delegations };
+  return { days: allDays, root: { threshold, keys }, online, targets: offline, bins, delegations };
+}
+
+/** Who signs a role, and how many of them must. */
+async function peopleAt(value: unknown, role: "root" | "targets", folder: string, faults: string[]): Promise<{ threshold: number; keys: NamedKey[] }> {
+  const part = isRecord(value) ? value : {};
+  const keys = await keysAt(part["keys"], `${role}.keys`, folder, faults);
+  if (keys.length === 0) faults.push(`${role}.keys names no key`);
+  const threshold = part["threshold"] ?? Math.min(2, Math.max(1, keys.length));
+  if (!Number.isSafeInteger(threshold) || (threshold as number) < 1) faults.push(`${role}.threshold must be a whole number, at least 1`);
+  else if (keys.length > 0 && (threshold as number) > keys.length) faults.push(`${role}.threshold is ${JSON.stringify(threshold)}, and there are ${keys.length} keys`);
+  for (const fault of twice(keys)) faults.push(`${role}.keys: ${fault}`);
+  return { threshold: Number(threshold), keys };
 }
 
 function binsAt(value: unknown, faults: string[]): number {

@@ -21,7 +21,9 @@ export async function rehearse(session: Session, parts: CommandParts, hold: (reh
   try {
     await mkdir(keyDir, { recursive: true, mode: 0o700 });
     const written = plan as WrittenPlan | undefined;
-    const names = written?.root?.keys?.map(nameOf) ?? NAMES;
+    const rootNames = written?.root?.keys?.map(nameOf) ?? NAMES;
+    const targetsNames = written?.targets?.keys?.map(nameOf);
+    const names = [...new Set([...rootNames, ...(targetsNames ?? [])])];
     for (const name of names) await makeKey(folder, fileOf(name));
     await makeKey(keyDir, "online");
     session.note(`This is a rehearsal: its keys and its repository are thrown away at the end.\nPublic keys: ${names.map((name) => `${fileOf(name)}.pub`).join(", ")}; online: service/keys/online.pub (fn:online).\nPrivate keys: ${names.map(fileOf).join(", ")}, without a password.`);
@@ -33,12 +35,14 @@ export async function rehearse(session: Session, parts: CommandParts, hold: (reh
       api: async () => new RestClient({ server, userAgent: `rstuf/${session.context.version}`, timing: { monotonic: () => session.context.clock.monotonic(), sleep: (ms, signal) => session.context.clock.sleep(ms, signal), fraction: () => session.context.fraction() } }),
       path: (text) => join(folder, text),
     };
-    await hold(rehearsal, written === undefined ? undefined : { ...written, root: { ...written.root, keys: names.map((name) => ({ file: `${fileOf(name)}.pub`, name })) }, online: { file: "service/keys/online.pub", name: "online", uri: "fn:online" } });
+    await hold(rehearsal, written === undefined ? undefined : { ...written, root: { ...written.root, keys: namedIn(rootNames) }, ...(targetsNames === undefined ? {} : { targets: { ...written.targets, keys: namedIn(targetsNames) } }), online: { file: "service/keys/online.pub", name: "online", uri: "fn:online" } });
     session.say("That was the rehearsal. Nothing of it was kept.");
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+const namedIn = (names: readonly string[]): WrittenKey[] => names.map((name) => ({ file: `${fileOf(name)}.pub`, name }));
 
 /** By the name in the plan, or that of the file. */
 function nameOf(key: WrittenKey): string {

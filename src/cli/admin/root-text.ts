@@ -4,7 +4,7 @@
 import { keyNameOf } from "../../roles/key-words.ts";
 import { onlineUriOf } from "../../roles/online-key.ts";
 import { rootChanges } from "../../roles/root-changes.ts";
-import { ONLINE_ROLES } from "../../roles/root-rules.ts";
+import { ONLINE_ROLES, peopleSignTargets } from "../../roles/root-rules.ts";
 import { targetsChanges } from "../../roles/targets-changes.ts";
 import { parseExpires } from "../../tuf/parse.ts";
 import type { Root, Targets } from "../../tuf/documents.ts";
@@ -24,14 +24,20 @@ export function documentLines(pending: Pending, nowMs: number): string[] {
 
 export function rootLines(root: Root, nowMs: number): string[] {
   const { keyids, threshold } = root.roles.root;
-  const online = ONLINE_ROLES.map((role) => ({ role, keyids: root.roles[role].keyids }));
+  const online = ONLINE_ROLES.filter((role) => role !== "targets" || !peopleSignTargets(root)).map((role) => ({ role, keyids: root.roles[role].keyids }));
   const alike = online.every((each) => each.keyids.join() === online[0]?.keyids.join());
   return [
     `Root version ${root.version}, expires ${root.expires} (${fromNow(parseExpires(root.expires), nowMs)})`,
     `Signed by ${threshold} of ${keyids.length} keys:`,
     ...keyids.flatMap((keyid) => keyLines(root, keyid)),
-    ...(alike ? ["Online key of timestamp, snapshot and targets:", ...(online[0]?.keyids ?? []).flatMap((keyid) => keyLines(root, keyid))] : online.flatMap(({ role, keyids: own }) => [`Online key of ${role}:`, ...own.flatMap((keyid) => keyLines(root, keyid))])),
+    ...(peopleSignTargets(root) ? targetsLinesOf(root) : []),
+    ...(alike ? [peopleSignTargets(root) ? "Online key of timestamp and snapshot:" : "Online key of timestamp, snapshot and targets:", ...(online[0]?.keyids ?? []).flatMap((keyid) => keyLines(root, keyid))] : online.flatMap(({ role, keyids: own }) => [`Online key of ${role}:`, ...own.flatMap((keyid) => keyLines(root, keyid))])),
   ];
+}
+
+function targetsLinesOf(root: Root): string[] {
+  const { keyids, threshold } = root.roles.targets;
+  return [`Targets, and with it every change of delegations, signed by ${threshold} of ${keyids.length} keys:`, ...keyids.flatMap((keyid) => keyLines(root, keyid))];
 }
 
 /** The keyid has a line of its own: it is compared, so it is never cut, and 80 columns hold it. */

@@ -7,7 +7,10 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { runCli, type CliRun, type CliWorld } from "../../../../test/fakes/cli.ts";
 import { KEYS, type Person } from "../../../../test/fakes/person.ts";
+import { createPublisherStage } from "../../../../test/fakes/publisher-stage.ts";
 import { generateKeyPair } from "../../../drivers/signer/file/generate.ts";
+import { createFileSigners } from "../../../drivers/signer/file/signers.ts";
+import { Publisher } from "../../../publisher/publisher.ts";
 import { checkBootstrapRoot } from "../../../roles/bootstrap.ts";
 import { canonicalize } from "../../../tuf/canonical.ts";
 import { sha256Hex } from "../../../tuf/crypto.ts";
@@ -20,10 +23,10 @@ const folder = mkdtempSync(join(tmpdir(), "rstuf-admin-"));
 const PASSWORD = "correct horse";
 
 before(() => {
-  mkdirSync(join(folder, "keys"));
+  mkdirSync(join(folder, "keys"), { mode: 0o700 });
   for (const name of ["ann", "bob", "carol", "online", "next"]) {
     const pair = generateKeyPair(name === "bob" ? "ecdsa" : "ed25519");
-    writeFileSync(join(folder, "keys", name), pair.privatePem(name === "ann" ? PASSWORD : undefined));
+    writeFileSync(join(folder, "keys", name), pair.privatePem(name === "ann" ? PASSWORD : undefined), { mode: 0o600 });
     writeFileSync(join(folder, "keys", `${name}.pub`), pair.publicPem);
   }
   writeFileSync(join(folder, "password.txt"), `${PASSWORD}\n`);
@@ -40,6 +43,7 @@ const planned = ["ceremony", "--plan", "plan.yaml", "--yes", "--dry-run"];
 /** The answers to everything before the online key. */
 async function askedUntilOnline(person: Person): Promise<void> {
   for (const role of ["timestamp", "snapshot", "targets"]) await person.answers(`days until expiry for '${role}'`);
+  await person.answers("Who signs targets");
   await person.answers("How are artifacts spread");
   await person.answers("days until expiry for 'bins'");
   await person.answers("number of delegated hash bins");
@@ -143,6 +147,25 @@ describe("a ceremony without a terminal", () => {
     assert.equal(bins, null);
     assert.deepEqual(delegations.bins, { number_of_delegated_bins: 16, expiration: 7 });
     assert.deepEqual(delegations.roles.map(({ name, parent, bins: own }) => [name, parent, own]), [["project", undefined, undefined], ["arm", "project", 4]]);
+  });
+
+  test("by a plan in which people sign targets: both are signed at once, and the service takes them", async () => {
+    writeFileSync(join(folder, "offline.yaml"), "root: { threshold: 1, keys: [keys/bob.pub] }\nonline: { file: keys/online.pub, uri: \"fn:online\" }\ntargets: { threshold: 2, keys: [keys/bob.pub, keys/carol.pub, keys/ann.pub] }\nbins: { number: 16 }\n");
+    const { exitCode, stdout, stderr } = await run(["ceremony", "--plan", "offline.yaml", "--yes", "--dry-run", "--json", "--out", "offline.json", "--sign-with", "keys/bob", "--sign-with", "keys/carol"]);
+    assert.equal(exitCode, 0, stderr);
+    const { settings, metadata } = read("offline.json") as unknown as { settings: { targets_online_key: boolean }; metadata: { root: Json; targets: Json } };
+    assert.equal(settings.targets_online_key, false);
+    const [root, targets] = [rootOf("offline.json"), parseEnvelope(Buffer.from(JSON.stringify(metadata.targets)), "targets")];
+    assert.deepEqual([root.signatures.length, targets.signatures.length, targets.signed.version], [1, 2, 1]);
+    assert.deepEqual(JSON.parse(stdout), { fingerprint: sha256Hex(root.canonical), signatures: 1, complete: true, targets: { fingerprint: sha256Hex(targets.canonical), signatures: 2 }, file: "offline.json" });
+    assert.match(stderr, /Targets is signed by 2 of 3 people: bob, carol, ann/);
+    const stage = createPublisherStage({ startMs: NOW, root: () => metadata.root as never });
+    stage.publisher = new Publisher({ ...stage.deps, signers: createFileSigners({ keyDir: join(folder, "keys"), allow: [], env: () => undefined }) });
+    const task = "ab".repeat(16);
+    await stage.database.accept({ task: { id: task, kind: "bootstrap", createdMs: NOW, request: {} }, changes: [], held: false, settings: { bootstrap: `pre-${task}`, bootstrap_request: { settings, metadata } }, limits: { changes: 1, bytes: 1 } });
+    await stage.publisher.takeOver();
+    await stage.settle();
+    assert.deepEqual((await stage.task(task)).result?.details, { bootstrap: `Bootstrap finished ${task}` });
   });
 
   test("what is missing is named, and nothing is waited for", async () => {

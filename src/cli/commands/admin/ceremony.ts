@@ -6,11 +6,11 @@ import { dirname } from "node:path";
 import { parse } from "yaml";
 import { rootChanges } from "../../../roles/root-changes.ts";
 import { askPlan } from "../../admin/ask-plan.ts";
-import { bootstrapPayload, DEFAULT_TIMEOUT_SECONDS, firstRoot } from "../../admin/ceremony-payload.ts";
-import { collectSignatures, review, type SigningFlags } from "../../admin/collect-signatures.ts";
+import { bootstrapPayload, DEFAULT_TIMEOUT_SECONDS, firstRoot, firstTargets } from "../../admin/ceremony-payload.ts";
+import { collectFor, collectSignatures, review, type SigningFlags } from "../../admin/collect-signatures.ts";
 import { readDraft, removeDraft, writeDraft, type Draft } from "../../admin/draft.ts";
 import { writeJsonFile, writeTextFile } from "../../admin/payload-file.ts";
-import { fingerprint, pendingRoot, readRoot, standing, type Pending } from "../../admin/pending.ts";
+import { fingerprint, isRoot, pendingRoot, pendingTopTargets, readDocument, readRoot, standing, type Pending } from "../../admin/pending.ts";
 import { checkPlan, EXAMPLE_PLAN, planText, type CeremonyPlan, type WrittenPlan } from "../../admin/plan.ts";
 import { rehearse } from "../../admin/rehearsal.ts";
 import { detail, requireBootstrap, sendAndWait, trustedDocument } from "../../admin/send.ts";
@@ -82,24 +82,30 @@ async function hold(session: Session, flags: Flags, given?: unknown): Promise<vo
   const started = draft?.started ?? new Date(session.context.clock.now()).toISOString();
   const written = flags.plan !== undefined ? await readPlan(session, flags.plan) : (given ?? (await askPlan(session, draft?.plan ?? {}, (plan) => writeDraft(session, { started, plan }))));
   const plan = await checkPlan(written, flags.plan === undefined ? session.path(".") : dirname(session.path(flags.plan)));
+  const kept: { root?: unknown; targets?: unknown } = { root: draft?.root, targets: draft?.targets };
   const keep = async (pending: Pending): Promise<void> => {
-    if (flags.plan === undefined && given === undefined) await writeDraft(session, { started, plan: written as WrittenPlan, root: pending.document.envelope });
+    kept[pending.role === "root" ? "root" : "targets"] = pending.document.envelope;
+    if (flags.plan === undefined && given === undefined) await writeDraft(session, { started, plan: written as WrittenPlan, ...kept });
   };
 
-  const begun = draft?.root === undefined ? firstRoot(plan, session.context.clock.now()) : pendingRoot(readRoot(draft.root, "the draft"), undefined);
+  const nowMs = session.context.clock.now();
+  const begun = draft?.root === undefined ? firstRoot(plan, nowMs) : pendingRoot(readRoot(draft.root, "the draft"), undefined);
+  const begunTargets = targetsOf(draft?.targets, begun) ?? firstTargets(plan, begun, nowMs);
   await session.ask.note("The repository", planLines(plan).join("\n"));
   await review(session, begun, flags);
+  if (begunTargets !== undefined) await review(session, begunTargets, flags);
   await keep(begun);
+  if (begunTargets !== undefined) await keep(begunTargets);
   const least = sends ? 1 : 0;
   const canCollect = flags.signWith !== undefined || session.context.canAsk || least > 0;
-  const { pending } = canCollect ? await collectSignatures(session, begun, flags, keep, least) : { pending: begun };
+  const [pending = begun, targets] = await signAll(session, begunTargets === undefined ? [begun] : [begun, begunTargets], flags, keep, canCollect, least);
 
-  const payload = bootstrapPayload(plan, pending, Number(flags.timeout));
+  const payload = bootstrapPayload(plan, pending, targets, Number(flags.timeout));
   if (out !== undefined) {
     await writeJsonFile(session, out, payload);
     session.note(`Saved result to '${out}'`);
   }
-  const facts = { fingerprint: fingerprint(pending), signatures: pending.document.signatures.length, complete: standing(pending).complete, ...(out === undefined ? {} : { file: out }) };
+  const facts = { fingerprint: fingerprint(pending), signatures: pending.document.signatures.length, complete: standing(pending).complete && (targets === undefined || standing(targets).complete), ...(targets === undefined ? {} : { targets: { fingerprint: fingerprint(targets), signatures: targets.document.signatures.length } }), ...(out === undefined ? {} : { file: out }) };
   if (!sends) {
     await removeDraft(session);
     if (!facts.complete) session.note(`Others sign it with: rstuf admin metadata sign --in ${out ?? "FILE"} --add. Then: rstuf admin send bootstrap ${out ?? "FILE"}`);
@@ -109,6 +115,23 @@ async function hold(session: Session, flags: Flags, given?: unknown): Promise<vo
   const sent = await sendAndWait(session, "Bootstrap", async () => (await session.api()).call("POST /api/v1/bootstrap/", { body: payload }), Number(flags.timeout) * 1000);
   await removeDraft(session);
   await tellEnd(session, pending, detail(sent, "bootstrap"), { ...facts, taskId: sent.taskId });
+}
+
+function targetsOf(draft: unknown, root: Pending): Pending | undefined {
+  const document = draft === undefined ? undefined : readDocument(draft, "the draft");
+  return document === undefined || isRoot(document) || !isRoot(root.document) ? undefined : pendingTopTargets(document, undefined, root.document);
+}
+
+/** Root and what is signed with it, one after another; a key that is named signs all that it may. */
+async function signAll(session: Session, begun: readonly Pending[], flags: SigningFlags, keep: (pending: Pending) => Promise<void>, canCollect: boolean, least: number): Promise<readonly Pending[]> {
+  if (!canCollect) return begun;
+  if (begun.length > 1 && flags.signWith !== undefined) return await collectFor(session, begun, flags, keep);
+  const signed: Pending[] = [];
+  for (const each of begun) {
+    if (begun.length > 1) session.note(`Signatures for ${each.role}`);
+    signed.push((await collectSignatures(session, each, flags, keep, each.role === "root" ? least : 0)).pending);
+  }
+  return signed;
 }
 
 async function tellEnd(session: Session, pending: Pending, state: string | undefined, facts: object): Promise<void> {
@@ -134,8 +157,9 @@ async function begunBefore(session: Session): Promise<Draft | undefined> {
 }
 
 function planLines(plan: CeremonyPlan): string[] {
-  const { days, bins, delegations } = plan;
+  const { days, bins, delegations, targets } = plan;
   return [
+    ...(targets === undefined ? [] : [`Targets is signed by ${targets.threshold} of ${targets.keys.length} people: ${targets.keys.map(({ name }) => name).join(", ")}`]),
     `Lifetimes in days: root ${days.root}, targets ${days.targets}, snapshot ${days.snapshot}, timestamp ${days.timestamp}${bins === undefined ? "" : `, bins ${bins.days}`}`,
     ...(bins === undefined ? [] : [`Artifacts are spread over ${bins.number} bins`]),
     ...(delegations?.roles ?? []).map((role) => `Role ${role.name}: ${role.paths.join(" ")}, signed by ${role.keyids.length === 0 ? "the online key" : `${role.threshold} of ${role.keyids.length} keys`}, ${String(role["x-rstuf-expire-policy"])} days${role.terminating ? ", terminating" : ""}`),

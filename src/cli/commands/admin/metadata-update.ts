@@ -4,7 +4,9 @@
 import { Command, Option } from "commander";
 import { keyNameOf, keyWords } from "../../../roles/key-words.ts";
 import { DEFAULT_DAYS } from "../../../roles/policy.ts";
+import { peopleSignTargets } from "../../../roles/root-rules.ts";
 import { onlineKeyOf } from "../../../roles/root-update.ts";
+import type { Root } from "../../../tuf/documents.ts";
 import type { ParsedEnvelope } from "../../../tuf/parse.ts";
 import { parseExpires } from "../../../tuf/parse.ts";
 import { askThreshold } from "../../admin/ask-plan.ts";
@@ -13,7 +15,7 @@ import { collectSignatures, review, type SigningFlags } from "../../admin/collec
 import { defaultUri, namedKey, readPublicKey, type NamedKey } from "../../admin/key-files.ts";
 import { nextRoot, rootKeyNamed, type RootChange } from "../../admin/next-root.ts";
 import { writeJsonFile } from "../../admin/payload-file.ts";
-import { fingerprint, standing } from "../../admin/pending.ts";
+import { fingerprint, isRoot, standing, type Pending } from "../../admin/pending.ts";
 import { isDays, MOST_DAYS } from "../../admin/plan.ts";
 import { rootInForce } from "../../admin/root-in-force.ts";
 import { detail, sendAndWait } from "../../admin/send.ts";
@@ -36,6 +38,9 @@ interface Flags extends SigningFlags {
   readonly onlineKey?: string;
   readonly onlineUri?: string;
   readonly compromised?: boolean;
+  readonly targetsKey?: readonly string[];
+  readonly targetsThreshold?: string;
+  readonly targetsOnline?: boolean;
 }
 
 export const UPDATE_EXAMPLES = [
@@ -60,6 +65,9 @@ export function metadataUpdateCommand(context: CliContext): Command {
     .addOption(new Option("--remove-key <name>", "a root key that goes, by name or keyid; may be repeated").argParser(many))
     .option("--online-key <file>", "the public half of a new online key")
     .option("--online-uri <uri>", "where the service finds its private half (default: fn: and the file's hash)")
+    .addOption(new Option("--targets-key <file>", "a public key of somebody who signs targets, in place of the online key or of those who do; may be repeated").argParser(many))
+    .option("--targets-threshold <number>", "so many of them must sign (default: 2, or 1 of one)")
+    .option("--targets-online", "the online key signs targets again; those who sign it now sign it once more")
     .option("--compromised", "the online key is in wrong hands: replace it at once, without overlap")
     .addHelpText("after", examplesText([{ commands: UPDATE_EXAMPLES }], "0 done, or waiting for more signatures, 1 refused or failed,\n2 used wrongly, 130 interrupted"));
   return command.action(async (flags: Flags) => {
@@ -80,7 +88,7 @@ async function update(session: Session, flags: Flags): Promise<void> {
   const least = sends ? 1 : 0;
   const canCollect = flags.signWith !== undefined || session.context.canAsk || least > 0;
   const { pending } = canCollect ? await collectSignatures(session, begun, flags, async () => {}, least) : { pending: begun };
-  const payload = { metadata: { root: pending.document.envelope as unknown as Readonly<Record<string, unknown>> }, ...(flags.compromised === true ? { compromised: true } : {}) };
+  const payload = { metadata: { root: pending.document.envelope as unknown as Readonly<Record<string, unknown>> }, ...(flags.compromised === true ? { compromised: true } : {}), ...(givesTargetsToPeople(current.signed, begun) ? { targets_online_key: false } : {}) };
   const facts = { version: pending.document.signed.version, fingerprint: fingerprint(pending), complete: standing(pending).complete, ...(out === undefined ? {} : { file: out }) };
   if (out !== undefined) {
     await writeJsonFile(session, out, payload);
@@ -92,11 +100,14 @@ async function update(session: Session, flags: Flags): Promise<void> {
   }
   const sent = await sendAndWait(session, "Metadata update", async () => (await session.api()).call("POST /api/v1/metadata/", { body: payload }));
   const state = detail(sent, "update");
+  if (state !== undefined && isRoot(pending.document) && (peopleSignTargets(current.signed) || peopleSignTargets(pending.document.signed))) session.note("Where a root changes who signs targets, targets waits beside it: rstuf admin metadata sign --role targets");
   session.say(state === undefined ? "Root metadata update completed. 🔐 🎉" : `${state}. Whoever is missing signs with: rstuf admin metadata sign`);
   session.emit({ ...facts, taskId: sent.taskId, state });
 }
 
-const isSaid = (flags: Flags): boolean => flags.days !== undefined || flags.threshold !== undefined || flags.addKey !== undefined || flags.removeKey !== undefined || flags.onlineKey !== undefined;
+const givesTargetsToPeople = (before: Root, { document }: Pending): boolean => isRoot(document) && peopleSignTargets(document.signed) && !peopleSignTargets(before);
+
+const isSaid = (flags: Flags): boolean => flags.days !== undefined || flags.threshold !== undefined || flags.addKey !== undefined || flags.removeKey !== undefined || flags.onlineKey !== undefined || flags.targetsKey !== undefined || flags.targetsOnline !== undefined;
 
 async function saidChange(session: Session, current: ParsedEnvelope<"root">, flags: Flags): Promise<RootChange> {
   const days = flags.days === undefined ? undefined : Number(flags.days);
@@ -105,7 +116,18 @@ async function saidChange(session: Session, current: ParsedEnvelope<"root">, fla
   if (threshold !== undefined && (!Number.isSafeInteger(threshold) || threshold < 1)) throw new CliError("misused", `--threshold ${flags.threshold ?? ""} is no whole number of at least 1`);
   const add = await Promise.all((flags.addKey ?? []).map(async (file) => named(session, file)));
   const online = flags.onlineKey === undefined ? undefined : await named(session, flags.onlineKey, (key) => flags.onlineUri ?? defaultUri(key));
-  return { days, threshold, add, remove: (flags.removeKey ?? []).map((word) => rootKeyNamed(current.signed, word, keyNameOf)), online };
+  const targets = await saidTargets(session, flags);
+  return { days, threshold, add, targets, remove: (flags.removeKey ?? []).map((word) => rootKeyNamed(current.signed, word, keyNameOf)), online };
+}
+
+async function saidTargets(session: Session, flags: Flags): Promise<RootChange["targets"]> {
+  const { targetsKey: files, targetsThreshold: text, targetsOnline } = flags;
+  if (files === undefined && text !== undefined) throw new CliError("misused", "--targets-threshold counts the keys of --targets-key: name all of them");
+  if (files !== undefined && targetsOnline === true) throw new CliError("misused", "targets is signed by people (--targets-key) or online (--targets-online), not both");
+  const threshold = text === undefined ? undefined : Number(text);
+  if (threshold !== undefined && (!Number.isSafeInteger(threshold) || threshold < 1)) throw new CliError("misused", `--targets-threshold ${text ?? ""} is no whole number of at least 1`);
+  if (files === undefined) return targetsOnline === true ? "online" : undefined;
+  return { keys: await Promise.all(files.map(async (file) => named(session, file))), threshold };
 }
 
 async function named(session: Session, file: string, uri?: (key: NamedKey["key"]) => string): Promise<NamedKey> {
