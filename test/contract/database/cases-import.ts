@@ -123,6 +123,22 @@ export const importCases: readonly Case[] = [
     },
   },
   {
+    name: "an import is folded bit by bit, whatever is set aside, beside others' changes",
+    run: async ({ database }) => {
+      await accept(database, 1, [add("live-1"), add("live-2"), add("live-3")]);
+      await imported(database, 2, many(40));
+      const held = await lease(database);
+      const aside = (path: string): boolean => Number(path.split("-")[1]) % 4 === 0;
+      await commitAll(database, held, { batch: id(100), changes: await take(database, 100), outcomeOf: ({ path, task }) => (task === id(2) && aside(path) ? "set-aside" : "apply") });
+      for (let rounds = 0; (await database.fold(held, 2)).remaining; rounds++) assert.ok(rounds < 100, "it comes to an end");
+      assert.equal((await database.getTask(id(2)))?.remaining, 0);
+      assert.equal((await database.importRemainder(id(2), 100)).setAside, 10);
+      const { head } = await database.publisher();
+      const listed = (await database.readTargets(head, ["bins-0"])).get("bins-0") ?? [];
+      assert.deepEqual(paths(listed).sort(), [...many(40).map(({ path }) => path).filter((path) => !aside(path)), "live-1", "live-2", "live-3"].sort());
+    },
+  },
+  {
     name: "what is accepted after an import comes with the import's changes of its path, marked, whether it is their turn or not",
     run: async ({ database }) => {
       await accept(database, 1, [add("a", "bins-0", "{older}")], { held: true });
