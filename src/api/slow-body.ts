@@ -38,7 +38,11 @@ function watch({ raw }: FastifyRequest, timeoutMs: number, moving: boolean): voi
     socket.destroySoon();
   }, timeoutMs);
   timer.unref();
-  const end = (): void => { clearInterval(timer); };
+  // The connection outlives its requests, and must not remember them.
+  const end = (): void => {
+    clearInterval(timer);
+    socket.off("close", end);
+  };
   raw.once("end", end);
   raw.once("close", end);
   socket.once("close", end);

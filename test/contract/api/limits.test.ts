@@ -167,6 +167,20 @@ describe("a connection", () => {
     }
   });
 
+  test("that is kept for many requests does not remember them", async (context) => {
+    const api = await listen(context);
+    const kept: Socket[] = [];
+    api.app.server.on("connection", (socket: Socket) => kept.push(socket));
+    const socket = await api.open();
+    const listeners: number[] = [];
+    for (let request = 0; request < 4; request++) {
+      socket.write(`${HEAD}Content-Length: 2\r\n\r\n{}`);
+      assert.match(await received(socket, /artifacts/), /^HTTP\/1\.1 422 /);
+      listeners.push(kept[0]?.listenerCount("close") ?? -1);
+    }
+    assert.deepEqual([kept.length, new Set(listeners).size], [1, 1], `close listeners after each request: ${listeners.join(", ")}`);
+  });
+
   test("that speaks no HTTP gets 400", async (context) => {
     const api = await listen(context);
     const socket = await api.open();
