@@ -8,7 +8,6 @@ import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { createHttpFetcher } from "../../src/drivers/fetcher/http/fetcher.ts";
 import { filesByUrl } from "../../src/fsck/files.ts";
 import { fsck } from "../../src/fsck/fsck.ts";
@@ -17,6 +16,7 @@ import type { NewChange, TaskKind } from "../../src/ports/database.ts";
 import { startProgram } from "../demo/running-service.ts";
 import { proxyBefore, type Proxy } from "../servers/proxy.ts";
 import { Place, startGround, type Ground } from "./cluster.ts";
+import { withinAMinute } from "./within-a-minute.ts";
 
 /**
  * - `stands before`  stopped by a signal; the message arrives when it goes on
@@ -112,11 +112,11 @@ export class Points {
     let goOn = (): void => {};
     const released = new Promise<void>((resolve) => { goOn = resolve; });
     let messages = 0;
-    let met = false;
+    const seen = { met: false };
     const gate = (to: "database" | "bucket") => (bytes: Buffer): Promise<void> | undefined => {
       messages += 1;
-      if (met || !isAt(point, messages, to, bytes)) return undefined;
-      met = true;
+      if (seen.met || !isAt(point, messages, to, bytes)) return undefined;
+      seen.met = true;
       return this.#befall(victim, fate, released);
     };
     victim.database.gate = gate("database");
@@ -124,7 +124,7 @@ export class Points {
     try {
       const first = await this.#accept("add_artifacts", [`${String(round)}/a`, `${String(round)}/b`]);
       await this.#succeeds(first);
-      if (!met) return false;
+      if (!seen.met) return false;
       if (whom === "leader" && fate !== "is robbed") await this.#untilLedAfter(lease.number, performance.now());
       await this.#succeeds(await this.#accept("add_artifacts", [`${String(round)}/a`], 2));
     } finally {
@@ -171,37 +171,35 @@ export class Points {
   }
 
   async #succeeds(task: string): Promise<void> {
-    for (const until = performance.now() + 60_000; performance.now() < until; await sleep(20)) {
-      const result = (await this.#ground.database.getTask(task))?.result;
-      if (result === undefined) continue;
-      assert.equal(result.state, "SUCCESS", JSON.stringify(result));
-      return;
-    }
-    throw new Error(`a task is stuck\n${this.#logs()}`);
+    const result = await this.#within("the end of a task", async () => (await this.#ground.database.getTask(task))?.result);
+    assert.equal(result.state, "SUCCESS", JSON.stringify(result));
   }
 
-  async #leader(): Promise<Worker> {
-    for (const until = performance.now() + 60_000; performance.now() < until; await sleep(30)) {
+  #leader(): Promise<Worker> {
+    return this.#within("a leader", async () => {
       for (const worker of this.#workers) if (await worker.place.leads()) return worker;
-    }
-    throw new Error(`nobody leads\n${this.#logs()}`);
+      return undefined;
+    });
   }
 
-  async #untilLedAfter(number: number, since: number): Promise<number> {
-    for (; performance.now() - since < 60_000; await sleep(20)) {
+  /** Milliseconds since `since`. */
+  #untilLedAfter(number: number, since: number): Promise<number> {
+    return this.#within("another leader", async () => {
       const { lease } = await this.#ground.database.publisher();
-      if (lease.number > number && lease.holder !== "") return performance.now() - since;
-    }
-    throw new Error(`nobody took over\n${this.#logs()}`);
+      return lease.number > number && lease.holder !== "" ? performance.now() - since : undefined;
+    });
   }
 
   /** Whoever stood still has heard that it leads no more. */
   async #untilOneLeads(): Promise<void> {
-    for (const until = performance.now() + 60_000; performance.now() < until; await sleep(30)) {
+    await this.#within("one leader alone", async () => {
       const leading = await Promise.all(this.#workers.map(({ place }) => place.leads()));
-      if (leading.filter(Boolean).length === 1) return;
-    }
-    throw new Error(`two believe that they lead\n${this.#logs()}`);
+      return leading.filter(Boolean).length === 1 ? true : undefined;
+    });
+  }
+
+  #within<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+    return withinAMinute(() => `${what}\n${this.#logs()}`, look);
   }
 
   async #requireWhole(round: number): Promise<void> {

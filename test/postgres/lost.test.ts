@@ -16,6 +16,7 @@ import { LeaseHold } from "../../src/publisher/lease-hold.ts";
 import { Publisher } from "../../src/publisher/publisher.ts";
 import { binOf } from "../../src/tuf/bins.ts";
 import { verifyThreshold } from "../../src/tuf/threshold.ts";
+import { withinAMinute } from "../chaos/within-a-minute.ts";
 import { emptyCache, visit, type Cache } from "../crash/clients.ts";
 import { signedRoot, TEST_POLICY } from "../fakes/publisher-stage.ts";
 import { createMemorySigners } from "../fakes/signer.ts";
@@ -36,15 +37,7 @@ async function accept(database: Database, path: string, more: object = {}): Prom
   return id;
 }
 
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  for (const end = performance.now() + 60_000; performance.now() < end; await sleep(20)) {
-    const found = await look().catch(() => undefined);
-    if (found !== undefined) return found;
-  }
-  throw new Error(`not within a minute: ${what}`);
-}
-
-const ended = (database: Database, task: string): Promise<string> => until("the end of a task", async () => (await database.getTask(task))?.result?.state);
+const ended = (database: Database, task: string): Promise<string> => withinAMinute(() => "the end of a task", async () => (await database.getTask(task))?.result?.state);
 
 test("a database that lost its last commits halts whoever leads: nothing is written until they are adopted, and nothing visible vanishes", { timeout: 120_000 }, async () => {
   await using parts = new AsyncDisposableStack();
@@ -83,14 +76,14 @@ test("a database that lost its last commits halts whoever leads: nothing is writ
   const [there = "", elsewhere = ""] = [pathsOf("pending", "bins-0")[0], pathsOf("pending", "bins-1")[0]];
   const conflicting = await accept(database, there);
   const pending = await accept(database, elsewhere);
-  assert.equal(await until("a publisher that halts", async () => (await database.publisher()).halted?.code), "diverged");
+  assert.equal(await withinAMinute(() => "a publisher that halts", async () => (await database.publisher()).halted?.code), "diverged");
   await sleep(1_000);
   assert.deepEqual(storage.peek("timestamp.json"), shown);
   assert.deepEqual(storage.names(), names, "something was written");
   assert.equal((await database.getTask(pending))?.result, undefined);
   await stop();
 
-  const hold = await until("the lease", () => LeaseHold.take(database, systemClock, LEASE_MS, "a person"));
+  const hold = await withinAMinute(() => "the lease", () => LeaseHold.take(database, systemClock, LEASE_MS, "a person"));
   assert.ok(await adopt(deps, hold));
   await database.releaseLease(hold.lease);
   stop = leads();

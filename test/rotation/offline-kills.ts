@@ -16,8 +16,8 @@ export interface Flow {
 }
 
 const [FIRST, SECOND] = [0, 1] as const;
-const signTargets = async (world: OfflineWorld): Promise<void> => void (await world.sign("targets", world.people[FIRST]!, world.people[SECOND]!));
-const version = (world: OfflineWorld): number => Number(world.stage.storage.names().filter((name) => name.endsWith(".root.json")).length);
+const signTargets = (world: OfflineWorld): Promise<readonly string[]> => world.sign("targets", world.people[FIRST]!, world.people[SECOND]!);
+const version = (world: OfflineWorld): number => world.stage.storage.names().filter((name) => name.endsWith(".root.json")).length;
 
 export const FLOWS: readonly Flow[] = [
   {
@@ -105,7 +105,7 @@ export async function run(flow: Flow, at: number, when: Trap["when"]): Promise<n
       await takeOver(stage);
     }
   };
-  Object.assign(stage, { settle: surviving(stage.settle), settleAll: surviving(stage.settleAll) });
+  Object.assign(stage, { settle: surviving(stage.settle.bind(stage)), settleAll: surviving(stage.settleAll.bind(stage)) });
   await flow.act(world);
   const added = await world.add("after");
   assert.equal((await world.task(added)).state, "SUCCESS");
