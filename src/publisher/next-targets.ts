@@ -118,12 +118,15 @@ export function resultsOf({ carried, rehoming }: NextTargets, nowMs: number): re
   return carried.map(({ change, edit, outcome, before, after }) => ({ task: change.task, result: resultOf(edit, { outcome, next: after, waiting: [], superseded: [], declared: [] }, before, rehoming, nowMs) }));
 }
 
+/** Whether a version of the role waits for signatures of people, or has them and is not published yet. */
+export const isBeingSigned = (role: string, events: readonly SigningEvent[]): boolean => events.some((event) => event.kind === "delegated" && event.role === role && event.state !== "cancelled");
+
 /**
  * Whether an edit of delegations has to wait for the next version of targets: it changes what targets says, and people
  * sign that; or a version is being signed that it might follow, in whatever order they were asked for.
  */
 export function waitsForTargets(deps: PublisherDeps, head: Head, change: OpenChange, events: readonly SigningEvent[]): boolean {
-  const signed = events.some((event) => event.kind === "delegated" && event.role === "targets" && event.state !== "cancelled");
+  const signed = isBeingSigned("targets", events);
   if (!signed && !peopleOf(head).has("targets")) return false;
   try {
     const { changed, failed } = applyEdit(editOf(change), contextOf(deps, head));

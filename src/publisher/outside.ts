@@ -7,7 +7,8 @@
 // follows is higher (rule 4, ADR 0022).
 
 import { reasonOf } from "../lib/app-error.ts";
-import type { Move, OpenChange, TaskResult } from "../ports/database.ts";
+import type { Move, OpenChange, SigningEvent, TaskResult } from "../ports/database.ts";
+import { changedDelegators } from "../roles/delegation-edit.ts";
 import { RoleError } from "../roles/errors.ts";
 import { judgeOutside, type OutsideDocument } from "../roles/outside.ts";
 import { withOutside } from "../roles/outside-roles.ts";
@@ -17,6 +18,7 @@ import type { PublisherDeps } from "./deps.ts";
 import { authorityOf, type Head } from "./head.ts";
 import { headChange, type HeadChange } from "./head-change.ts";
 import type { LeaseHold } from "./lease-hold.ts";
+import { isBeingSigned } from "./next-targets.ts";
 import { peopleOf, redelegatedBy } from "./people.ts";
 import { fileOf, Unpressable } from "./press.ts";
 import { NameTaken, publish } from "./publish.ts";
@@ -33,7 +35,7 @@ export const isDeclared = (head: Head, role: string): boolean => head.outside.de
  * @returns the new head, or undefined when nothing was published
  * @throws RoleError, NameTaken, Unpressable when it can't be; what else is thrown is not its fault
  */
-export async function publishDocument(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, head: Head, change: OpenChange): Promise<Head | undefined> {
+export async function publishDocument(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, head: Head, change: OpenChange, events: readonly SigningEvent[]): Promise<Head | undefined> {
   const { database, clock } = deps;
   const nowMs = clock.now();
   const { role } = change;
@@ -43,7 +45,7 @@ export async function publishDocument(deps: PublisherDeps, hold: LeaseHold, seal
     await database.endTasks(hold.lease, [{ task: change.task, result: resultOf(role, kept.version, [], nowMs) }]);
     return undefined;
   }
-  const { edit, next, document } = judged(deps, head, role, bytes, nowMs);
+  const { edit, next, document } = judged(deps, head, role, bytes, nowMs, events);
   const moves = await movesOf(deps, head, role, document);
   const along = edit === undefined ? undefined : await alongWith(deps, head, next, edit);
   await raiseCounter(deps, hold, document.version);
@@ -71,7 +73,7 @@ interface Judged {
 }
 
 /** Under the delegation that is declared, if it is signed for that; else under the one in force. @throws RoleError */
-function judged(deps: PublisherDeps, head: Head, role: string, bytes: Buffer, nowMs: number): Judged {
+function judged(deps: PublisherDeps, head: Head, role: string, bytes: Buffer, nowMs: number, events: readonly SigningEvent[]): Judged {
   const edit = head.outside.declared.find(({ name }) => name === role);
   const inForce = head.outside.roles.has(role);
   if (edit === undefined && !inForce) throw new RoleError("document-refused", `no role ${role} is signed outside any more`);
@@ -85,6 +87,7 @@ function judged(deps: PublisherDeps, head: Head, role: string, bytes: Buffer, no
   if (edit === undefined) return judge(head, undefined);
   try {
     const after = redelegatedBy(head, edit);
+    requireTargetsOnline(head, after, role, events);
     const declared = head.outside.declared.filter((other) => other !== edit);
     return judge({ ...after, outside: withOutside({ ...after.outside, declared }, role, true) }, edit);
   } catch (error) {
@@ -95,6 +98,13 @@ function judged(deps: PublisherDeps, head: Head, role: string, bytes: Buffer, no
       throw error;
     }
   }
+}
+
+/** The delegation would come with the document, in a version of targets that only people can sign, or that theirs would undo. @throws RoleError */
+function requireTargetsOnline(head: Head, after: Head, role: string, events: readonly SigningEvent[]): void {
+  if (!peopleOf(head).has("targets") && !isBeingSigned("targets", events)) return;
+  if (!changedDelegators(head.tree, after.tree).includes("targets")) return;
+  throw new RoleError("document-refused", `people sign targets, which would have to delegate to ${role} anew: this release publishes a role that is signed elsewhere only where targets is signed online`);
 }
 
 /** What becomes of the artifacts the role lists. */

@@ -281,12 +281,12 @@ export class Publisher {
       return true;
     }
     // Others go on; it is signed with those that wait when the next version of targets begins (ADR 0023).
-    if (waitsForTargets(this.#deps, head, change, events)) {
+    if (isEdit && waitsForTargets(this.#deps, head, change, events)) {
       await database.setWaiting(hold.lease, [{ id: change.id, task: change.task, for: "targets" }]);
       return true;
     }
     try {
-      const published = isEdit ? await changeDelegations(this.#deps, hold, this.#sealer, head, change, events) : await publishDocument(this.#deps, hold, this.#sealer, head, change);
+      const published = isEdit ? await changeDelegations(this.#deps, hold, this.#sealer, head, change, events) : await publishDocument(this.#deps, hold, this.#sealer, head, change, events);
       const outside = isEdit ? outsideIn(await database.setting(OUTSIDE)) : head.outside;
       this.#head = published ?? { ...head, outside };
       this.#delegated.lookAgain();

@@ -5,6 +5,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { keyidOf } from "../../src/tuf/keys.ts";
 import { createOfflineWorld, wantedRole, type OfflineWorld } from "../delegations/offline-world.ts";
+import { uploadMetadata } from "../../src/operations/upload-metadata.ts";
+import { DAY_MS } from "../fakes/publisher-stage.ts";
 import { createHolder, signedBy } from "../fakes/root-holders.ts";
 import type { RootPlan } from "../fakes/root-holders.ts";
 
@@ -104,6 +106,26 @@ describe("a root that changes who signs targets", () => {
     await world.sign("targets", world.people[0]!, world.people[2]!);
     assert.equal((await world.task(edit)).state, "SUCCESS");
     assert.deepEqual([...world.targets().keyids].sort(), [world.people[0]!.keyid, world.people[2]!.keyid].sort());
+    await world.fsck();
+  });
+
+  for (const when of ["already", "soon"] as const) test(`a role that was declared before, signed elsewhere, cannot come with its document when people ${when} sign targets: it would have to delegate to the role`, async () => {
+    const world = await repository(false);
+    const { stage } = world;
+    const ann = createHolder();
+    await world.edit({ action: "add", keys: { [ann.keyid]: ann.key }, roles: [wantedRole("team", ["team/*"], { keyids: [ann.keyid], signing: "outside" })] });
+    await update(world, 2, offlineOf(world), { offline: true });
+    if (when === "already") {
+      await world.sign("targets", world.people[0]!, world.people[1]!);
+      await stage.settleAll();
+    }
+    assert.equal(shown(world, 2), when === "already");
+    const document = { _type: "targets", spec_version: "1.0.31", version: 1, expires: new Date(stage.clock.now() + 30 * DAY_MS).toISOString().replace(/\.\d+/, ""), targets: {} };
+    const { taskId } = await uploadMetadata(stage.operations, { role: "team", bytes: Buffer.from(JSON.stringify({ signed: document, signatures: [ann.sign(document)] })) });
+    await stage.settle();
+    const { result } = await world.task(taskId);
+    assert.match(String(result?.message), /^Delegated Metadata Refused: people sign targets/);
+    assert.equal((await world.task(await world.add("after"))).state, "SUCCESS");
     await world.fsck();
   });
 
