@@ -12,13 +12,14 @@
 //     could bring back what the lost history took away.
 //  5. All of it is one transaction; nothing is signed, and storage is only read.
 
-import { DatabaseError, type Adoption, type CutChange, type OpenChange, type RoleRow, type SettingValue } from "../ports/database.ts";
+import type { Adoption, CutChange, RoleRow, SettingValue } from "../ports/database.ts";
 import { StorageError } from "../ports/storage.ts";
 import { reasonOf } from "../lib/app-error.ts";
 import { own } from "../lib/own.ts";
 import { belowIn, NESTED, settingOf } from "../roles/below.ts";
-import { belowOf, delegationTreeOf, ownerOf, rolesOf, type Below, type DelegationTree } from "../roles/delegation.ts";
+import { belowOf, delegationTreeOf, rolesOf, type Below, type DelegationTree } from "../roles/delegation.ts";
 import { needsPeople } from "../roles/people.ts";
+import { expiryPolicyOf } from "../roles/policy.ts";
 import { isBinName } from "../tuf/bins.ts";
 import { canonicalString } from "../tuf/canonical.ts";
 import { sha256Hex } from "../tuf/crypto.ts";
@@ -27,7 +28,9 @@ import { TufError } from "../tuf/errors.ts";
 import { parseEnvelope, parseExpires, type ParsedEnvelope } from "../tuf/parse.ts";
 import { delegationIn } from "../tuf/search.ts";
 import { requireThreshold } from "../tuf/threshold.ts";
-import { TrustedSet } from "../tuf/trusted-set.ts";
+import type { TrustedSet } from "../tuf/trusted-set.ts";
+import { PendingChanges } from "./adopt-pending.ts";
+import { foreign, isTimestamp, READ_AT_MOST, walkRoots, type Root } from "./adopt-trust.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { binSettings } from "./bin-settings.ts";
 import { PublisherError } from "./errors.ts";
@@ -35,7 +38,7 @@ import type { LeaseHold } from "./lease-hold.ts";
 import { TIMESTAMP } from "./project.ts";
 import { foldAll } from "./publish.ts";
 import { requireStated } from "./stated.ts";
-import { taskResult, type EndedChange } from "./results.ts";
+import { contextOf } from "./split-edit.ts";
 
 export type AdoptDeps = Pick<PublisherDeps, "database" | "storage" | "clock" | "random" | "telemetry" | "policy">;
 
@@ -60,8 +63,6 @@ export interface Adopted {
   readonly counter: number;
 }
 
-/** Larger than any file we publish. */
-const READ_AT_MOST = 32 * 1024 * 1024;
 const DAY_MS = 86_400_000;
 
 /**
@@ -83,46 +84,7 @@ export async function adopt(deps: AdoptDeps, hold: LeaseHold, onProgress: (roles
   } catch (error) {
     throw foreign(`the stored timestamp does not verify: ${reasonOf(error)}`, error);
   }
-  return await new AdoptionOf(deps, hold, trusted, file.bytes, head.sha256, head.expiresMs, roots, onProgress).carryOut();
-}
-
-function isTimestamp(bytes: Buffer): boolean {
-  try {
-    parseEnvelope(bytes, "timestamp");
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const foreign = (reason: string, cause: unknown): PublisherError => new PublisherError("foreign", `${reason}. Nothing was changed`, { cause });
-
-interface Root {
-  readonly version: number;
-  readonly bytes: Buffer;
-}
-
-/** From this database's roots on to those it lacks. Age does not count: 0 is the reference time. */
-async function walkRoots({ database, storage }: AdoptDeps): Promise<{ trusted: TrustedSet; roots: readonly Root[] }> {
-  const current = await database.envelope("root");
-  if (current === undefined) throw new Error("the database has a head and no root");
-  for (let version = 1; version <= current.version; version++) {
-    const stored = await storage.read(`${String(version)}.root.json`, READ_AT_MOST);
-    const ours = await database.envelope("root", version);
-    if (stored !== undefined && ours !== undefined && !stored.bytes.equals(ours.bytes)) throw foreign(`storage holds another ${String(version)}.root.json than this database`, undefined);
-  }
-  const trusted = new TrustedSet(current.bytes, { now: 0 });
-  const roots: Root[] = [];
-  for (let version = current.version + 1; ; version++) {
-    const next = await storage.read(`${String(version)}.root.json`, READ_AT_MOST);
-    if (next === undefined) return { trusted, roots };
-    try {
-      trusted.updateRoot(next.bytes);
-    } catch (error) {
-      throw foreign(`${String(version)}.root.json does not follow from root ${String(version - 1)}: ${reasonOf(error)}`, error);
-    }
-    roots.push({ version, bytes: next.bytes });
-  }
+  return await new AdoptionOf(deps, hold, trusted, file.bytes, head.sha256, head.expiresMs, roots, new PendingChanges(await database.pendingChanges()), onProgress).carryOut();
 }
 
 class AdoptionOf {
@@ -139,16 +101,16 @@ class AdoptionOf {
   readonly #adopted: Adoption["roles"][number][] = [];
   readonly #newer: string[] = [];
   readonly #press = new Map<string, string>();
-  readonly #ended = new Map<number, EndedChange & { readonly id: number; readonly task: string }>();
-  readonly #pendingPaths = new Set<string>();
+  readonly #pending: PendingChanges;
   /** Roles newer in storage, and what they say of paths with pending changes. */
   readonly #taken: { readonly role: string; readonly says: ReadonlyMap<string, string>; readonly row: Pick<RoleRow, "version" | "length" | "sha256" | "expiresMs"> }[] = [];
   /** What people signed last of their roles: the database keeps it whole. */
   readonly #signed: { readonly role: string; readonly version: number; readonly bytes: Buffer }[] = [];
   #counter = 0;
 
-  constructor(deps: AdoptDeps, hold: LeaseHold, trusted: TrustedSet, timestamp: Buffer, base: string, baseExpiresMs: number, roots: readonly Root[], onProgress: (roles: number, of: number) => void) {
+  constructor(deps: AdoptDeps, hold: LeaseHold, trusted: TrustedSet, timestamp: Buffer, base: string, baseExpiresMs: number, roots: readonly Root[], pending: PendingChanges, onProgress: (roles: number, of: number) => void) {
     this.#deps = deps;
+    this.#pending = pending;
     this.#hold = hold;
     this.#trusted = trusted;
     this.#timestamp = timestamp;
@@ -164,8 +126,6 @@ class AdoptionOf {
     const timestamp = this.#trusted.timestamp?.signed;
     if (timestamp === undefined) throw new Error("no timestamp is trusted");
     for (const row of await database.roles()) this.#rows.set(row.role, row);
-    const pending = await database.pendingChanges();
-    for (const { path } of pending) this.#pendingPaths.add(path);
     const expiresMs = parseExpires(timestamp.expires);
     const ofSnapshot = timestamp.meta["snapshot.json"];
     this.#see(timestamp.version, ofSnapshot.version);
@@ -173,11 +133,13 @@ class AdoptionOf {
     const snapshotFile = await this.#snapshot();
     const targets = await this.#targets(snapshotFile !== undefined);
     const below = belowIn(await database.setting(NESTED));
+    const before = delegationTreeOf(targets.ours, below);
     const tree = snapshotFile === undefined ? delegationTreeOf(targets.signed, below) : await this.#delegated(targets, below);
     this.#pressMissing(tree);
-    this.#takeAll(pending, tree);
+    this.#takeAll(tree);
+    this.#pending.decideEdits(new Set(this.#newer), before, contextOf(this.#deps, { root: this.#trusted.root.signed, tree, expiry: expiryPolicyOf(await database.settings()) }));
 
-    const results = await this.#results(pending);
+    const results = await this.#pending.results(database, this.#newer, tree, clock.now());
     const press = [...this.#press.keys()].sort();
     const { readBack, dropped } = await database.adopt(this.#hold.lease, {
       id: this.#id,
@@ -194,14 +156,14 @@ class AdoptionOf {
       ],
       counter: this.#counter,
       settings: { ...binSettings(tree), [NESTED]: settingOf(belowOf(tree), this.#id) as unknown as SettingValue },
-      changes: [...this.#ended.values()].map(({ id, task, outcome, role }): CutChange => ({ id, task, outcome, role })),
+      changes: this.#pending.ended.map(({ id, task, outcome, role }): CutChange => ({ id, task, outcome, role })),
       results,
       ...(press.length === 0 ? {} : { press: { task: { id: this.#deps.random.hex(16), kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles: press } }, roles: press } }),
       garbageNotBeforeMs: Math.max(expiresMs, this.#baseExpiresMs) + policy.edgeStaleMs + DAY_MS,
     });
     await foldAll(this.#deps, this.#hold);
 
-    const ended = [...this.#ended.values()];
+    const { ended } = this.#pending;
     const conflicts = ended.filter(({ outcome }) => outcome === "set-aside").map(({ task, path, reason }) => ({ task, path, reason: reason ?? "" }));
     const adopted: Adopted = {
       timestampVersion: timestamp.version,
@@ -213,7 +175,7 @@ class AdoptionOf {
       pressed: press.map((role) => ({ role, reason: this.#press.get(role) ?? "" })),
       done: ended.length - conflicts.length,
       conflicts,
-      open: pending.length - ended.length,
+      open: this.#pending.open,
       counter: (await database.publisher()).counter,
     };
     telemetry.log.info({ timestamp: adopted.timestampVersion, roots: adopted.roots.length, roles: adopted.roles.length, readBack, dropped, pressed: press.length, conflicts: conflicts.length }, "adopted what storage holds");
@@ -253,7 +215,7 @@ class AdoptionOf {
     const ours = await this.#deps.database.envelope("targets");
     if (ours === undefined) throw new Error("the database has a head and no targets");
     const oursParsed = parseEnvelope(ours.bytes, "targets");
-    const keep: TargetsChoice = { signed: oursParsed.signed, published: oursParsed.signed, envelope: undefined };
+    const keep: TargetsChoice = { ours: oursParsed.signed, signed: oursParsed.signed, published: oursParsed.signed, envelope: undefined };
     if (!hasSnapshot) return keep;
     const stated = this.#stated("targets");
     if (stated === undefined) return keep;
@@ -266,11 +228,13 @@ class AdoptionOf {
     }
     const published = stored.signed;
     if (!this.#isNewer("targets", stored)) {
+      // Ours is of a head that no client saw: what makes it is pending again, and so are the roles it delegates to.
+      if (stored.signed.version === this.#rows.get("targets")?.version && stored.signed.version < oursParsed.signed.version) return { ...keep, signed: published, published, envelope: stored };
       if (stored.signed.version < oursParsed.signed.version) this.#keepOurs("targets", stated, NEWER_HERE);
       return { ...keep, published };
     }
     await this.#stage("targets", stored);
-    return { signed: stored.signed, published, envelope: stored };
+    return { ...keep, signed: stored.signed, published, envelope: stored };
   }
 
   /**
@@ -339,7 +303,8 @@ class AdoptionOf {
       if (needsPeople(delegation)) this.#signed.push({ role, version: stated.version, bytes: document.bytes });
       return { published, chosen: published };
     }
-    if (row !== undefined && row.version > stated.version) this.#keepOurs(role, stated, NEWER_HERE);
+    if (row === undefined || row.version <= stated.version) return { published, chosen: published };
+    this.#keepOurs(role, stated, NEWER_HERE);
     return { published, chosen: ours };
   }
 
@@ -359,14 +324,14 @@ class AdoptionOf {
     const fragments = new Map(Object.entries(signed.targets).map(([path, target]) => [path, canonicalString(target as unknown as Json)]));
     await this.#deps.database.stageAdopted(this.#hold.lease, this.#id, role, [...fragments].map(([path, fragment]) => ({ path, fragment })));
     this.#newer.push(role);
-    const says = new Map([...fragments].filter(([path]) => this.#pendingPaths.has(path)));
+    const says = new Map([...fragments].filter(([path]) => this.#pending.paths.has(path)));
     this.#taken.push({ role, says, row: { version: signed.version, length: bytes.length, sha256: sha256Hex(bytes), expiresMs: parseExpires(signed.expires) } });
   }
 
-  #takeAll(pending: readonly OpenChange[], tree: DelegationTree): void {
+  #takeAll(tree: DelegationTree): void {
     for (const { role, says, row } of this.#taken) {
       this.#adopted.push({ ...this.#rowOf(role, tree), ...row, retired: false, takesTargets: true });
-      this.#decide(role, says, pending.filter((change) => (change.kind === "add" || change.kind === "remove") && (ownerOf(tree, change.path) ?? change.role) === role));
+      this.#pending.decide(role, says, tree);
     }
   }
 
@@ -394,19 +359,6 @@ class AdoptionOf {
     return { role, kind: custom === undefined && bins !== undefined ? "bins" : "delegated", parent: custom?.parent ?? bins?.delegator ?? "targets" };
   }
 
-  /** The pending changes of a role that is newer in storage, the last word on each path first. */
-  #decide(role: string, fragments: ReadonlyMap<string, string>, changes: readonly OpenChange[]): void {
-    const answered = new Set<string>();
-    for (const change of [...changes].reverse()) {
-      const { id, task, path } = change;
-      const says = change.kind === "add" ? fragments.get(path) === change.fragment : !fragments.has(path);
-      if (answered.has(path)) this.#ended.set(id, { id, task, path, role, outcome: "absorbed" });
-      else if (says) this.#ended.set(id, { id, task, path, role, outcome: "apply" });
-      else this.#ended.set(id, { id, task, path, role, outcome: "set-aside", reason: conflict(role, change) });
-      if (says && !change.held) answered.add(path);
-    }
-  }
-
   /** What this database knows and the stored snapshot does not list is shown by the next publish. */
   #pressMissing(tree: DelegationTree): void {
     const live = new Set(["targets", ...rolesOf(tree)]);
@@ -414,28 +366,11 @@ class AdoptionOf {
       if (!row.retired && live.has(role) && this.#stated(role) === undefined && !this.#press.has(role)) this.#press.set(role, "the stored snapshot does not list it");
     }
   }
-
-  /** Results of the tasks none of whose changes is pending any more. */
-  async #results(pending: readonly OpenChange[]): Promise<Adoption["results"]> {
-    const { database, clock } = this.#deps;
-    const open = new Set(pending.map(({ id }) => id));
-    const results: Adoption["results"][number][] = [];
-    for (const id of new Set([...this.#ended.values()].map(({ task }) => task))) {
-      const row = await database.getTask(id);
-      if (row === undefined) throw new DatabaseError("stale-base", `task ${id} is unknown`);
-      const changes: EndedChange[] = [];
-      const all = await database.taskChanges(id);
-      for (const change of all) {
-        const ended = this.#ended.get(change.id) ?? (open.has(change.id) || change.outcome === undefined ? undefined : { ...change, outcome: change.outcome });
-        if (ended !== undefined) changes.push(ended);
-      }
-      if (changes.length === all.length) results.push({ task: id, result: taskResult(row, changes, this.#newer, clock.now()) });
-    }
-    return results;
-  }
 }
 
 interface TargetsChoice {
+  /** As this database has it. */
+  readonly ours: Targets;
   /** Whose delegations count from now on. */
   readonly signed: Targets;
   /** Whose delegations the stored roles were published under. */
@@ -445,9 +380,6 @@ interface TargetsChoice {
 }
 
 const NEWER_HERE = "is newer in this database than in storage";
-
-const conflict = (role: string, { kind, path }: OpenChange): string =>
-  `conflict: ${role} was published again after this request was accepted, by a history this database lost, and ${kind === "add" ? `does not list ${path} as asked` : `lists ${path}`}. Look what is right, and ask again if need be`;
 
 function statedOf({ version, length, hashes }: FileMeta): { version: number; length: number; sha256: string } {
   return { version, length: length ?? 0, sha256: hashes?.["sha256"] ?? "" };

@@ -166,7 +166,7 @@ function pendingEditOf(
 }
 
 /** @throws RoleError `delegations-refused` when nothing can sign for roles without keys of their own */
-export function contextOf(deps: Pick<PublisherDeps, "policy">, head: Head): EditContext {
+export function contextOf(deps: Pick<PublisherDeps, "policy">, head: Pick<Head, "root" | "tree" | "expiry">): EditContext {
   const { keys, roles } = head.root;
   const keyid = roles.timestamp.keyids.find((id) => onlineUriOf(keys[id]) !== undefined);
   const key = keyid === undefined ? undefined : keys[keyid];

@@ -161,25 +161,7 @@ describe("a database older than what is published", () => {
   });
 
   test("what was committed and never shown is published again, once", async () => {
-    await restored(() => Promise.resolve(), async () => {
-      await world.add(["late"]);
-      await world.settle();
-    });
-    // The publisher of the restored database commits before it learns that storage went on.
-    const timestamp = world.files().get("timestamp.json")!;
-    const unseen = async (storage: Storage): Promise<StoredFile> => ({ ...(await storage.read("timestamp.json", 99_999))!, bytes: (await world.database.head())!.timestamp });
-    let sees = false;
-    await world.close();
-    await world.open((storage) => withCalls(storage, { read: (name, most) => (name === "timestamp.json" && !sees ? unseen(storage) : storage.read(name, most)) }));
-    await world.lead();
-    sees = true;
-    const task = await world.add(["early/1", "ours"], { length: 2 });
-    await assert.rejects(world.settle(), diverged);
-    assert.equal((await world.database.publisher()).seq, 3);
-    await world.close();
-    await world.open();
-    assert.equal(world.files().get("timestamp.json"), timestamp);
-    await assert.rejects(world.lead(), diverged);
+    const task = await committedUnseen(() => world.add(["early/1", "ours"], { length: 2 }));
     const adopted = await adopt(world.deps, await world.hold());
     assert.ok(adopted !== undefined);
     await world.lead();
@@ -188,6 +170,20 @@ describe("a database older than what is published", () => {
     const client = await world.client();
     assert.deepEqual(await world.seen(client, ["late"]), ["late"]);
     assert.equal((await client.find("early/1"))?.target.length, adopted.conflicts.some(({ path }) => path === "early/1") ? 1 : 2);
+    await world.requireSound();
+  });
+
+  test("a change of delegations that was committed and never shown is published again, whole", async () => {
+    const role = { name: "custom", terminating: true, keyids: [], threshold: 1, paths: ["early/*"] };
+    const task = await committedUnseen(() => world.delegate({ action: "add", keys: {}, roles: [role] }));
+    await adopt(world.deps, await world.hold());
+    await world.lead();
+    const { result } = await world.task(task);
+    assert.deepEqual([result?.state, result?.details?.["delegated_roles"], result?.details?.["failed_roles"]], ["SUCCESS", ["custom"], []]);
+    assert.ok((await snapshotVersions()).has("custom"));
+    const client = await world.client();
+    assert.deepEqual(await world.seen(client, ["early/1", "late"]), ["early/1", "late"]);
+    assert.equal((await client.find("early/1"))?.role, "custom");
     await world.requireSound();
   });
 
@@ -309,6 +305,29 @@ describe("database and metadata restored together", () => {
     await world.requireSound();
   });
 });
+
+/** The publisher of a restored database commits what `accept` asks for before it learns that storage went on. */
+async function committedUnseen(accept: () => Promise<string>): Promise<string> {
+  await restored(() => Promise.resolve(), async () => {
+    await world.add(["late"]);
+    await world.settle();
+  });
+  const timestamp = world.files().get("timestamp.json")!;
+  const unseen = async (storage: Storage): Promise<StoredFile> => ({ ...(await storage.read("timestamp.json", 99_999))!, bytes: (await world.database.head())!.timestamp });
+  let sees = false;
+  await world.close();
+  await world.open((storage) => withCalls(storage, { read: (name, most) => (name === "timestamp.json" && !sees ? unseen(storage) : storage.read(name, most)) }));
+  await world.lead();
+  sees = true;
+  const task = await accept();
+  await assert.rejects(world.settle(), diverged);
+  assert.equal((await world.database.publisher()).seq, 3);
+  await world.close();
+  await world.open();
+  assert.equal(world.files().get("timestamp.json"), timestamp);
+  await assert.rejects(world.lead(), diverged);
+  return task;
+}
 
 async function snapshotVersions(): Promise<Map<string, number>> {
   const timestamp = JSON.parse(world.files().get("timestamp.json")!) as { signed: { meta: Record<string, { version: number }> } };

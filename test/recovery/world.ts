@@ -19,6 +19,7 @@ import { METADATA_NAME, type Storage } from "../../src/ports/storage.ts";
 import type { PublisherDeps } from "../../src/publisher/deps.ts";
 import { LeaseHold } from "../../src/publisher/lease-hold.ts";
 import { Publisher } from "../../src/publisher/publisher.ts";
+import type { DelegationEdit } from "../../src/roles/custom-delegations.ts";
 import { delegationTreeOf, ownerOf } from "../../src/roles/delegation.ts";
 import { composeRoot } from "../../src/roles/root.ts";
 import { canonicalize } from "../../src/tuf/canonical.ts";
@@ -148,6 +149,14 @@ export class World {
 
   drop(paths: readonly string[]): Promise<string> {
     return this.#accept("remove_artifacts", paths, "remove", "", false);
+  }
+
+  /** A change of delegations, as the door stores it. */
+  async delegate(edit: DelegationEdit): Promise<string> {
+    const id = this.random.hex(16);
+    const change = { kind: "delegate", role: "targets", path: "", fragment: JSON.stringify(edit) } as const;
+    await this.database.accept({ task: { id, kind: "metadata_delegation", createdMs: this.clock.now(), request: {} }, changes: [change], held: false, limits: LIMITS });
+    return id;
   }
 
   async #accept(kind: TaskKind, paths: readonly string[], what: NewChange["kind"], fragment: string, held: boolean): Promise<string> {
