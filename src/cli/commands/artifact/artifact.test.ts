@@ -85,7 +85,7 @@ describe("rstuf artifact add", () => {
     { name: "a pattern that matches nothing", argv: ["*.zip"], says: /holds no file to add/, code: 1 },
     { name: "two files under one path", argv: ["dist/a.whl", "dist"], says: /two files would be "a\.whl" .*misused/, code: 2 },
     { name: "a path no repository can hold", argv: ["hello.txt", "--prefix", "/abs"], says: /can be no path in a repository/, code: 2 },
-    { name: "a line that is none", argv: ["--manifest", "bad"], says: /bad, line 2: it is neither JSON nor/, code: 1 },
+    { name: "a line that is none", argv: ["--manifest", "bad"], says: /bad, line 2: it is no `path;size;hash-type;hash`/, code: 1 },
     { name: "a hash nobody knows", argv: ["hello.txt", "--hash", "md5"], says: /One of sha224|One of sha256|One of /, code: 2 },
     { name: "waiting for what is held", argv: ["hello.txt", "--wait", "--no-publish"], says: /makes no sense/, code: 2 },
     { name: "nothing to add, and nobody to ask", argv: [], says: /FILE is missing, and there is no terminal/, code: 2 },

@@ -53,7 +53,7 @@ export const TABLES: readonly Table[] = [
   table("batch_share", "batch, no", "batch:i no:i roles:n edits:t claim:i holder:t until_ms:i first_version:i done:b", { large: true }),
   table("batch_result", "batch, role", "batch:i role:t version:i length:i sha256:t expires_ms:i"),
   table("batch_role", "batch, name", "batch:i name:t kind:t parent:t"),
-  table("batch_move", "no", "no:i batch:i path:t from_role:t to_role:t"),
+  table("batch_move", "no", "no:i batch:i path:t from_role:t to_role:t fragment:t", { large: true }),
   table("garbage", "name", "name:t role:t version:i not_before_ms:i"),
   table("role", "name", "name:t kind:t parent:t version:i length:i sha256:t expires_ms:i retired:b"),
   table("artifact", "role, path", "role:t path:t fragment:t published_ms:i"),
