@@ -679,6 +679,8 @@ export interface Database {
 
   /** All of them, oldest first. */
   signingEvents(): Promise<readonly SigningEvent[]>;
+  /** Another one whenever `signingEvents` answers something else, and the same while it does not; empty when there are none. Reads no document. */
+  signingStamp(): Promise<string>;
   /**
    * Settles what will be published: from here on no signature is added and nobody cancels it (rule 19).
    * The same bytes again are nothing.

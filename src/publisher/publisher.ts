@@ -45,6 +45,7 @@ import { handedOf } from "./rotation.ts";
 import { Rounds, type Round } from "./round.ts";
 import { Sealer } from "./seal.ts";
 import { Teller } from "./tell.ts";
+import { WaitingEvents } from "./waiting-events.ts";
 import { Wakeup } from "./wakeup.ts";
 
 /** How long a publisher that does not lead waits before it asks for the lease again. */
@@ -74,6 +75,7 @@ export class Publisher {
   readonly #pace: Pace;
   readonly #rounds = new Rounds();
   readonly #teller: Teller;
+  readonly #waiting: WaitingEvents;
   readonly #unpressable = new Map<number, string>();
   readonly #helper: Helper;
   readonly #offered = new Wakeup();
@@ -84,6 +86,7 @@ export class Publisher {
     this.#ceremony = new Ceremony(deps);
     this.#pace = new Pace({ least: LEAST_IMPORTED, most: deps.policy.maxBatchChanges });
     this.#teller = new Teller(deps);
+    this.#waiting = new WaitingEvents(deps.database);
     this.#delegated = new DelegatedEvents(deps);
     this.#sealer = new Sealer(deps);
     this.#helper = new Helper(deps, this.#holder);
@@ -143,13 +146,13 @@ export class Publisher {
       this.#head = await bootstrap(this.#deps, hold, this.#sealer);
       this.#nextTick = this.#head === undefined ? clock.monotonic() + this.#deps.policy.refresh.tickMs : 0;
     }
-    await this.#teller.signing(hold);
+    await this.#teller.signing(hold, await this.#waiting.all());
     if (this.#head === undefined) return false;
     const settings = await database.settings();
     this.#head = { ...this.#head, expiry: expiryPolicyOf(settings), handed: handedOf(settings) };
     const nowMs = await requireSaneClock(this.#deps, this.#head);
     await this.#watchStorage(hold);
-    const events = await database.signingEvents();
+    const events = await this.#waiting.all();
     const ceremony = await this.#ceremonies(hold, this.#head, events);
     if (ceremony === "other-head") return true;
     await this.#delegated.resume(hold);

@@ -80,11 +80,11 @@ test("who must sign is told once for each document, by whichever publisher leads
   await accept(1, start("nightly", "delegated", 1), false);
   await accept(2, start("root", "root", 2), false);
   const teller = new Teller(stage.deps);
-  await teller.signing(hold!);
-  await teller.signing(hold!);
-  await new Teller(stage.deps).signing(hold!);
+  await teller.signing(hold!, await stage.database.signingEvents());
+  await teller.signing(hold!, await stage.database.signingEvents());
+  await new Teller(stage.deps).signing(hold!, await stage.database.signingEvents());
   assert.deepEqual(await told(stage, "signing-required"), [{ role: "nightly", version: 7, signing_event: "1".padStart(32, "0") }]);
   await stage.database.endTasks(hold!.lease, [{ task: start("root", "root", 2).task, result: { state: "SUCCESS", message: "", lastUpdateMs: 0 } }]);
-  await teller.signing(hold!);
+  await teller.signing(hold!, await stage.database.signingEvents());
   assert.deepEqual((await told(stage, "signing-required")).map(({ role }) => role), ["nightly", "root"]);
 });

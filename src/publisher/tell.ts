@@ -27,8 +27,7 @@ export class Teller {
    * Documents that wait for people: once each. A root may have come with all signatures it needs: it waits once its
    * task was told so. A delegated role's document is composed because people must sign it.
    */
-  async signing(hold: LeaseHold): Promise<void> {
-    const events = await this.#deps.database.signingEvents();
+  async signing(hold: LeaseHold, events: readonly SigningEvent[]): Promise<void> {
     const waiting = events.filter((event) => event.state === "open" && (event.kind === "delegated" || event.answered) && !this.#signing.has(event.id));
     if (waiting.length === 0) return;
     await this.#deps.database.post(hold.lease, waiting.map(signingRequired));

@@ -831,6 +831,12 @@ class Memory implements MemoryDatabase {
     })));
   }
 
+  signingStamp(): Promise<string> {
+    const sign = (told: boolean): string => (told ? "+" : "-");
+    return this.#run((state) => state.events.map(({ given, signatures, state: at }) =>
+      [given.id, at, sign(isAnswered(state, given.task)), signatures.map(({ task }) => sign(task === undefined || isAnswered(state, task))).join("")].join(" ")).join("\n"));
+  }
+
   freezeEvent(lease: Lease, id: string, frozen: { bytes: Uint8Array; signatures: number }): Promise<void> {
     return this.#run((state) => {
       state.fence(lease);

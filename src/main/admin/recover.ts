@@ -49,7 +49,7 @@ function* adoptedLines(adopted: Adopted): Generator<string> {
   yield `  No version up to ${String(adopted.counter)} is used again.`;
   for (const [reason, roles] of byReason(adopted.pressed)) yield `  The next publish presses again, because it ${printable(reason)}: ${named(roles)}.`;
   yield `  Requests that were pending in the database: ${String(adopted.done)} answered by what is published, ${String(adopted.open)} still pending, ${String(adopted.conflicts.length)} set aside.`;
-  for (const { task, path, reason } of adopted.conflicts) yield `    set aside: ${printable(path)}, task ${task}: ${printable(reason)}`;
+  for (const { task, path, reason } of adopted.conflicts) yield `    set aside: ${path === "" ? "a change of delegations" : printable(path)}, task ${task}: ${printable(reason)}`;
   yield "  Tasks and idempotency keys of requests after the backup are not known any more; their effect is.";
 }
 

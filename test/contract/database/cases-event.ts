@@ -95,6 +95,37 @@ export const eventCases: readonly Case[] = [
     },
   },
   {
+    name: "the stamp is another one with everything that happens to an event, the same for every user, and empty without one",
+    run: async ({ database, connect }) => {
+      const held = await lease(database);
+      const other = await connect();
+      const stamps = [await database.signingStamp()];
+      assert.deepEqual(stamps, [""]);
+      const steps: (() => Promise<unknown>)[] = [
+        () => start(database, 1),
+        () => sign(database, 2, 1, signature("a")),
+        () => sign(database, 3, 1, signature("b")),
+        () => database.endTasks(held, [{ task: id(3), result: success() }]),
+        () => database.endTasks(held, [{ task: id(2), result: success() }]),
+        () => database.endTasks(held, [{ task: id(1), result: success() }]),
+        () => start(database, 4, { role: "a", kind: "delegated", signatures: [signature("a")] }),
+        () => effect(database, 5, { cancel: { event: id(4) } }),
+        () => database.freezeEvent(held, id(1), { bytes: Buffer.from("x"), signatures: 2 }),
+        () => database.forgetEvent(held, id(4)),
+      ];
+      for (const step of steps) {
+        await step();
+        stamps.push(await database.signingStamp());
+        assert.equal(await other.signingStamp(), stamps.at(-1));
+        await accept(database, 100 + stamps.length, []);
+        assert.equal(await database.signingStamp(), stamps.at(-1), "something else happened");
+      }
+      assert.equal(new Set(stamps).size, stamps.length, stamps.join(" | "));
+      await database.endEvent(held, id(1), { envelopes: [], results: [] });
+      assert.equal(await database.signingStamp(), "");
+    },
+  },
+  {
     name: "an unknown event can be neither signed nor cancelled",
     run: async ({ database }) => {
       await refuses("event-closed", sign(database, 2, 1, signature("a")));

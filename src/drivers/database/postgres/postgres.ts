@@ -283,6 +283,10 @@ class PostgresDatabase implements Database {
     return this.#db.moment(reads.signingEvents);
   }
 
+  signingStamp(): Promise<string> {
+    return this.#db.read(reads.signingStamp);
+  }
+
   freezeEvent(lease: Lease, event: string, frozen: { bytes: Uint8Array; signatures: number }): Promise<void> {
     return this.#db.transaction((sql) => freezeEvent(sql, lease, event, frozen, this.#now()));
   }

@@ -168,9 +168,20 @@ export async function pendingChanges(sql: Sql): Promise<readonly OpenChange[]> {
   return rows.map(openChange);
 }
 
+/** Whether a task has its result, which may be of a batch that is not visible yet. */
+const answered = (task: string): string => `EXISTS (SELECT 1 FROM result JOIN task ON task.no = result.task WHERE task.id = ${task})`;
+
+export async function signingStamp(sql: Sql): Promise<string> {
+  const rows = await sql.rows(
+    `SELECT e.id, e.state, ${answered("e.task")} AS answered,
+       (SELECT string_agg(CASE WHEN s.task IS NULL OR ${answered("s.task")} THEN '+' ELSE '-' END, '' ORDER BY s.no) FROM signing_signature s WHERE s.event = e.no) AS signatures
+     FROM signing_event e ORDER BY e.no`,
+  );
+  return rows.map(({ id, state, answered: told, signatures }) => `${String(id)} ${String(state)} ${told === true ? "+" : "-"} ${typeof signatures === "string" ? signatures : ""}`).join("\n");
+}
+
 /** Two statements: run where they see one moment. */
 export async function signingEvents(sql: Sql): Promise<readonly SigningEvent[]> {
-  const answered = (task: string): string => `EXISTS (SELECT 1 FROM result JOIN task ON task.no = result.task WHERE task.id = ${task})`;
   const events = await sql.rows(
     `SELECT e.no, e.id, e.role, e.kind, e.version, e.state, e.document, e.task, e.started_ms, e.note, e.frozen, e.reason, ${answered("e.task")} AS answered FROM signing_event e ORDER BY e.no`,
   );

@@ -289,6 +289,10 @@ export class SqliteClient implements Database {
     return this.#read((db) => db.signingEvents());
   }
 
+  signingStamp(): Promise<string> {
+    return this.#read((db) => db.signingStamp());
+  }
+
   freezeEvent(lease: Lease, event: string, frozen: { bytes: Uint8Array; signatures: number }): Promise<void> {
     return this.#call("freezeEvent", lease, event, frozen);
   }

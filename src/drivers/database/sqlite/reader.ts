@@ -314,6 +314,13 @@ export class Reader {
     }));
   }
 
+  signingStamp(): string {
+    return this.#moment(() => this.#all("SELECT no, id, state, task FROM signing_event ORDER BY no").map(([no, id, state, task]) => {
+      const signatures = this.#all("SELECT task FROM signing_signature WHERE event = ? ORDER BY no", no ?? null).map(([by]) => (by === null || this.#isAnswered(by) ? "+" : "-"));
+      return `${String(id)} ${String(state)} ${this.#isAnswered(task) ? "+" : "-"} ${signatures.join("")}`;
+    }).join("\n"));
+  }
+
   #isAnswered(task: Cell | undefined): boolean {
     return this.#get("SELECT 1 FROM result JOIN task ON task.no = result.task WHERE task.id = ?", task ?? null) !== undefined;
   }
