@@ -1,6 +1,7 @@
 // How a report of fsck reads: one line per fault, then what was looked at.
 
 import type { Report } from "../fsck/fsck.ts";
+import { count } from "./output/words.ts";
 import { printable } from "./printable.ts";
 
 /** Lines for people; the last one is the verdict. */
@@ -14,8 +15,4 @@ export function* fsckLines(report: Report): Generator<string> {
 /** One object, for programs. */
 export function fsckJson(report: Report): string {
   return JSON.stringify({ sound: report.faults.length === 0, ...report });
-}
-
-function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? "" : "s"}`;
 }

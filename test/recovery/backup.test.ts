@@ -94,9 +94,11 @@ test("a backup that was cut short, or changed since, is not restored; keys only 
 
   cpSync(at("keyed"), at("torn"), { recursive: true });
   rmSync(at("torn", "metadata", "1.root.json"));
-  const torn = await rstuf("admin", "restore", at("torn"), "--data-dir", at("torn-data"));
+  const torn = await rstuf("admin", "restore", at("torn"), "--data-dir", at("torn-data"), "--json");
   assert.equal(torn.code, 1);
   assert.match(torn.stderr, /not sound/);
+  const { error } = JSON.parse(torn.stdout) as { error: { code: string; faults: readonly unknown[] } };
+  assert.deepEqual([error.code, error.faults.length > 0], ["not-sound", true]);
 
   const restored = await rstuf("admin", "restore", at("keyed"), "--data-dir", at("again"), "--json");
   assert.equal(restored.code, 0, restored.stderr);

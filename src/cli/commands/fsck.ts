@@ -12,6 +12,7 @@ import type { CliContext } from "../context.ts";
 import { CliError } from "../errors.ts";
 import { examplesText } from "../examples.ts";
 import { fsckJson, fsckLines } from "../fsck-report.ts";
+import { Progress } from "../output/progress.ts";
 import { readFileAtMost } from "../read-file.ts";
 
 /** What the service itself has: its database, and by that what is published, wherever that lies. */
@@ -42,9 +43,6 @@ export const FSCK_EXAMPLES = [
 ] as const;
 /** The service of that data directory must not run meanwhile. */
 export const FSCK_OFFLINE_EXAMPLES = ["rstuf fsck --metadata rstuf-data/metadata --root rstuf-data/trusted/1.root.json --data-dir rstuf-data"] as const;
-
-const PROGRESS_EVERY_MS = 200;
-const CLEAR_LINE = "\r\u001b[K";
 
 export function fsckCommand(context: CliContext, { openService }: { readonly openService?: OpenService }): Command {
   return new Command()
@@ -78,14 +76,14 @@ async function run(context: CliContext, flags: FsckFlags, openService: OpenServi
   if (!ours && (flags.metadata === undefined || flags.root === undefined)) throw new CliError("misused", "say --metadata and --root, or whose: --data-dir or --config");
   if (flags.sigstoreTrustedRoot !== undefined) await useSigstore(resolve(context.cwd, flags.sigstoreTrustedRoot));
   const opened = ours ? await open(flags, openService) : undefined;
-  const progress = new Progress(context, flags.json === true);
+  const progress = new Progress(context, { label: "fsck", unit: "targets roles", silent: flags.json === true });
   try {
     const report = await fsck({
       files: flags.metadata === undefined ? await whole(opened).files() : filesAt(context, flags.metadata),
       root: flags.root === undefined ? await firstRoot(whole(opened)) : await readFileAtMost(resolve(context.cwd, flags.root), CLIENT_LIMITS.rootBytes),
       database: opened?.database,
       now: context.clock.now(),
-      onProgress: (done, known) => progress.draw(done, known),
+      onProgress: (done, known) => progress.update(done, known),
     });
     progress.clear();
     if (flags.json === true) context.stdout.write(`${fsckJson(report)}\n`);
@@ -116,32 +114,4 @@ async function firstRoot(opened: OpenRepository): Promise<Buffer> {
 function filesAt(context: CliContext, where: string): PublishedFiles {
   if (/^https?:/i.test(where)) return filesByUrl(createHttpFetcher({ version: context.version }), where);
   return filesByUrl(createFileFetcher(), /^file:/i.test(where) ? where : folderUrl(resolve(context.cwd, where)));
-}
-
-/** On a terminal: how many roles were looked at, drawn over itself. */
-class Progress {
-  readonly #context: CliContext;
-  readonly #silent: boolean;
-  #drawnMs: number;
-  #drawn = false;
-
-  constructor(context: CliContext, silent: boolean) {
-    this.#context = context;
-    this.#silent = silent || !context.isTty;
-    this.#drawnMs = context.clock.monotonic();
-  }
-
-  draw(done: number, known: number): void {
-    if (this.#silent) return;
-    const now = this.#context.clock.monotonic();
-    if (now - this.#drawnMs < PROGRESS_EVERY_MS) return;
-    this.#drawnMs = now;
-    this.#drawn = true;
-    this.#context.stderr.write(`${CLEAR_LINE}${done} of ${known} targets roles`);
-  }
-
-  clear(): void {
-    if (this.#drawn) this.#context.stderr.write(CLEAR_LINE);
-    this.#drawn = false;
-  }
 }

@@ -27,11 +27,11 @@ export async function adoptRepository(context: CliContext, flags: AdoptFlags): P
   }
   const firstRoot = flags.root === undefined ? undefined : await readFileAtMost(resolve(context.cwd, flags.root), ROOT_BYTES);
   await mkdir(place.config.dataDir, { recursive: true, mode: 0o750 });
-  const progress = new Progress(context, flags.json === true);
+  const progress = new Progress(context, flags.json === true, "adopt");
   const taken = await withState(place.config, parts, async ({ deps, hold, storage }) => {
     // Nothing is written now; but a store that could not be written to would be found out too late.
     await storage.prove();
-    return await takeOver(deps, hold, { firstRoot, onProgress: (done, of) => { progress.draw(`${String(done)} of ${String(of)} roles read`); } });
+    return await takeOver(deps, hold, { firstRoot, onProgress: (done, of) => { progress.update(done, of, "roles read"); } });
   }).finally(() => { progress.clear(); });
   if (flags.json === true) context.stdout.write(`${JSON.stringify(taken)}\n`);
   else for (const line of lines(taken, placeOfStorage(parts.storage))) context.stdout.write(`${line}\n`);

@@ -16,9 +16,7 @@ import { join, resolve } from "node:path";
 import { backup as copyDatabase, DatabaseSync } from "node:sqlite";
 import type { CliContext } from "../../cli/context.ts";
 import { CliError, systemReason } from "../../cli/errors.ts";
-import { fsckLines } from "../../cli/fsck-report.ts";
-import { filesOfStorage } from "../../fsck/files.ts";
-import { fsck, type Report } from "../../fsck/fsck.ts";
+import { count } from "../../cli/output/words.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Database } from "../../ports/database.ts";
 import { METADATA_NAME, type NewFile, type Storage } from "../../ports/storage.ts";
@@ -28,6 +26,7 @@ import { ensureKeyFolder } from "../key-folder.ts";
 import { databaseOrderOf, placeOfDatabase, type DatabaseOrder } from "../database.ts";
 import { openStorage, placeOfStorage, type StorageOrder } from "../storage.ts";
 import { copyOut, restoreInto } from "./copy-state.ts";
+import { look, tellUnsound } from "./look.ts";
 import { partsOf, placeOf, requireDatabase, requireEmptyFolder, withState, type StateFlags, type StateParts } from "./state.ts";
 import { Progress } from "./progress.ts";
 
@@ -66,7 +65,7 @@ export async function backup(context: CliContext, target: string, flags: BackupF
   requireDatabase(place);
   const folder = resolve(context.cwd, target);
   requireEmptyFolder(folder, 0o700);
-  const progress = new Progress(context, flags.json === true);
+  const progress = new Progress(context, flags.json === true, "backup");
   const file = join(folder, "rstuf.db");
   try {
     const order = databaseOrderOf(place.config);
@@ -83,7 +82,8 @@ export async function backup(context: CliContext, target: string, flags: BackupF
       const report = await look(database, storage, progress);
       return { seq: head?.seq ?? 0, timestampVersion: head?.timestampVersion ?? 0, files, report };
     });
-    if (report !== undefined && report.faults.length > 0) return refuse(context, report, "The backup is not sound: what is published has the same faults. It was not finished.");
+    progress.clear();
+    if (report !== undefined && report.faults.length > 0) return tellUnsound(context, report, "The backup is not sound: what is published has the same faults. It was not finished.", flags.json === true);
     await keepTrusted(metadata, folder);
     const keys = flags.withKeys === true ? await copyKeys(place.config.keyDir, join(folder, "keys")) : 0;
     tidy(folder);
@@ -91,7 +91,7 @@ export async function backup(context: CliContext, target: string, flags: BackupF
     await writeSynced(join(folder, MANIFEST), Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`));
     if (flags.json === true) context.stdout.write(`${JSON.stringify({ directory: folder, ...manifest })}\n`);
     else {
-      context.stdout.write(`Backed up to ${target}: the database at head ${String(seq)}, ${String(files)} metadata files; looked at and sound.\n`);
+      context.stdout.write(`Backed up to ${target}: the database at head ${String(seq)}, ${count(files, "metadata file")}; looked at and sound.\n`);
       context.stdout.write(keys === 0 ? "Private keys are not in it: keep them apart, they are needed too.\n" : "");
     }
     if (keys > 0) context.stderr.write(`WARNING  ${String(keys)} private key file${keys === 1 ? " lies" : "s lie"} in ${target}/keys as in the key directory: whoever reads this backup can sign for you.\n`);
@@ -117,7 +117,7 @@ export async function restore(context: CliContext, source: string, flags: Restor
   if ((await sha256Of(file)) !== manifest.database) throw new CliError("file-unreadable", `${file} is not the file that was backed up: its sha256 is another`);
 
   await mkdir(config.dataDir, { recursive: true, mode: 0o750 });
-  const progress = new Progress(context, flags.json === true);
+  const progress = new Progress(context, flags.json === true, "restore");
   try {
     if (target.database.kind === "sqlite") await copySynced(file, target.database.file);
     else await restoreInto(target.database, file, progress);
@@ -128,9 +128,10 @@ export async function restore(context: CliContext, source: string, flags: Restor
       if (names.includes("timestamp.json")) await storage.create("timestamp.json", await readFile(join(folder, "metadata", "timestamp.json")));
       return await look(database, storage, progress);
     });
+    progress.clear();
     const keys = existsSync(join(folder, "keys")) ? await copyKeys(join(folder, "keys"), config.keyDir) : 0;
     await keepTrusted(join(folder, "metadata"), config.dataDir);
-    if (report !== undefined && report.faults.length > 0) return refuse(context, report, `Restored to ${restoredTo(target.database, config)}, but it is not sound: do not start it.`);
+    if (report !== undefined && report.faults.length > 0) return tellUnsound(context, report, `Restored to ${restoredTo(target.database, config)}, but it is not sound: do not start it.`, flags.json === true);
     if (flags.json === true) context.stdout.write(`${JSON.stringify({ directory: restoredTo(target.database, config), metadata: keep ? "kept" : "restored", ...manifest, keys })}\n`);
     else for (const line of restoredWords(restoredTo(target.database, config), config.keyDir, manifest, keep, keys)) context.stdout.write(`${line}\n`);
     return 0;
@@ -143,7 +144,7 @@ export async function restore(context: CliContext, source: string, flags: Restor
 const restoredTo = (order: DatabaseOrder, { dataDir }: Config): string => order.kind === "sqlite" ? dataDir : placeOfDatabase(order);
 
 function* restoredWords(where: string, keyDir: string, manifest: Manifest, kept: boolean, keys: number): Generator<string> {
-  yield `Restored to ${where}: the state of ${manifest.taken}, head ${String(manifest.seq)}${kept ? "; the metadata was left as it is" : `, ${String(manifest.files)} metadata files; looked at and sound`}.`;
+  yield `Restored to ${where}: the state of ${manifest.taken}, head ${String(manifest.seq)}${kept ? "; the metadata was left as it is" : `, ${count(manifest.files, "metadata file")}; looked at and sound`}.`;
   if (keys === 0) yield `Private online keys were not in the backup: put them into ${keyDir}.`;
   if (kept) {
     yield "Now: rstuf admin recover --adopt, with the same --data-dir or --config. It reads back what was published since.";
@@ -155,12 +156,6 @@ function* restoredWords(where: string, keyDir: string, manifest: Manifest, kept:
   yield "- It is gone: rstuf admin recover --jump 1000000, which goes ahead of all that was seen.";
 }
 
-function refuse(context: CliContext, report: Report, words: string): number {
-  for (const line of fsckLines(report)) context.stderr.write(`${line}\n`);
-  context.stderr.write(`${words}\n`);
-  return 1;
-}
-
 /** As of one moment, while it is written to; the copy is one file. */
 async function copyLiveDatabase(from: string, to: string, progress: Progress): Promise<void> {
   const source = new DatabaseSync(from, { readOnly: true, timeout: 5_000 });
@@ -168,7 +163,7 @@ async function copyLiveDatabase(from: string, to: string, progress: Progress): P
     // Pins the moment: without it every write of the service would begin the copy anew.
     source.exec("BEGIN");
     source.prepare("SELECT seq FROM publisher").get();
-    await copyDatabase(source, to, { rate: PAGES_A_STEP, progress: ({ totalPages, remainingPages }) => { progress.draw(`${String(totalPages - remainingPages)} of ${String(totalPages)} database pages`); } });
+    await copyDatabase(source, to, { rate: PAGES_A_STEP, progress: ({ totalPages, remainingPages }) => { progress.update(totalPages - remainingPages, totalPages, "database pages"); } });
   } finally {
     source.close();
   }
@@ -222,7 +217,7 @@ async function copyFiles(names: readonly string[], read: (name: string) => Promi
   let slice: NewFile[] = [];
   let bytes = 0;
   for (const [at, name] of names.entries()) {
-    progress.draw(`${String(at)} of ${String(names.length)} metadata files`);
+    progress.update(at, names.length, "metadata files");
     const file = { name, bytes: await read(name) };
     slice.push(file);
     bytes += file.bytes.length;
@@ -259,13 +254,6 @@ async function requireUnused(order: StorageOrder): Promise<void> {
   } finally {
     await storage.close();
   }
-}
-
-/** What fsck says, age aside; undefined before a repository begins. */
-export async function look(database: Database, storage: Storage, progress: Progress): Promise<Report | undefined> {
-  const root = await database.envelope("root", 1);
-  if (root === undefined) return undefined;
-  return await fsck({ files: filesOfStorage(storage), root: root.bytes, database, now: 0, onProgress: (done, known) => { progress.draw(`${String(done)} of ${String(known)} roles looked at`); } });
 }
 
 async function keepTrusted(metadata: string, folder: string): Promise<void> {

@@ -51,7 +51,7 @@ async function copyTo(target: Storage, order: StorageOrder, names: readonly stri
     bytes = 0;
   };
   for (const [at, name] of names.entries()) {
-    progress.draw(`${String(at)} of ${String(names.length)} metadata files`);
+    progress.update(at, names.length, "metadata files");
     const file = { name, bytes: await read(name) };
     slice.push(file);
     bytes += file.bytes.length;

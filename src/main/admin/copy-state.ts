@@ -18,7 +18,7 @@ export async function copyOut(from: PostgresOrder, file: string, progress: Progr
     let done = 0;
     await postgres.readRows(from, (slice) => {
       rows.put(slice);
-      progress.draw(`${String(done += slice.rows.length)} rows of the database`);
+      progress.update(done += slice.rows.length, undefined, "rows of the database");
     });
     rows.end();
   } finally {
@@ -30,7 +30,7 @@ export async function copyOut(from: PostgresOrder, file: string, progress: Progr
 export async function copyInto(to: PostgresOrder, file: string, progress: Progress): Promise<void> {
   const postgres = await import("../../drivers/database/postgres/rows.ts");
   const about = countRows(file);
-  await postgres.writeRows(to, readRows(file), (rows) => { progress.draw(`${String(rows)} of ${String(Math.max(about, rows))} rows of the database`); });
+  await postgres.writeRows(to, readRows(file), (rows) => { progress.update(rows, Math.max(about, rows), "rows of the database"); });
 }
 
 /** The same from a backup, which is left as it is and may be of an older release. */

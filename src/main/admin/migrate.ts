@@ -14,7 +14,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { CliContext } from "../../cli/context.ts";
 import { CliError } from "../../cli/errors.ts";
-import { fsckLines } from "../../cli/fsck-report.ts";
+import { count } from "../../cli/output/words.ts";
 import { processEnvironment } from "../../config/environment.ts";
 import { loadConfig } from "../../config/load.ts";
 import { markMoved, markOf, unmarkMoved } from "../../drivers/database/sqlite/moved.ts";
@@ -23,9 +23,9 @@ import { DatabaseError, type CommittedHead, type Database } from "../../ports/da
 import type { Storage } from "../../ports/storage.ts";
 import { databaseOrderOf, openDatabase, placeOfDatabase, type DatabaseOrder } from "../database.ts";
 import { openStorage, placeOfStorage, storageOrderOf, type StorageOrder } from "../storage.ts";
-import { look } from "./backup.ts";
 import { copyPublished } from "./copy-published.ts";
 import { copyInto, type PostgresOrder } from "./copy-state.ts";
+import { look, tellUnsound } from "./look.ts";
 import { Progress } from "./progress.ts";
 import { partsOf, placeOf, withState, type StateFlags } from "./state.ts";
 
@@ -49,7 +49,7 @@ export async function migrate(context: CliContext, flags: MigrateFlags): Promise
   const move = moveBetween(partsOf(place), { database: databaseOrderOf(config), storage: storageOrderOf(config) }, flags.to);
   if (move.from.database.kind === "sqlite" && !existsSync(move.from.database.file)) throw new CliError("file-unreadable", `${place.config.dataDir} is no data directory: it holds no rstuf.db`);
   const target = move.storage ?? move.from.storage;
-  const progress = new Progress(context, flags.json === true);
+  const progress = new Progress(context, flags.json === true, "migrate");
   const storage = await openStorage(target);
   try {
     if (move.storage !== undefined) await storage.prove();
@@ -61,11 +61,8 @@ export async function migrate(context: CliContext, flags: MigrateFlags): Promise
       await copyDatabase(move, move.database, head, new Date(context.clock.now()).toISOString(), progress);
       return { files, report: await lookAtCopy(move.database, storage, head, progress) };
     });
-    if (report !== undefined && report.faults.length > 0) {
-      for (const line of fsckLines(report)) context.stderr.write(`${line}\n`);
-      context.stderr.write(`Copied to ${placeOfStorage(target)}, but it is not sound: do not use it.\n`);
-      return 1;
-    }
+    progress.clear();
+    if (report !== undefined && report.faults.length > 0) return tellUnsound(context, report, `Copied to ${placeOfStorage(target)}, but it is not sound: do not use it.`, flags.json === true);
     const moved = { ...(move.storage === undefined ? {} : { from: placeOfStorage(move.from.storage), to: placeOfStorage(move.storage), files }), ...(move.database === undefined ? {} : { database: placeOfDatabase(move.database) }) };
     if (flags.json === true) context.stdout.write(`${JSON.stringify(moved)}\n`);
     else for (const line of words(move, files, flags.to)) context.stdout.write(`${line}\n`);
@@ -150,7 +147,7 @@ then drop the schema rstuf of that database, and remove this file.
 `;
 
 function* words({ from, storage, database }: Move, files: number, config: string): Generator<string> {
-  if (storage !== undefined) yield `Moved to ${placeOfStorage(storage)}: ${String(files)} files; looked at and sound.`;
+  if (storage !== undefined) yield `Moved to ${placeOfStorage(storage)}: ${count(files, "file")}; looked at and sound.`;
   if (database !== undefined) yield `Moved the state to ${placeOfDatabase(database)}: every row, counted; it agrees with what is published.`;
   if (database === undefined) yield `Now start the service with ${config}, and the same data directory and keys${storage === undefined ? "." : "; then point the address that clients use at the new place."}`;
   else yield `Now start rstuf api and rstuf worker with ${config}, and the same keys${storage === undefined ? "." : "; then point the address that clients use at the new place."}`;

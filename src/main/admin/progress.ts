@@ -1,31 +1,32 @@
 import type { CliContext } from "../../cli/context.ts";
+import { Progress as Drawn } from "../../cli/output/progress.ts";
 
-const EVERY_MS = 200;
-const CLEAR_LINE = "\r\u001b[K";
-
-/** On a terminal: one line, drawn over itself. */
+/** Work in several parts, each counted in units of its own, shown as all long work of this program is. */
 export class Progress {
   readonly #context: CliContext;
   readonly #silent: boolean;
-  #drawnMs = Number.NEGATIVE_INFINITY;
-  #drawn = false;
+  readonly #label: string;
+  #unit = "";
+  #drawn: Drawn | undefined;
 
-  constructor(context: CliContext, silent: boolean) {
+  constructor(context: CliContext, silent: boolean, label: string) {
     this.#context = context;
-    this.#silent = silent || !context.isTty;
+    this.#silent = silent;
+    this.#label = label;
   }
 
-  draw(text: string): void {
-    if (this.#silent) return;
-    const now = this.#context.clock.monotonic();
-    if (now - this.#drawnMs < EVERY_MS) return;
-    this.#drawnMs = now;
-    this.#drawn = true;
-    this.#context.stderr.write(`${CLEAR_LINE}${text}`);
+  /** @param total undefined: not known */
+  update(done: number, total: number | undefined, unit: string): void {
+    if (unit !== this.#unit || this.#drawn === undefined) {
+      this.clear();
+      this.#unit = unit;
+      this.#drawn = new Drawn(this.#context, { label: this.#label, unit, silent: this.#silent });
+    }
+    this.#drawn.update(done, total);
   }
 
   clear(): void {
-    if (this.#drawn) this.#context.stderr.write(CLEAR_LINE);
-    this.#drawn = false;
+    this.#drawn?.clear();
+    this.#drawn = undefined;
   }
 }

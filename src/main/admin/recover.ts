@@ -18,10 +18,10 @@ export interface RecoverFlags extends StateFlags {
 export async function recover(context: CliContext, flags: RecoverFlags): Promise<number> {
   const place = placeOf(context, flags);
   requireDatabase(place);
-  const progress = new Progress(context, flags.json === true);
+  const progress = new Progress(context, flags.json === true, "recover");
   const { adopted, jumped } = await withState(place.config, partsOf(place), async ({ deps, hold, database }) => {
     if (await database.head() === undefined) throw new CliError("file-unreadable", `${placeOfDatabase(partsOf(place).database)} holds no repository`, { todo: "Restore a backup first; or, with an empty database, take over what is published: rstuf admin adopt." });
-    const adopted = flags.adopt === true ? await adopt(deps, hold, (done, of) => { progress.draw(`${String(done)} of ${String(of)} roles read`); }) : undefined;
+    const adopted = flags.adopt === true ? await adopt(deps, hold, (done, of) => { progress.update(done, of, "roles read"); }) : undefined;
     progress.clear();
     const jumped = flags.jump === undefined ? undefined : await jump(deps, hold, flags.jump);
     return { adopted, jumped };
