@@ -99,6 +99,12 @@ describe("call", () => {
     assert.equal(other.asked.length, 0);
   });
 
+  test("names in an error where it went, with what the path was filled with", async () => {
+    await using server = await openRestServer([{ status: 404, body: { detail: "no such role", code: "role-unknown" } }]);
+    const error = await failure(clientOf(server.url).call("GET /api/v1/roles/{name}", { path: { name: "team a" } }));
+    assert.equal(error.message, `GET ${server.url}/api/v1/roles/team%20a: the service declined`);
+  });
+
   test("lists every fault of a request, with its place", async () => {
     const detail = [{ type: "value_error", loc: ["body", "artifacts", 0, "path"], msg: "Value error, no such path" }, { type: "missing", loc: ["body"], msg: "Field required" }];
     await using server = await openRestServer([{ status: 422, body: { detail, code: "request-invalid" } }]);

@@ -57,34 +57,36 @@ export class RestClient {
   /** The answer's JSON. @throws RestError with what happened, why, and what to do */
   async call<O extends OperationName>(operation: O, given: Given<O>): Promise<Operations[O]["answer"]> {
     const response = await this.open(operation, given);
-    return (await this.#reading(operation, () => readJson(response, this.#what(operation)))) as Operations[O]["answer"];
+    const what = this.#what(operation, given);
+    return (await this.#reading(what, () => readJson(response, what))) as Operations[O]["answer"];
   }
 
   /** The answer itself, its status good and its body not yet read. */
   async open<O extends OperationName>(operation: O, given: Given<O>): Promise<Response> {
     const request = this.#request(operation, given);
+    const what = this.#what(operation, given);
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await this.#try(operation, request);
+      const outcome = await this.#try(what, request);
       if (outcome instanceof Response) return outcome;
       const delay = outcome.again && request.repeatable ? delayBefore(attempt, this.#options.retries ?? DEFAULT_RETRIES, this.timing.fraction(), outcome.retryAfterMs) : undefined;
       if (delay === undefined) throw outcome.error;
       await this.timing.sleep(delay, request.signal);
-      if (request.signal?.aborted === true) throw interrupted(this.#what(operation));
+      if (request.signal?.aborted === true) throw interrupted(what);
     }
   }
 
   /** What lies at a path beside the API, `/readyz` or `/metadata/timestamp.json`, whatever its status; asked once. */
   async probe(path: string, signal?: AbortSignal): Promise<{ readonly status: number; readonly text: string }> {
-    const operation = `GET ${path}`;
+    const what = `GET ${this.server}${path}`;
     const headers = new Headers({ ...this.#options.headers, "user-agent": this.#options.userAgent });
     const timeoutMs = this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     try {
       const response = await fetch(this.server + path, { headers, redirect: "manual", signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]) });
-      return { status: response.status, text: await this.#reading(operation, () => readText(response, this.#what(operation))) };
+      return { status: response.status, text: await this.#reading(what, () => readText(response, what)) };
     } catch (cause) {
       if (cause instanceof RestError) throw cause;
-      if (signal?.aborted === true) throw interrupted(this.#what(operation));
-      throw unreachable(this.#what(operation), this.server, timeoutMs, cause);
+      if (signal?.aborted === true) throw interrupted(what);
+      throw unreachable(what, this.server, timeoutMs, cause);
     }
   }
 
@@ -109,8 +111,7 @@ export class RestClient {
     };
   }
 
-  async #try(operation: string, request: Request): Promise<Response | Failure> {
-    const what = this.#what(operation);
+  async #try(what: string, request: Request): Promise<Response | Failure> {
     const signals = [...(request.signal === undefined ? [] : [request.signal]), ...(request.repeatable ? [AbortSignal.timeout(request.timeoutMs)] : [])];
     try {
       const response = await fetch(request.url, {
@@ -121,7 +122,7 @@ export class RestClient {
         ...(request.body === undefined ? {} : { body: request.body, duplex: "half" }),
       });
       if (response.ok) return response;
-      const error = await this.#reading(operation, () => refusalOf(response, what));
+      const error = await this.#reading(what, () => refusalOf(response, what));
       return { error, again: response.status === 503 || response.status === 429, retryAfterMs: retryAfterMs(response.headers.get("retry-after")) };
     } catch (cause) {
       if (cause instanceof RestError) return { error: cause, again: false };
@@ -131,18 +132,19 @@ export class RestClient {
   }
 
   /** An answer can break off while it is read. */
-  async #reading<T>(operation: string, read: () => Promise<T>): Promise<T> {
+  async #reading<T>(what: string, read: () => Promise<T>): Promise<T> {
     try {
       return await read();
     } catch (cause) {
       if (cause instanceof RestError) throw cause;
-      throw new RestError("unreachable", `${this.#what(operation)}: the answer broke off`, { why: systemCode(cause), todo: "try again", cause });
+      throw new RestError("unreachable", `${what}: the answer broke off`, { why: systemCode(cause), todo: "try again", cause });
     }
   }
 
-  #what(operation: string): string {
-    const [method = "", path = ""] = operation.split(" ");
-    return `${method} ${this.server}${path}`;
+  /** The call as an error names it: where it really went. The query stays out: it may be long. */
+  #what(operation: OperationName, given: CallOptions & { readonly path?: unknown }): string {
+    const [method = "", template = ""] = operation.split(" ");
+    return `${method} ${this.server}${filled(template, given.path)}`;
   }
 }
 
