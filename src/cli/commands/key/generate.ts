@@ -40,7 +40,7 @@ export function keyGenerateCommand(context: CliContext): Command {
     .option("--name <name>", "file name (default: sha256 of the public key)")
     .option("--password-file <file>", "encrypt the private key with this file's first line")
     .option("--json", "one JSON object on stdout")
-    .addHelpText("after", examplesText([{ commands: KEY_GENERATE_EXAMPLES }], "0 made, 1 not made, 2 used wrongly"))
+    .addHelpText("after", examplesText([{ commands: KEY_GENERATE_EXAMPLES }], "0 made, 1 refused or failed, 2 used wrongly"))
     .action((flags: GenerateFlags) => generate(context, flags));
 }
 
