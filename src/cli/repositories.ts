@@ -11,6 +11,7 @@ import { createHttpFetcher } from "../drivers/fetcher/http/fetcher.ts";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { FetchError, type Fetcher } from "../ports/fetcher.ts";
+import { foreignSchemeOf, SIGSTORE } from "../tuf/foreign-schemes.ts";
 import { TrustedSet } from "../tuf/trusted-set.ts";
 import type { ConfigFile } from "./config-file.ts";
 import type { CliContext } from "./context.ts";
@@ -78,9 +79,15 @@ export async function readRoot(context: CliContext, where: string): Promise<Buff
   try {
     new TrustedSet(bytes, { now: context.clock.now() });
   } catch (error) {
-    throw new CliError("file-unreadable", `what is at ${where} is no root that can be trusted`, { why: error instanceof Error ? error.message : String(error), todo: "name a root.json, signed by its own keys", cause: error });
+    throw new CliError("file-unreadable", `what is at ${where} is no root that can be trusted`, { why: error instanceof Error ? error.message : String(error), todo: todoFor(bytes), cause: error });
   }
   return Buffer.from(bytes);
+}
+
+function todoFor(root: Uint8Array): string {
+  const [keytype = "", scheme = ""] = SIGSTORE.split("/");
+  const isUnknown = Buffer.from(root).includes(`"${keytype}"`) && foreignSchemeOf({ keytype, scheme }) === undefined;
+  return isUnknown ? "keys of it are Sigstore identities: say --sigstore-trusted-root FILE, the trusted_root.json of that Sigstore" : "name a root.json, signed by its own keys";
 }
 
 /** `file:` for repositories carried by hand, http and https for all others. */

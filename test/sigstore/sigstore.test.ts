@@ -18,6 +18,7 @@ import { MAX_BUNDLE_BYTES, SIGSTORE, useForeignScheme } from "../../src/tuf/fore
 import { parseKey, samePublicKey } from "../../src/tuf/keys.ts";
 import { rootOf, signedBy } from "../fakes/root-holders.ts";
 import { createWorld } from "../delegations/world.ts";
+import { runCli } from "../fakes/cli.ts";
 import { createRotationStage, type RotationStage } from "../fakes/rotation-stage.ts";
 import { createSigstore, type Sigstore, type SigstoreHolder } from "../fakes/sigstore.ts";
 import { DAY_MS, START } from "../fakes/publisher-stage.ts";
@@ -78,7 +79,7 @@ describe("a Sigstore signature", () => {
       owner[last] = value;
       const counts = verifySignature(ann.key, { ...good, bundle: bundle as JsonObject }, BYTES);
       assert.ok(!counts || idle.test(at.join(".")), at.join("."));
-    }), { numRuns: 300 });
+    }), { numRuns: 100 });
   });
 });
 
@@ -184,6 +185,36 @@ describe("a delegated role that somebody with a Sigstore identity signs", () => 
     const { body: task } = await world.request("GET", `/api/v1/task/?task_id=${body.data?.task_id ?? ""}`);
     assert.equal((task as unknown as { data: { state: string } }).data.state, "SUCCESS");
     await world.fsck();
+  });
+});
+
+describe("rstuf artifact repository", () => {
+  test("trusts a root that somebody with a Sigstore identity signed, with --sigstore-trusted-root alone", async () => {
+    const cwd = await mkdtemp(join(tmpdir(), "rstuf-sigstore-"));
+    const online = createRotationStage().online;
+    const root = rootOf({ version: 1, holders: [ann as unknown as RotationStage["holders"][number]], threshold: 1, online, expiresMs: START + 90 * DAY_MS });
+    const put = (name: string, value: unknown): Promise<void> => writeFile(join(cwd, name), JSON.stringify(value));
+    await put("root.json", { signatures: [await ann.sign(root)], signed: root });
+    await put("forged.json", { signatures: [await ann.sign(root, { identity: "eve@example.org" })], signed: root });
+    await put("trusted_root.json", sigstore.trustedRoot);
+    await put("none.json", {});
+    const run = (verb: readonly string[], file: string, ...more: readonly string[]) => runCli(["artifact", "repository", ...verb, "--root", file, ...more], { cwd, now: START });
+    const add = ["add", "--name", "tools", "--metadata-url", "http://m", "--artifacts-url", "http://a"];
+    useForeignScheme(SIGSTORE, undefined);
+    try {
+      const without = await run(add, "root.json");
+      assert.deepEqual([without.exitCode, /--sigstore-trusted-root/.test(without.stderr)], [1, true], without.stderr);
+      const wrong = await run(add, "root.json", "--sigstore-trusted-root", "none.json");
+      assert.deepEqual([wrong.exitCode, /none\.json is no trusted root/.test(wrong.stderr)], [1, true], wrong.stderr);
+      assert.equal((await run(add, "forged.json", "--sigstore-trusted-root", "trusted_root.json")).exitCode, 1);
+      const added = await run(add, "root.json", "--sigstore-trusted-root", "trusted_root.json");
+      assert.equal(added.exitCode, 0, added.stderr);
+      useForeignScheme(SIGSTORE, undefined);
+      assert.equal((await run(["update", "tools"], "root.json", "--sigstore-trusted-root", "trusted_root.json")).exitCode, 0);
+    } finally {
+      useForeignScheme(SIGSTORE, await sigstoreScheme(sigstore.trustedRoot));
+      await rm(cwd, { recursive: true });
+    }
   });
 });
 

@@ -29,7 +29,7 @@ export async function useSigstore(trustedRootFile: string): Promise<void> {
     if (bytes.length > MAX_TRUSTED_ROOT_BYTES) throw new RangeError(`it has more than ${String(MAX_TRUSTED_ROOT_BYTES)} bytes`);
     useForeignScheme(SIGSTORE, await sigstoreScheme(JSON.parse(bytes.toString())));
   } catch (error) {
-    throw new TrustedRootError("trusted-root", `keys.sigstoreTrustedRoot: ${trustedRootFile} is no trusted root of Sigstore: ${reasonOf(error)}`, { cause: error });
+    throw new TrustedRootError("trusted-root", `${trustedRootFile} is no trusted root of Sigstore (keys.sigstoreTrustedRoot, --sigstore-trusted-root): ${reasonOf(error)}`, { cause: error });
   }
 }
 
