@@ -28,6 +28,7 @@ describe("a ceremony in a terminal", () => {
     const begun = await desk.run(CEREMONY, {}, async (sitting) => {
       const { answers, asks, sees, types } = sitting;
       await lifetimes(sitting);
+      await answers("Who signs targets");
       await answers("How are artifacts spread");
       await answers("days until expiry for 'bins'");
       await answers("number of delegated hash bins");
@@ -87,6 +88,7 @@ describe("a ceremony in a terminal", () => {
       await sees("a whole number from 1 to");
       types("\x7f", "1", "\r");
       for (const role of ["snapshot", "targets"]) await answers(`days until expiry for '${role}'`);
+      await answers("Who signs targets");
       await answers("How are artifacts spread", DOWN);
       await asks("delegated target role name");
       types("snapshot", "\r");
