@@ -41,6 +41,7 @@ describe("rstuf", () => {
     { name: "a missing argument", argv: ["key", "info"], says: /missing required argument 'file'/ },
     { name: "a surplus argument", argv: ["key", "generate", "x"], says: /too many arguments/ },
     { name: "a value that is no choice", argv: ["key", "generate", "--type", "dsa"], says: /Allowed choices are ed25519, ecdsa, rsa/ },
+    { name: "--autocomplete of the Python CLI, naming what does it", argv: ["--autocomplete"], says: /do: {2}rstuf completion bash/ },
     { name: "no command at all", argv: [], says: /^Usage: rstuf/ },
   ];
   for (const { name, argv, says } of misuses) {

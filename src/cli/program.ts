@@ -1,8 +1,9 @@
 // The command line: which commands there are, how usage errors read, and what the exit code is.
 
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { commandTree } from "./commands.ts";
 import type { CliContext } from "./context.ts";
+import { CliError } from "./errors.ts";
 import { EXIT, EXIT_CODES_TEXT } from "./exit-codes.ts";
 import { addToGroup } from "./options.ts";
 import { reportError } from "./report.ts";
@@ -26,6 +27,10 @@ export async function createProgram(context: CliContext, parts: ProgramParts, pa
     .helpCommand("help [command]", "help for a command")
     .addHelpText("after", `\n"rstuf help COMMAND" shows examples.\n${EXIT_CODES_TEXT}`);
   addToGroup(program, { shown: true });
+  // The Python CLI writes into the shell's own files; where a script goes is for its owner to say.
+  program.addOption(new Option("--autocomplete").hideHelp()).on("option:autocomplete", () => {
+    throw new CliError("misused", "--autocomplete is a command here", { todo: "rstuf completion bash, zsh or fish prints the script; rstuf completion --help says where to put it" });
+  });
   await grow(program, commandTree(parts), path, context, { ...parts, whole: () => createProgram(context, parts, "all") });
   adopt(program, context);
   return program;

@@ -54,7 +54,7 @@ describe("rstuf artifact repository", () => {
     assert.match(file(), /metadata_url: http:\/\/m\n/);
     await run(["repository", "update", "tools", "--no-hash-prefix"]);
     assert.match(file(), /hash_prefix: false/);
-    assert.equal((await run(["repository", "update", "tools"])).exitCode, 2);
+    for (const nothing of [[], ["--json"], ["--sigstore-trusted-root", "root.json"]]) assert.equal((await run(["repository", "update", "tools", ...nothing])).exitCode, 2);
   });
 
   test("what is no root is never kept", async () => {

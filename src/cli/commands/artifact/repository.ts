@@ -22,6 +22,8 @@ interface Flags {
   readonly sigstoreTrustedRoot?: string;
 }
 
+/** What an update may say; the others say how. */
+const CHANGES = ["root", "metadataUrl", "artifactsUrl", "hashPrefix", "downloadDir"] as const;
 const EXIT_TEXT = "0 done, 1 refused or failed, 2 used wrongly";
 
 export const REPOSITORY_EXAMPLES = {
@@ -70,7 +72,7 @@ export function repositoryUpdateCommand(context: CliContext): Command {
     .action(async (name: string, flags: Flags, self: Command) => {
       const session = await openSession(context, self);
       repositoryOf(session.config, name);
-      if (Object.keys(flags).filter((flag) => flag !== "config").length === 0) throw new CliError("misused", "nothing to change was said", { todo: "say --root, --metadata-url, --artifacts-url, --hash-prefix or --download-dir" });
+      if (CHANGES.every((each) => flags[each] === undefined)) throw new CliError("misused", "nothing to change was said", { todo: "say --root, --metadata-url, --artifacts-url, --hash-prefix or --download-dir" });
       put(session, name, flags, flags.root === undefined ? undefined : await rootAt(session, flags.root, flags));
       await session.config.write();
       tell(session, name, "Changed");
