@@ -220,7 +220,7 @@ export function verifySignature(key: Key, signature: Signature, canonical: Uint8
     const foreign = isHex(signature.sig) ? foreignSchemeOf(key) : undefined;
     if (foreign !== undefined) return foreign.verify(key, signature, canonical);
     const how = verificationOf(key, signature);
-    return how !== undefined && verify(how.hash, canonical, how.options, how.signature);
+    return how !== undefined && verify(how.hash, canonical, how.key, how.signature);
   } catch {
     return false;
   }
@@ -237,22 +237,21 @@ export function verifySignatureApart(key: Key, signature: Signature, canonical: 
       const how = foreign === undefined ? verificationOf(key, signature) : undefined;
       if (foreign !== undefined) resolve(foreign.verify(key, signature, canonical));
       else if (how === undefined) resolve(false);
-      else verify(how.hash, canonical, how.options, how.signature, (error, valid) => { resolve(error === null && valid); });
+      else verify(how.hash, canonical, how.key, how.signature, (error, valid) => { resolve(error === null && valid); });
     } catch {
       resolve(false);
     }
   });
 }
 
-function verificationOf(key: Key, signature: Signature): { readonly hash: string | null; readonly options: VerifyKeyObjectInput; readonly signature: Buffer } | undefined {
+function verificationOf(key: Key, signature: Signature): { readonly hash: string | null; readonly key: KeyObject | VerifyKeyObjectInput; readonly signature: Buffer } | undefined {
   if (!isHex(signature.sig)) return undefined;
   const scheme = schemeOf(key);
   if (scheme === undefined) return undefined;
   const object = keyObject(key);
-  const options = scheme.padding === "pss"
-    ? { key: object, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_AUTO }
-    : { key: object };
-  return { hash: scheme.hash, options, signature: Buffer.from(signature.sig, "hex") };
+  // Bare where nothing goes with it: finding out what a wrapped key is takes the engine as long as signing.
+  const found = scheme.padding === "pss" ? { key: object, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_AUTO } : object;
+  return { hash: scheme.hash, key: found, signature: Buffer.from(signature.sig, "hex") };
 }
 
 const isHex = (text: unknown): boolean => typeof text === "string" && text.length > 0 && text.length % 2 === 0 && /^[0-9a-fA-F]+$/.test(text);

@@ -12,25 +12,25 @@ import type { Key } from "../../../tuf/documents.ts";
 import { publicKeyOf, samePublicKey } from "../../../tuf/keys.ts";
 
 const signAsync = promisify(
-  (digest: string | null, bytes: Uint8Array, key: SignKeyObjectInput, done: (error: Error | null, signature: Buffer) => void) => sign(digest, bytes, key, done),
+  (digest: string | null, bytes: Uint8Array, key: KeyObject | SignKeyObjectInput, done: (error: Error | null, signature: Buffer) => void) => sign(digest, bytes, key, done),
 );
 
 const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST } as const;
 const PKCS1 = { padding: constants.RSA_PKCS1_PADDING } as const;
-const DER = { dsaEncoding: "der" } as const;
 
 interface Scheme {
   /** The engine's name for this kind of key. */
   readonly type: string;
   readonly digest: string | null;
-  readonly options: object;
+  /** What goes with the key; undefined: nothing, and the signature of an ec key is DER. */
+  readonly options?: object;
 }
 
 const SCHEMES: ReadonlyMap<string, Scheme> = new Map<string, Scheme>([
-  ["ed25519", { type: "ed25519", digest: null, options: {} }],
-  ["ecdsa-sha2-nistp256", { type: "ec", digest: "sha256", options: DER }],
-  ["ecdsa-sha2-nistp384", { type: "ec", digest: "sha384", options: DER }],
-  ["ecdsa-sha2-nistp521", { type: "ec", digest: "sha512", options: DER }],
+  ["ed25519", { type: "ed25519", digest: null }],
+  ["ecdsa-sha2-nistp256", { type: "ec", digest: "sha256" }],
+  ["ecdsa-sha2-nistp384", { type: "ec", digest: "sha384" }],
+  ["ecdsa-sha2-nistp521", { type: "ec", digest: "sha512" }],
   ...["sha224", "sha256", "sha384", "sha512"].flatMap((digest): [string, Scheme][] => [
     [`rsassa-pss-${digest}`, { type: "rsa", digest, options: PSS }],
     [`rsa-pkcs1v15-${digest}`, { type: "rsa", digest, options: PKCS1 }],
@@ -76,7 +76,8 @@ export function signerOf(uri: string, privateKey: KeyObject, key: Key): Signer {
   if (privateKey.asymmetricKeyType !== scheme.type || !samePublicKey(publicHalfOf(uri, privateKey), key)) {
     throw new SignerError("wrong-key", `${nameOf(uri)} is not the private half of the key it should sign as`);
   }
-  const input = { key: privateKey, ...scheme.options };
+  // Bare where nothing goes with it: finding out what a wrapped key is takes the engine as long as signing.
+  const input = scheme.options === undefined ? privateKey : { key: privateKey, ...scheme.options };
   return {
     uri,
     async sign(bytes) {
