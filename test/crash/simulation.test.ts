@@ -8,7 +8,7 @@ import type { Outcome } from "../simulation/schedule.ts";
 const schedules = import.meta.resolve("../simulation/schedule.ts");
 const simulate = (from: number, count: number): Promise<readonly Outcome[]> => apart(schedules, "simulateUntilBroken", from, count);
 
-const SEEDS = 60;
+const SEEDS = 40;
 const EACH = 20;
 
 describe("random schedules", () => {
