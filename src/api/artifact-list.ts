@@ -2,7 +2,7 @@
 
 import { Type } from "typebox";
 import { listArtifacts } from "../operations/list-artifacts.ts";
-import { pageAnswer, pageQuery, pageSchema, placeOf } from "./paging.ts";
+import { pageAnswer, pageQuery, pageSchema, placeOf, TOO_EARLY } from "./paging.ts";
 import type { Resource } from "./routes.ts";
 import { dictionary, RawObject } from "./schemas.ts";
 import { lastUpdate } from "./task-body.ts";
@@ -81,12 +81,7 @@ export function artifactListRoutes(resource: Resource): void {
             }],
           },
         },
-        tooEarly: {
-          summary: "Before bootstrap",
-          given: "fresh",
-          status: 404,
-          answer: { type: "about:blank", title: "Not Found", status: 404, detail: "It requires bootstrap finished. State: None", code: "bootstrap-required" },
-        },
+        tooEarly: TOO_EARLY,
       },
     },
     query: ArtifactsQuery,

@@ -30,6 +30,14 @@ export function pageSchema(id: string, entry: TSchema, description: string): TSc
   );
 }
 
+/** The documented example that every list has. */
+export const TOO_EARLY = {
+  summary: "Before bootstrap",
+  given: "fresh",
+  status: 404,
+  answer: { type: "about:blank", title: "Not Found", status: 404, detail: "It requires bootstrap finished. State: None", code: "bootstrap-required" },
+} as const;
+
 export type Place = readonly (string | number)[];
 
 export function pageAnswer(rows: readonly unknown[], next: Place | undefined): Answer {

@@ -7,7 +7,7 @@ import { listKeys } from "../operations/list-keys.ts";
 import { getRole, listRoles, type RoleView } from "../operations/list-roles.ts";
 import { rootHistory } from "../operations/root-history.ts";
 import { formatExpires } from "../tuf/parse.ts";
-import { pageAnswer, pageQuery, pageSchema, placeOf } from "./paging.ts";
+import { pageAnswer, pageQuery, pageSchema, placeOf, TOO_EARLY } from "./paging.ts";
 import type { Resource } from "./routes.ts";
 
 const KINDS = ["root", "targets", "snapshot", "timestamp", "delegated", "bins"] as const;
@@ -105,13 +105,6 @@ const TreeNodeSchema = Type.Unsafe<unknown>({
 
 const ONLINE = "5c1ad6b3f3ba52eb8f5c8c9e0d5e2f2f5a7a9d7f4d4e8b5c6a7b8c9d0e1f2a3b";
 const ALICE = "a11ce6b3f3ba52eb8f5c8c9e0d5e2f2f5a7a9d7f4d4e8b5c6a7b8c9d0e1f2a3b";
-
-const TOO_EARLY = {
-  summary: "Before bootstrap",
-  given: "fresh",
-  status: 404,
-  answer: { type: "about:blank", title: "Not Found", status: 404, detail: "It requires bootstrap finished. State: None", code: "bootstrap-required" },
-} as const;
 
 const TARGETS = {
   name: "targets", kind: "targets", version: 5, expires: "2027-11-22T18:00:00Z", state: "fresh", length: 400, delegated_by: "root", threshold: 1, keyids: [ONLINE], signing: "online",

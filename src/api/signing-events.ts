@@ -5,7 +5,7 @@ import { OperationError } from "../operations/errors.ts";
 import { getSigningEvent, listSigningEvents } from "../operations/list-signing-events.ts";
 import type { KeyHolder, SigningView } from "../operations/signing-view.ts";
 import { formatExpires } from "../tuf/parse.ts";
-import { pageAnswer, pageQuery, pageSchema, placeOf } from "./paging.ts";
+import { pageAnswer, pageQuery, pageSchema, placeOf, TOO_EARLY } from "./paging.ts";
 import type { Resource } from "./routes.ts";
 import { RawObject } from "./schemas.ts";
 import { lastUpdate } from "./task-body.ts";
@@ -66,13 +66,6 @@ const EventDetail = Type.Object(
   },
   { $id: "SigningEventDetail" },
 );
-
-const TOO_EARLY = {
-  summary: "Before bootstrap",
-  given: "fresh",
-  status: 404,
-  answer: { type: "about:blank", title: "Not Found", status: 404, detail: "It requires bootstrap finished. State: None", code: "bootstrap-required" },
-} as const;
 
 export function signingEventRoutes(resource: Resource): void {
   const { operations } = resource;
