@@ -5,7 +5,6 @@ import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -16,6 +15,7 @@ import { openS3Storage } from "../../src/drivers/storage/s3/storage.ts";
 import type { Storage } from "../../src/ports/storage.ts";
 import { storageContract } from "../contract/storage/suite.ts";
 import { startProgram } from "../demo/running-service.ts";
+import { freePort } from "../servers/free-port.ts";
 import { PYTHON_TUF, visit } from "./clients.ts";
 import { AZURITE, GCS_SERVER, PYTHON } from "./install.ts";
 import { startWebServer } from "./web-server.ts";
@@ -53,14 +53,6 @@ async function start(command: readonly string[], says: RegExp): Promise<Server> 
     void ended.then(() => { reject(new Error(`${program} ended:\n${said}`)); });
   });
   return { url, end: async () => { child.kill("SIGKILL"); await ended; } };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve); });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 interface Store {

@@ -4,11 +4,11 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { blocks, page } from "../docs/pages.ts";
+import { freePort } from "../servers/free-port.ts";
 import { PYTHON_TUF, visit } from "./clients.ts";
 import { CADDY, DEBIAN_ENVIRONMENT, NGINX } from "./debian.ts";
 import { startService, type Service } from "./service.ts";
@@ -35,14 +35,6 @@ after(async () => {
   await ends.disposeAsync();
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve); });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** A running server's base URL. */
 type Start = () => Promise<string>;

@@ -10,16 +10,9 @@ import { TLSSocket } from "node:tls";
 import { openPostgres, type PostgresOptions } from "../../src/drivers/database/postgres/postgres.ts";
 import { DatabaseError } from "../../src/ports/database.ts";
 import { giveToServer, newBase, startPostgres, type PostgresServer } from "../servers/postgres.ts";
+import { freePort } from "../servers/free-port.ts";
 
 const CERTIFICATES = join(import.meta.dirname, "..", "fakes", "tls");
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve); });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 describe("PostgreSQL over TLS", () => {
   let server: PostgresServer;
