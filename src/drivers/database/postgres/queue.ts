@@ -2,30 +2,12 @@
 
 import type { OpenChange } from "../../../ports/database.ts";
 import { binIndexOf } from "../../../tuf/bins.ts";
+import { PLACES, SMALLEST_BIN, SPARE, type Import, type Placed } from "../common/queue.ts";
 import { firstRun } from "./import.ts";
 import { CHANGE, openChange } from "./reads.ts";
 import type { Row, Sql } from "./sessions.ts";
 
-/** `task`: its place in the order of acceptance. */
-interface Placed {
-  readonly task: number;
-  readonly change: OpenChange;
-}
-
-/** An import of which changes wait. */
-interface Import {
-  readonly task: number;
-  readonly id: string;
-  /** How many of its changes are not folded; about how many wait. */
-  readonly open: number;
-  readonly runs: readonly number[];
-}
-
 const WAITING = "run IS NOT NULL AND batch IS NULL AND waits IS NULL";
-const PLACES = 2 ** 32;
-const SMALLEST_BIN = 2 ** 18;
-/** More than is asked for is taken when it is not much. */
-const SPARE = 1_000;
 const ALL = 2 ** 52;
 
 const placed = (row: Row): Placed => ({ task: Number(row["place"]), change: openChange(row) });

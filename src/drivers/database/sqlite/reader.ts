@@ -11,6 +11,7 @@ import type {
 } from "../../../ports/database.ts";
 import { binIndexOf } from "../../../tuf/bins.ts";
 import { placeText } from "../common/notice-place.ts";
+import { PLACES, SMALLEST_BIN, SPARE, type Import, type Placed } from "../common/queue.ts";
 import type { Cell } from "./connection.ts";
 import { firstRun } from "./import.ts";
 import { artifacts, rolesAfter, tasks } from "./lists.ts";
@@ -435,31 +436,11 @@ const WAITED_FOR = `
   UNION SELECT c.waits FROM signing_event e CROSS JOIN change c ON c.event = e.no AND c.no BETWEEN ?1 AND ?2 WHERE c.batch IS NULL AND c.waits IS NOT NULL
   ORDER BY 1`;
 
-interface Placed {
-  /** The task's place in the order of acceptance. */
-  readonly task: number;
-  readonly change: OpenChange;
-}
-
-/** An import of which changes wait. */
-interface Import {
-  /** The task's place in the order of acceptance, and its id. */
-  readonly task: number;
-  readonly id: string;
-  /** How many of its changes are not folded; about how many wait. */
-  readonly open: number;
-  readonly runs: readonly number[];
-}
-
 const importsIn = (rows: readonly Tuple[]): readonly Import[] => rows.map(([task, id, open, no, runs]) => ({
   task: Number(task), id: String(id), open: Number(open), runs: Array.from({ length: Number(runs) }, (_, i) => firstRun(Number(no)) + i),
 }));
 
 const WAITING = "run = ? AND run IS NOT NULL AND batch IS NULL AND waits IS NULL";
-const PLACES = 2 ** 32;
-const SMALLEST_BIN = 2 ** 18;
-/** More than is asked for is taken when it is not much. */
-const SPARE = 1_000;
 const MOST_ROWS = 2 ** 52;
 
 /** Of each path, the last task that changes it. */
