@@ -110,6 +110,8 @@ export const shareCases: readonly Case[] = [
       await refuses("stale-base", finish(other, first));
       await refuses("stale-base", other.renewClaim(first.claim, CLAIM));
       await refuses("stale-base", finish(other, { ...first, claim: { ...second.claim, holder: "w" } }));
+      // A holder that claims anew after its own claim lapsed: what it did under the first one is stale all the same.
+      await refuses("stale-base", finish(other, { ...first, claim: { ...second.claim, number: 1 } }));
       await other.releaseClaim(first.claim);
       assert.equal(await other.claimShare("w", CLAIM), undefined, "a release of what is another's is nothing");
       await finish(database, second);
