@@ -10,7 +10,6 @@ import type { Clock, Random } from "../ports/clock.ts";
 import type { Database } from "../ports/database.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
 import { createOwners } from "../operations/owners.ts";
-import { artifactListRoutes } from "./artifact-list.ts";
 import { artifactRoutes } from "./artifacts.ts";
 import { bootstrapRoutes } from "./bootstrap.ts";
 import { configRoutes } from "./config.ts";
@@ -29,14 +28,13 @@ import { onlineMetadataRoutes } from "./online-metadata.ts";
 import { openApiDocument, type OpenApiDocument } from "./openapi.ts";
 import { probeRoutes, type Probes } from "./probes.ts";
 import { problemOf, reportProblem, sendProblem } from "./problems.ts";
+import { createAnswering, readRoutes } from "./reading.ts";
+import { createReadQueue, type Answering } from "./read-queue.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { limitSlowBodies } from "./slow-body.ts";
-import { roleRoutes } from "./roles.ts";
 import { createRegistrar } from "./routes.ts";
 import type { ApiSettings } from "./settings.ts";
-import { signingEventRoutes } from "./signing-events.ts";
 import { signingRoutes } from "./signing.ts";
-import { taskListRoutes } from "./task-list.ts";
 import { taskRoutes } from "./tasks.ts";
 import { createWaiters } from "./waiters.ts";
 
@@ -47,6 +45,8 @@ export interface ApiDeps extends Probes {
   readonly telemetry: Telemetry;
   /** The published files. */
   readonly metadata: MetadataFiles;
+  /** Who answers what only looks; this thread when absent. */
+  readonly reads?: Answering;
   /** A trial's artifacts, served at /files/. */
   readonly files?: ArtifactFiles;
   readonly settings: ApiSettings;
@@ -101,7 +101,8 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
 
   const disabled = parseDisabled(settings.disabledEndpoints);
   const operations = { database: deps.database, clock: deps.clock, random: deps.random, owners: createOwners(deps.database), limits, refreshAtFraction: settings.refreshAtFraction, refreshMarginMs: settings.refreshMarginMs };
-  const registrar = createRegistrar(app, { operations, telemetry, waiters, disabled });
+  const reading = createReadQueue(deps.reads ?? createAnswering(operations), limits.reads);
+  const registrar = createRegistrar(app, { operations, telemetry, waiters, reading, disabled });
   answerUnknownPaths(app);
   bootstrapRoutes(registrar);
   configRoutes(registrar);
@@ -110,11 +111,8 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   signingRoutes(registrar);
   artifactRoutes(registrar);
   importRoutes(registrar, limits);
-  artifactListRoutes(registrar);
   taskRoutes(registrar);
-  taskListRoutes(registrar);
-  roleRoutes(registrar);
-  signingEventRoutes(registrar);
+  readRoutes(registrar);
   eventRoutes(registrar, streams);
   metadataFileRoutes(app, deps.metadata, telemetry, disabled);
   if (deps.files !== undefined && !disabled.has("GET", "/files")) fileRoutes(app, deps.files, telemetry);

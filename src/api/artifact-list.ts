@@ -3,7 +3,7 @@
 import { Type } from "typebox";
 import { listArtifacts } from "../operations/list-artifacts.ts";
 import { pageAnswer, pageQuery, pageSchema, placeOf, TOO_EARLY } from "./paging.ts";
-import type { Resource } from "./routes.ts";
+import type { Readings } from "./routes.ts";
 import { dictionary, RawObject } from "./schemas.ts";
 import { lastUpdate } from "./task-body.ts";
 
@@ -27,9 +27,8 @@ const ArtifactsQuery = Type.Object({
   ...pageQuery(1000),
 });
 
-export function artifactListRoutes(resource: Resource): void {
-  resource.route({
-    method: "GET",
+export function artifactListRoutes(readings: Readings): void {
+  readings.read({
     path: "/api/v1/artifacts/",
     shape: "problem",
     docs: {
@@ -89,7 +88,7 @@ export function artifactListRoutes(resource: Resource): void {
     async handle({ query: { path, prefix, role, cursor, limit = 100 } }) {
       const after = placeOf(cursor, ["string", "string"]);
       const wanted = { ...(path === undefined ? {} : { path }), ...(prefix === undefined ? {} : { prefix }), ...(role === undefined ? {} : { role }) };
-      const { rows, next } = await listArtifacts(resource.operations, wanted, after && { path: after[0], role: after[1] }, limit);
+      const { rows, next } = await listArtifacts(readings.operations, wanted, after && { path: after[0], role: after[1] }, limit);
       const shown = rows.map(({ path: name, role: owner, version, target, publishedMs }) => ({
         path: name, role: owner, ...(version === undefined ? {} : { version }), ...target, ...(publishedMs === undefined ? {} : { published: lastUpdate(publishedMs) }),
       }));

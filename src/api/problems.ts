@@ -33,7 +33,19 @@ export interface ContractWords {
   readonly bootstrapRequired?: { readonly message: string; readonly error: string };
 }
 
+/** A problem that somebody else found, and has made one of already. */
+export class ToldProblem extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem, reason: string, stack: string | undefined) {
+    super(reason);
+    this.problem = problem;
+    if (stack !== undefined) this.stack = stack;
+  }
+}
+
 export function problemOf(error: unknown, words: ContractWords = {}): Problem {
+  if (error instanceof ToldProblem) return error.problem;
   if (error instanceof SchemaRefusal) return invalid(error.details, error.code);
   if (error instanceof InvalidRequest) return invalid(error.faults.map(detailOf), error.code);
   if (error instanceof OperationError) return operationProblem(error, words);
@@ -142,6 +154,6 @@ export function reportProblem(telemetry: Telemetry, request: FastifyRequest, pro
   if (problem.status < 500) return;
   const fields = { method: request.method, path: request.url.split("?", 1)[0], code: problem.code, reason: reasonOf(error) };
   telemetry.log.error(problem.code === "internal" && error instanceof Error ? { ...fields, stack: error.stack } : fields, "failed request");
-  if (error instanceof DatabaseError) telemetry.metrics.error("database", error.code);
+  if (error instanceof DatabaseError || (error instanceof ToldProblem && problem.code !== "internal")) telemetry.metrics.error("database", problem.code);
   if (error instanceof StorageError) telemetry.metrics.error("storage", error.code);
 }

@@ -8,7 +8,7 @@ import { getRole, listRoles, type RoleView } from "../operations/list-roles.ts";
 import { rootHistory } from "../operations/root-history.ts";
 import { formatExpires } from "../tuf/parse.ts";
 import { pageAnswer, pageQuery, pageSchema, placeOf, TOO_EARLY } from "./paging.ts";
-import type { Resource } from "./routes.ts";
+import type { Readings } from "./routes.ts";
 
 const KINDS = ["root", "targets", "snapshot", "timestamp", "delegated", "bins"] as const;
 const STATES = ["fresh", "due", "late", "expired", "retired"] as const;
@@ -110,11 +110,10 @@ const TARGETS = {
   name: "targets", kind: "targets", version: 5, expires: "2027-11-22T18:00:00Z", state: "fresh", length: 400, delegated_by: "root", threshold: 1, keyids: [ONLINE], signing: "online",
 };
 
-export function roleRoutes(resource: Resource): void {
-  const { operations } = resource;
+export function roleRoutes(readings: Readings): void {
+  const { operations } = readings;
 
-  resource.route({
-    method: "GET",
+  readings.read({
     path: "/api/v1/roles",
     shape: "problem",
     docs: {
@@ -137,8 +136,7 @@ export function roleRoutes(resource: Resource): void {
     },
   });
 
-  resource.route({
-    method: "GET",
+  readings.read({
     path: "/api/v1/roles/{name}",
     shape: "problem",
     docs: {
@@ -174,8 +172,7 @@ export function roleRoutes(resource: Resource): void {
     },
   });
 
-  resource.route({
-    method: "GET",
+  readings.read({
     path: "/api/v1/delegations/",
     shape: "problem",
     docs: {
@@ -202,8 +199,7 @@ export function roleRoutes(resource: Resource): void {
     },
   });
 
-  resource.route({
-    method: "GET",
+  readings.read({
     path: "/api/v1/roots",
     shape: "problem",
     docs: {
@@ -250,8 +246,7 @@ export function roleRoutes(resource: Resource): void {
     },
   });
 
-  resource.route({
-    method: "GET",
+  readings.read({
     path: "/api/v1/keys",
     shape: "problem",
     docs: {

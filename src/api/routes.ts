@@ -12,7 +12,8 @@ import { askForBody } from "./expect-continue.ts";
 import { SchemaRefusal } from "./faults.ts";
 import { readBody, readQuery } from "./lax.ts";
 import { preferredWait } from "./prefer.ts";
-import { problemOf, reportProblem, sendProblem, type ContractWords, type ProblemShape } from "./problems.ts";
+import { problemOf, reportProblem, sendProblem, ToldProblem, type ContractWords, type ProblemShape } from "./problems.ts";
+import type { Reading, Reply } from "./read-queue.ts";
 import { lastUpdate, taskResultBody, type TaskResultBody } from "./task-body.ts";
 import type { Waiters } from "./waiters.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
@@ -59,7 +60,12 @@ export interface ApiRoute<Body extends TSchema, Query extends TSchema, Params ex
   /** The answers' bodies by status; 404, 422 and the general refusals are added. */
   readonly answers: Readonly<Record<number, { readonly description: string; readonly schema: TSchema; /** JSON unless told. */ readonly mediaType?: string }>>;
   readonly words?: ContractWords;
-  readonly handle: (call: Call<Static<Body>, Static<Query>, Static<Params>>) => Promise<Answer | Stream> | Answer | Stream;
+  readonly handle: (call: Call<Static<Body>, Static<Query>, Static<Params>>) => Promise<Answer | Stream | Told> | Answer | Stream | Told;
+}
+
+/** A route that only looks, answered apart (reading.ts). */
+export interface ReadRoute<Query extends TSchema, Params extends TSchema> extends Pick<ApiRoute<TSchema, Query, Params>, "path" | "shape" | "docs" | "query" | "params" | "answers"> {
+  readonly handle: (asked: { readonly query: Static<Query>; readonly params: Static<Params> }) => Promise<Answer>;
 }
 
 export interface Call<Body, Query, Params> {
@@ -77,6 +83,12 @@ export interface Answer {
   readonly body: unknown;
   /** The task to wait for, and where in the body to tell of it, when the client prefers to wait. */
   readonly task?: { readonly id: string; readonly show: (view: TaskView) => unknown };
+}
+
+/** An answer whose body is JSON already. */
+export interface Told {
+  readonly status: number;
+  readonly json: string;
 }
 
 /** An answer that goes on: the response is whose function this is. */
@@ -98,13 +110,19 @@ export interface RegisteredRoute {
 
 type AnyRoute = ApiRoute<TSchema, TSchema, TSchema>;
 
+/** Where routes that only look are declared. */
+export interface Readings {
+  readonly operations: OperationDeps;
+  read<Query extends TSchema, Params extends TSchema>(route: ReadRoute<Query, Params>): void;
+}
+
 /** What resource plugins are given. */
 export interface Resource {
   readonly operations: OperationDeps;
   route<Body extends TSchema, Query extends TSchema, Params extends TSchema>(route: ApiRoute<Body, Query, Params>): void;
 }
 
-export interface Registrar extends Resource {
+export interface Registrar extends Resource, Readings {
   readonly routes: readonly RegisteredRoute[];
 }
 
@@ -112,6 +130,7 @@ export interface RegistrarDeps {
   readonly operations: OperationDeps;
   readonly telemetry: Telemetry;
   readonly waiters: Waiters;
+  readonly reading: Reading;
   readonly disabled: DisabledEndpoints;
 }
 
@@ -128,9 +147,19 @@ declare module "fastify" {
 
 export function createRegistrar(app: FastifyInstance, deps: RegistrarDeps): Registrar {
   const routes: RegisteredRoute[] = [];
-  return {
+  const registrar: Registrar = {
     operations: deps.operations,
     routes,
+    read({ handle: _, ...route }) {
+      registrar.route({
+        ...route,
+        method: "GET",
+        async handle({ query, params, request }) {
+          const asker = { name: request.principal ?? request.ip, isGone: () => request.raw.socket.destroyed };
+          return toldIn(await deps.reading.ask({ path: route.path, query, params }, asker));
+        },
+      });
+    },
     route(route) {
       if (deps.disabled.has(route.method, route.path)) return;
       routes.push(route);
@@ -151,6 +180,13 @@ export function createRegistrar(app: FastifyInstance, deps: RegistrarDeps): Regi
       });
     },
   };
+  return registrar;
+}
+
+/** @throws ToldProblem */
+function toldIn(reply: Reply): Told {
+  if ("problem" in reply) throw new ToldProblem(reply.problem, reply.reason, reply.stack);
+  return reply;
 }
 
 async function answer(route: AnyRoute, request: FastifyRequest, reply: FastifyReply, deps: RegistrarDeps): Promise<FastifyReply | undefined> {
@@ -164,6 +200,7 @@ async function answer(route: AnyRoute, request: FastifyRequest, reply: FastifyRe
       answered.stream(reply);
       return undefined;
     }
+    if ("json" in answered) return await reply.code(answered.status).type("application/json").send(answered.json);
     const full = answered.task === undefined ? answered.body : await afterWaiting(answered.body, answered.task, waitOf(request, query), request, reply, deps.waiters);
     return await reply.code(answered.status).type("application/json").send(full);
   } catch (error) {

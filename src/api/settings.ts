@@ -53,6 +53,8 @@ export interface ApiLimits extends OperationLimits {
   readonly connections: number;
   /** Requests that wait for a task (`Prefer: wait`); further ones are answered at once. */
   readonly waiters: number;
+  /** Reads of lists at one time; further ones are answered 429. */
+  readonly reads: { readonly atOnce: number; readonly waiting: number };
   /** Event streams open at one time; further ones are answered 503. */
   readonly streams: number;
   /** How long a stream may take to receive what was written before it is cut off. */
@@ -76,6 +78,7 @@ export const DEFAULT_LIMITS: ApiLimits = {
   jsonDepth: 64,
   connections: 1000,
   waiters: 1000,
+  reads: { atOnce: 2, waiting: 200 },
   streams: 100,
   streamStallMs: 10_000,
   headersTimeoutMs: 10_000,

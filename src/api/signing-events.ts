@@ -6,7 +6,7 @@ import { getSigningEvent, listSigningEvents } from "../operations/list-signing-e
 import type { KeyHolder, SigningView } from "../operations/signing-view.ts";
 import { formatExpires } from "../tuf/parse.ts";
 import { pageAnswer, pageQuery, pageSchema, placeOf, TOO_EARLY } from "./paging.ts";
-import type { Resource } from "./routes.ts";
+import type { Readings } from "./routes.ts";
 import { RawObject } from "./schemas.ts";
 import { lastUpdate } from "./task-body.ts";
 
@@ -67,11 +67,10 @@ const EventDetail = Type.Object(
   { $id: "SigningEventDetail" },
 );
 
-export function signingEventRoutes(resource: Resource): void {
-  const { operations } = resource;
+export function signingEventRoutes(readings: Readings): void {
+  const { operations } = readings;
 
-  resource.route({
-    method: "GET",
+  readings.read({
     path: "/api/v1/signing-events",
     shape: "problem",
     docs: {
@@ -94,8 +93,7 @@ export function signingEventRoutes(resource: Resource): void {
     },
   });
 
-  resource.route({
-    method: "GET",
+  readings.read({
     path: "/api/v1/signing-events/{id}",
     shape: "problem",
     docs: {

@@ -3,7 +3,7 @@
 import { Type } from "typebox";
 import { listTasks, type TaskQuery } from "../operations/list-tasks.ts";
 import { momentOf, pageAnswer, pageQuery, pageSchema, placeOf } from "./paging.ts";
-import type { Resource } from "./routes.ts";
+import type { Readings } from "./routes.ts";
 import { lastUpdate } from "./task-body.ts";
 
 const KINDS = [
@@ -36,9 +36,8 @@ const Query = Type.Object({
   ...pageQuery(1000),
 });
 
-export function taskListRoutes(resource: Resource): void {
-  resource.route({
-    method: "GET",
+export function taskListRoutes(readings: Readings): void {
+  readings.read({
     path: "/api/v1/tasks",
     shape: "problem",
     docs: {
@@ -94,7 +93,7 @@ export function taskListRoutes(resource: Resource): void {
         ...(createdBeforeMs === undefined ? {} : { createdBeforeMs }),
       };
       const after = placeOf(cursor, ["number", "number"]);
-      const { rows, next } = await listTasks(resource.operations, wanted, after && { createdMs: after[0], order: after[1] }, limit);
+      const { rows, next } = await listTasks(readings.operations, wanted, after && { createdMs: after[0], order: after[1] }, limit);
       const shown = rows.map(({ id, kind: task, state: is, held, createdMs, result }) => ({
         task_id: id,
         task,

@@ -1,12 +1,13 @@
 // Requests that wait for a task to end (`Prefer: wait`), bounded in number and time.
 //
-// Woken by the database's `visible` hints, which may be late or lost, and by a poll once a
-// second while anybody waits. Each wake asks for each awaited task once, however many wait
-// for it. Closing answers everybody at once with what is known.
+// While anybody waits, the log of notices is followed: every end of a task is in it. So a publish costs what ended with
+// it, however many wait; when each was looked up again at every hint and every arrival, a thousand that waited took the
+// thread that takes requests for themselves. Closing answers everybody at once with what is known.
 
 import type { Clock } from "../ports/clock.ts";
 import type { Database } from "../ports/database.ts";
-import { getTask, isEnded, type TaskView } from "../operations/get-task.ts";
+import { followNotices, type Followed } from "../notices/follow.ts";
+import { getTask, isEnded, subTaskOf, type TaskView } from "../operations/get-task.ts";
 
 export interface Waiters {
   /** Whether another one may wait. */
@@ -16,44 +17,46 @@ export interface Waiters {
   close(): void;
 }
 
-const POLL_MS = 1000;
+/** After the database did not answer. */
+const PAUSE_MS = 1000;
+const QUIET_MS = 60_000;
 
 export function createWaiters(deps: { readonly database: Database; readonly clock: Clock }, limit: number): Waiters {
+  const { database, clock } = deps;
   const waiting = new Map<string, Set<(view: TaskView) => void>>();
   const closing = new AbortController();
   let count = 0;
-  let checking = false;
-  let again = false;
-  let polling = false;
+  let following: { readonly begun: Promise<void>; readonly end: AbortController } | undefined;
 
-  const check = async (): Promise<void> => {
-    again = true;
-    if (checking) return;
-    checking = true;
-    try {
-      while (again) {
-        again = false;
-        for (const taskId of [...waiting.keys()]) {
-          const view = await getTask(deps, taskId);
-          if (isEnded(view)) for (const wake of waiting.get(taskId) ?? []) wake(view);
+  const wakeIfEnded = async (taskId: string): Promise<void> => {
+    if (!waiting.has(taskId)) return;
+    const view = await getTask(deps, taskId);
+    if (isEnded(view)) for (const wake of waiting.get(taskId) ?? []) wake(view);
+  };
+  const wakeOf = async ({ notices, missed }: Followed): Promise<void> => {
+    if (missed) for (const taskId of [...waiting.keys()]) await wakeIfEnded(taskId);
+    for (const { kind, about } of notices) {
+      if (kind !== "task-finished") continue;
+      await wakeIfEnded(String(about["task_id"]));
+      await wakeIfEnded(subTaskOf(String(about["task_id"])));
+    }
+  };
+  const follow = async (from: string, end: AbortSignal): Promise<void> => {
+    for (let place = from; !end.aborted; ) {
+      try {
+        for await (const followed of followNotices(deps, place, QUIET_MS, end)) {
+          await wakeOf(followed);
+          place = followed.place;
         }
+      } catch {
+        await clock.sleep(PAUSE_MS, end);
       }
-    } catch {
-      // The database does not answer: the next poll asks again, and every wait has its end.
-    } finally {
-      checking = false;
     }
   };
-  const poll = async (): Promise<void> => {
-    if (polling) return;
-    polling = true;
-    while (count > 0 && !closing.signal.aborted) {
-      await deps.clock.sleep(POLL_MS, closing.signal);
-      await check();
-    }
-    polling = false;
+  const begin = (): NonNullable<typeof following> => {
+    const end = new AbortController();
+    return { end, begun: database.lastNotice().then((place) => { void follow(place, AbortSignal.any([end.signal, closing.signal])); }) };
   };
-  const unsubscribe = deps.database.subscribe("visible", () => void check());
 
   return {
     get free() {
@@ -61,34 +64,36 @@ export function createWaiters(deps: { readonly database: Database; readonly cloc
     },
 
     async wait(taskId, ms, signal) {
-      const now = await getTask(deps, taskId);
-      if (isEnded(now) || closing.signal.aborted) return now;
-      count += 1;
       const over = new AbortController();
-      const either = AbortSignal.any([signal, over.signal, closing.signal]);
-      const ended = new Promise<TaskView>((resolve) => {
-        const queue = waiting.get(taskId) ?? new Set();
-        waiting.set(taskId, queue.add(resolve));
-        void deps.clock.sleep(ms, either).then(() => {
-          queue.delete(resolve);
-          if (queue.size === 0) waiting.delete(taskId);
-          void getTask(deps, taskId).catch(() => now).then(resolve);
-        });
-      });
-      void poll();
-      // It may have ended between the first look and our place in the queue.
-      void check();
+      const queue = waiting.get(taskId) ?? new Set();
+      let wake: (view: TaskView) => void = () => undefined;
+      const ended = new Promise<TaskView>((resolve) => { wake = resolve; });
+      waiting.set(taskId, queue.add(wake));
+      count += 1;
       try {
-        return await ended;
+        // First a place in the log, then the task: it ended before, or the log will tell.
+        following ??= begin();
+        await following.begun;
+        const now = await getTask(deps, taskId);
+        if (isEnded(now) || closing.signal.aborted) return now;
+        const late = clock.sleep(ms, AbortSignal.any([signal, over.signal, closing.signal]))
+          .then(() => (over.signal.aborted ? now : getTask(deps, taskId)))
+          .catch(() => now);
+        return await Promise.race([ended, late]);
       } finally {
-        count -= 1;
         over.abort();
+        queue.delete(wake);
+        if (queue.size === 0) waiting.delete(taskId);
+        count -= 1;
+        if (count === 0) {
+          following?.end.abort();
+          following = undefined;
+        }
       }
     },
 
     close() {
       closing.abort();
-      unsubscribe();
     },
   };
 }

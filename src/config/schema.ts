@@ -82,6 +82,7 @@ export const SCHEMA = {
     maxCustomBytes: integer({ value: 16 * KIB, min: 0, max: MIB, unit: "bytes", meaning: "The largest `custom` of one artifact, as canonical JSON.", wrong: "Clients download the `custom` of all artifacts of a bin to find one." }),
     maxConnections: integer({ value: 1000, min: 1, max: 1_000_000, unit: "connections", meaning: "The most connections at a time; more are closed at once." }),
     maxWaiters: integer({ value: 1000, min: 0, max: 1_000_000, unit: "requests", meaning: "The most requests that wait for a task at a time; more are answered without waiting." }),
+    maxReadsWaiting: integer({ value: 200, min: 0, max: 1_000_000, unit: "requests", meaning: "The most requests for lists (artifacts, roles, tasks and so on) that wait for their turn; more are answered 429. They are answered one after another, client by client, apart from everything else." }),
     headersTimeoutMs: integer({ value: 10_000, min: 100, max: HOUR_MS, unit: "milliseconds", meaning: "How long a client may take to send a request's headers." }),
     requestTimeoutMs: integer({ value: 30_000, min: 100, max: HOUR_MS, unit: "milliseconds", meaning: "How long a client may take to send a whole request.", wrong: "Too short, and large requests over slow lines end in 408." }),
     rateLimitPerMinute: integer({ value: 0, min: 0, max: 1_000_000_000, unit: "requests", meaning: "The most writing requests a minute from one address; 0 is no limit. Over it they are answered 429.", wrong: "Behind a proxy all clients share one address." }),
@@ -138,7 +139,7 @@ export const SCHEMA = {
     passwordFile: file({ meaning: "A file whose first line is that password." }),
     caFile: file({ meaning: "Certificates, PEM, of the authorities the database's certificate may be of; the system's when not given." }),
     allowUnencryptedConnections: flag({ meaning: "Speak to a database on another machine in clear text.", wrong: "Whoever is between reads the password, and can change what is published." }),
-    maxConnections: integer({ value: 10, min: 2, max: 100, unit: "connections", meaning: "The most connections of one process to the database; a publisher and the listener for hints have their own beside them." }),
+    maxConnections: integer({ value: 10, min: 2, max: 100, unit: "connections", meaning: "The most connections of one process to the database; a publisher and the listener for hints have their own beside them, and lists up to two." }),
   },
   worker: {
     listen: address({ meaning: "Where `rstuf worker` answers `/healthz`, `/readyz` and `/metrics`; nowhere unless set." }),

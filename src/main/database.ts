@@ -55,6 +55,11 @@ export function placeOfDatabase(order: DatabaseOrder): string {
   return order.kind === "sqlite" ? order.file : `PostgreSQL, ${describeServer(order)}`;
 }
 
+/** The same place, with no more than so many sessions where there are any. */
+export function sessionsOf(connector: DatabaseConnector, maxSessions: number): DatabaseConnector {
+  return connector.kind === "sqlite" ? connector : { ...connector, maxSessions };
+}
+
 export function connectDatabase(connector: DatabaseConnector): Promise<Database> {
   return connector.kind === "sqlite" ? Promise.resolve(connectSqlite(connector.connector)) : connectPostgres(connector);
 }

@@ -27,6 +27,7 @@ import { startWebhooks } from "./webhooks.ts";
 import { openStorage, placeOfStorage, storageOrderOf } from "./storage.ts";
 import { trialFiles } from "./trial-files.ts";
 import { startPublisher } from "./threads/publisher-link.ts";
+import { createReading } from "./threads/reading-link.ts";
 
 /** How long the turn in hand may take to end; cut off, it loses nothing either. */
 const STOP_MS = 3_000;
@@ -121,6 +122,8 @@ async function assemble({ part, config, version, trial, died }: ServiceOptions, 
   }
   const settings = apiSettingsOf(config, version, trial);
   const files: MetadataFiles = { read: (name) => storage.read(name, METADATA_BYTES), compress };
+  const reading = createReading(opened, { sigstoreTrustedRoot, settings }, telemetry.log);
+  parts.defer(() => reading.stop());
   const api = await createApi({
     database,
     clock: systemClock,
@@ -130,6 +133,7 @@ async function assemble({ part, config, version, trial, died }: ServiceOptions, 
     // Beside others it takes requests whether or not somebody leads just now.
     readiness: () => part === "api" ? answering(database) : readiness(database, systemClock),
     metadata: files,
+    reads: reading.answering,
     ...(trial ? { files: trialFiles(paths.files) } : {}),
     settings,
   });

@@ -59,6 +59,7 @@ export function apiSettingsOf(config: Config, version: string, trial: boolean): 
       jsonDepth: api.maxJsonDepth,
       connections: api.maxConnections,
       waiters: api.maxWaiters,
+      reads: { ...DEFAULT_LIMITS.reads, waiting: api.maxReadsWaiting },
       headersTimeoutMs: api.headersTimeoutMs,
       requestTimeoutMs: api.requestTimeoutMs,
       backlog: { changes: publisher.maxBacklogChanges, bytes: publisher.maxBacklogBytes },

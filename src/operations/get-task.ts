@@ -28,6 +28,8 @@ export interface TaskViewResult {
 /** The task in which an add or remove was published has no row of its own; its id derives from theirs. */
 const SUB_TASK = "publish_artifacts-";
 
+export const subTaskOf = (taskId: string): string => `${SUB_TASK}${taskId}`;
+
 /** A task nobody knows is PENDING, as in the contract. */
 export async function getTask(deps: Pick<OperationDeps, "database">, taskId: string): Promise<TaskView> {
   if (taskId.startsWith(SUB_TASK)) return subTask(deps.database, taskId);

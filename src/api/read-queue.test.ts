@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createReadQueue, type Asker, type Question, type Reply } from "./read-queue.ts";
+
+const question = (path: string): Question => ({ path, query: {}, params: {} });
+const from = (name: string): Asker => ({ name, isGone: () => false });
+
+/** Answers when it is told to, in the order in which it was asked. */
+function slowly() {
+  const asked: string[] = [];
+  const ends: (() => void)[] = [];
+  const answering = ({ path }: Question): Promise<Reply> => {
+    asked.push(path);
+    return new Promise((resolve, reject) => {
+      ends.push(() => { if (path === "fails") reject(new Error("ended")); else resolve({ status: 200, json: path }); });
+    });
+  };
+  /** Ends the one that was asked first, and lets the next begin. */
+  const end = async (): Promise<void> => {
+    ends.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { asked, answering, end };
+}
+
+void test("so many are under way at one time, and the next begins when one ends", async () => {
+  const { asked, answering, end } = slowly();
+  const reading = createReadQueue(answering, { atOnce: 2, waiting: 10 });
+  const replies = ["a", "b", "c"].map((path) => reading.ask(question(path), from("one")));
+  assert.deepEqual(asked, ["a", "b"]);
+  await end();
+  assert.deepEqual(asked, ["a", "b", "c"]);
+  await end();
+  await end();
+  assert.deepEqual(await Promise.all(replies), ["a", "b", "c"].map((json) => ({ status: 200, json })));
+});
+
+void test("beyond the bound one is refused at once, and told when to come again", async () => {
+  const { answering, end } = slowly();
+  const reading = createReadQueue(answering, { atOnce: 1, waiting: 1 });
+  const replies = ["a", "b"].map((path) => reading.ask(question(path), from("one")));
+  await assert.rejects(reading.ask(question("c"), from("two")), { status: 429, code: "reads-busy", retryAfterSeconds: 1 });
+  await end();
+  const late = reading.ask(question("d"), from("two"));
+  await end();
+  await end();
+  assert.deepEqual(await Promise.all([...replies, late]), ["a", "b", "d"].map((json) => ({ status: 200, json })));
+});
+
+void test("who asks for much delays another by one", async () => {
+  const { asked, answering, end } = slowly();
+  const reading = createReadQueue(answering, { atOnce: 1, waiting: 10 });
+  for (const path of ["a1", "a2", "a3", "a4"]) void reading.ask(question(path), from("a"));
+  for (const path of ["b1", "b2"]) void reading.ask(question(path), from("b"));
+  for (let n = 0; n < 6; n++) await end();
+  assert.deepEqual(asked, ["a1", "a2", "b1", "a3", "b2", "a4"]);
+});
+
+void test("what nobody waits for any more is not done", async () => {
+  const { asked, answering, end } = slowly();
+  const reading = createReadQueue(answering, { atOnce: 1, waiting: 10 });
+  void reading.ask(question("a"), from("one"));
+  const left = reading.ask(question("b"), { name: "one", isGone: () => true });
+  void reading.ask(question("c"), from("one"));
+  const refused = assert.rejects(left, { code: "reads-busy" });
+  await end();
+  await refused;
+  assert.deepEqual(asked, ["a", "c"]);
+});
+
+void test("one that fails makes room as any other", async () => {
+  const { asked, answering, end } = slowly();
+  const reading = createReadQueue(answering, { atOnce: 1, waiting: 10 });
+  const failed = assert.rejects(reading.ask(question("fails"), from("one")), { message: "ended" });
+  void reading.ask(question("b"), from("one"));
+  await end();
+  await failed;
+  assert.deepEqual(asked, ["fails", "b"]);
+});
