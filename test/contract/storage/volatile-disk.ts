@@ -93,11 +93,7 @@ export class VolatileDisk {
       open: (path, flags, mode) =>
         later("open", path, async () => {
           const fd = await systemCalls.open(path, flags, mode);
-          this.#opened.set(fd, path);
-          if ((flags & fs.constants.O_CREAT) !== 0) {
-            this.#torn.add(identityOf(path));
-            this.#entry(path, () => fs.rmSync(path, { force: true }));
-          }
+          this.#made(fd, path, flags);
           return fd;
         }),
       facts: (fd) => later("facts", pathOf(fd), () => systemCalls.facts(fd)),
@@ -137,13 +133,19 @@ export class VolatileDisk {
           return "flushed" as const;
         }),
 
-      openNow: (path, flags) =>
+      openNow: (path, flags, mode) =>
         now("openNow", path, () => {
-          const fd = systemCalls.openNow(path, flags);
-          this.#opened.set(fd, path);
+          const fd = systemCalls.openNow(path, flags, mode);
+          this.#made(fd, path, flags);
           return fd;
         }),
       factsNow: (fd) => now("factsNow", pathOf(fd), () => systemCalls.factsNow(fd)),
+      chmodNow: (fd, mode) => now("chmodNow", pathOf(fd), () => systemCalls.chmodNow(fd, mode)),
+      writeNow: (fd, bytes) =>
+        now("writeNow", pathOf(fd), () => {
+          this.#torn.add(systemCalls.factsNow(fd).identity);
+          systemCalls.writeNow(fd, bytes);
+        }),
       readNow: (fd, maxBytes) => now("readNow", pathOf(fd), () => systemCalls.readNow(fd, maxBytes)),
       closeNow: (fd) => {
         const path = pathOf(fd);
@@ -156,6 +158,7 @@ export class VolatileDisk {
           systemCalls.linkNow(from, to);
           this.#entry(to, () => fs.rmSync(to, { force: true }));
         }),
+      unlinkNow: (path) => now("unlinkNow", path, () => { systemCalls.unlinkNow(path); }),
       renameNow: (from, to) =>
         now("renameNow", to, () => {
           const before = fs.existsSync(to) ? fs.readFileSync(to) : undefined;
@@ -184,6 +187,13 @@ export class VolatileDisk {
     }
     this.#torn.clear();
     this.#entries = [];
+  }
+
+  #made(fd: number, path: string, flags: number): void {
+    this.#opened.set(fd, path);
+    if ((flags & fs.constants.O_CREAT) === 0) return;
+    this.#torn.add(identityOf(path));
+    this.#entry(path, () => fs.rmSync(path, { force: true }));
   }
 
   #entry(path: string, takeBack: () => void): void {

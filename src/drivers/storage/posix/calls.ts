@@ -1,9 +1,9 @@
 // The system calls the folder storage makes, each as one function, so that a test can
 // record their order, make one fail, or cut the power between two of them.
 
-import { spawn } from "node:child_process";
 import fs from "node:fs";
 import { promisify } from "node:util";
+import { Flusher, type Flushed } from "./flush.ts";
 
 export interface FileFacts {
   readonly isFile: boolean;
@@ -35,14 +35,18 @@ export interface PosixCalls {
    * Flushes the whole file system that holds `directory`. `unsupported`: nothing was flushed.
    * Rejects when the flush was tried and failed.
    */
-  flushFileSystem(directory: string): Promise<"flushed" | "unsupported">;
+  flushFileSystem(directory: string): Promise<Flushed>;
 
-  // The synchronous block of `replace`.
-  openNow(path: string, flags: number): number;
+  // The same at once, without another thread: for the synchronous block of `replace`, and for many files.
+  openNow(path: string, flags: number, mode?: number): number;
   factsNow(fd: number): FileFacts;
+  chmodNow(fd: number, mode: number): void;
+  /** Writes all of `bytes`. */
+  writeNow(fd: number, bytes: Uint8Array): void;
   readNow(fd: number, maxBytes: number): Buffer;
   closeNow(fd: number): void;
   linkNow(from: string, to: string): void;
+  unlinkNow(path: string): void;
   renameNow(from: string, to: string): void;
 }
 
@@ -52,6 +56,8 @@ const writeSome = promisify(fs.write);
 const readSome = promisify(fs.read);
 const mkdir = promisify(fs.mkdir);
 const statfs = promisify(fs.statfs);
+
+const flusher = new Flusher();
 
 export const systemCalls: PosixCalls = {
   open: (path, flags, mode) => open(path, flags, mode),
@@ -82,10 +88,15 @@ export const systemCalls: PosixCalls = {
   list: (directory) => promisify(fs.readdir)(directory),
   makeDirectory: (path, mode) => mkdir(path, { recursive: true, mode }),
   fileSystemType: async (directory) => (await statfs(directory)).type,
-  flushFileSystem,
+  flushFileSystem: (directory) => flusher.flush(directory),
 
-  openNow: (path, flags) => fs.openSync(path, flags),
+  openNow: (path, flags, mode) => fs.openSync(path, flags, mode),
   factsNow: (fd) => factsOf(fs.fstatSync(fd)),
+  chmodNow: (fd, mode) => fs.fchmodSync(fd, mode),
+  writeNow(fd, bytes) {
+    let at = 0;
+    while (at < bytes.length) at += fs.writeSync(fd, bytes, at, bytes.length - at);
+  },
   readNow(fd, maxBytes) {
     const buffer = Buffer.allocUnsafe(Math.min(fs.fstatSync(fd).size, maxBytes));
     let at = 0;
@@ -98,23 +109,10 @@ export const systemCalls: PosixCalls = {
   },
   closeNow: (fd) => fs.closeSync(fd),
   linkNow: (from, to) => fs.linkSync(from, to),
+  unlinkNow: (path) => fs.unlinkSync(path),
   renameNow: (from, to) => fs.renameSync(from, to),
 };
 
 function factsOf(stats: fs.Stats): FileFacts {
   return { isFile: stats.isFile(), size: stats.size, identity: `${stats.dev}:${stats.ino}`, mode: stats.mode & 0o7777 };
-}
-
-/** Node has no syncfs(2); coreutils' `sync -f` is it. */
-function flushFileSystem(directory: string): Promise<"flushed" | "unsupported"> {
-  return new Promise((resolve, reject) => {
-    const child = spawn("sync", ["-f", "--", directory], { stdio: "ignore" });
-    // Not started (no such program, no process to spare), or ended by somebody: nothing is known to be flushed.
-    child.once("error", () => resolve("unsupported"));
-    child.once("exit", (code) => {
-      if (code === 0) resolve("flushed");
-      else if (code === null) resolve("unsupported");
-      else reject(new Error(`sync -f ended with code ${code}`));
-    });
-  });
 }

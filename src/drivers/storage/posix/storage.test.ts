@@ -287,7 +287,7 @@ describe("a disk that refuses is reported, and used again when it has recovered"
         await withPlace(async (place) => {
           const storage = await place.open();
           const fails = (call: Call): void => {
-            if (call.name === at || (at === "link" && call.name === "linkNow")) throw failure(errno, "as asked");
+            if (call.name === at || call.name === `${at}Now`) throw failure(errno, "as asked");
           };
           place.disk.watch = { before: fails };
           await assert.rejects(change(storage), code(expect));

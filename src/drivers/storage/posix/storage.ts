@@ -23,12 +23,14 @@ import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { nextTurn } from "../../../lib/turn.ts";
 import { METADATA_NAME, StorageError } from "../../../ports/storage.ts";
 import type { Created, NewFile, Storage, StorageToken, StoredFile } from "../../../ports/storage.ts";
 import { proveStorage } from "../common/prove.ts";
 import { Turns } from "../common/turns.ts";
 import { systemCalls } from "./calls.ts";
 import type { PosixCalls } from "./calls.ts";
+import type { Flushed } from "./flush.ts";
 import { errnoOf, isNoPlainFile, isTransient, storageErrorOf } from "./faults.ts";
 
 export interface PosixStorageOptions {
@@ -204,7 +206,7 @@ class PosixStorage implements Storage {
   async #linkNew(path: string, bytes: Uint8Array, written?: string): Promise<Created> {
     let temporary = written;
     for (let left = REWRITES; ; left -= 1) {
-      temporary ??= await this.#writeTemporary(bytes, "sync");
+      temporary ??= await this.#writeTemporary(bytes);
       try {
         const outcome = await this.#link(temporary, path, bytes);
         if (outcome !== "absent") return outcome;
@@ -300,12 +302,21 @@ class PosixStorage implements Storage {
 
     const temporaries = new Map<number, string>();
     const answers = new Array<Created>(files.length);
+    let open = firsts;
     try {
-      await this.#turns.each(firsts, async ({ at, file }) => {
-        temporaries.set(at, await this.#writeTemporary(file.bytes, flush ? "later" : "sync"));
-      });
-      if (flush) await this.#syncTogether([...temporaries.values()]);
-      await this.#turns.each(firsts, async ({ at, file }) => {
+      if (flush) {
+        await inSpells(firsts, ({ at, file }) => { temporaries.set(at, this.#writeTemporaryNow(file.bytes)); });
+        await this.#syncTogether([...temporaries.values()]);
+        await inSpells(firsts, ({ at, file }) => {
+          if (!this.#linkedNow(temporaries.get(at) ?? "", this.#path(file.name))) return;
+          temporaries.delete(at);
+          answers[at] = "created";
+        });
+        open = firsts.filter(({ at }) => answers[at] === undefined);
+      } else {
+        await this.#turns.each(firsts, async ({ at, file }) => { temporaries.set(at, await this.#writeTemporary(file.bytes)); });
+      }
+      await this.#turns.each(open, async ({ at, file }) => {
         const temporary = temporaries.get(at);
         temporaries.delete(at);
         answers[at] = await this.#linkNew(this.#path(file.name), file.bytes, temporary);
@@ -320,7 +331,7 @@ class PosixStorage implements Storage {
   }
 
   async #syncTogether(paths: readonly string[]): Promise<void> {
-    let flushed: "flushed" | "unsupported";
+    let flushed: Flushed;
     try {
       flushed = await this.#calls.flushFileSystem(this.#directory);
     } catch (error) {
@@ -366,7 +377,7 @@ class PosixStorage implements Storage {
     mayWrite: () => boolean,
   ): Promise<"replaced" | "conflict"> {
     for (let left = REWRITES; left >= 0; left -= 1) {
-      const temporary = await this.#turns.run(() => this.#writeTemporary(bytes, "sync"));
+      const temporary = await this.#turns.run(() => this.#writeTemporary(bytes));
       try {
         const swapped = this.#swapNow(temporary, path, expected, mayWrite);
         let outcome: Outcome | "conflict" = swapped.outcome;
@@ -437,9 +448,14 @@ class PosixStorage implements Storage {
     return join(this.#directory, name);
   }
 
-  async #writeTemporary(bytes: Uint8Array, durability: "sync" | "later"): Promise<string> {
+  #temporary(): string {
     this.#temporaries += 1;
-    const path = join(this.#pending, `${this.#opening}-${this.#temporaries}`);
+    return join(this.#pending, `${this.#opening}-${this.#temporaries}`);
+  }
+
+  /** A file with these bytes, synced. */
+  async #writeTemporary(bytes: Uint8Array): Promise<string> {
+    const path = this.#temporary();
     const fd = await this.#calls.open(path, CREATE_FLAGS, FILE_MODE);
     try {
       try {
@@ -447,7 +463,7 @@ class PosixStorage implements Storage {
         this.#needsChmod ??= (await this.#calls.facts(fd)).mode !== FILE_MODE;
         if (this.#needsChmod) await this.#calls.chmod(fd, FILE_MODE);
         await this.#calls.write(fd, bytes);
-        if (durability === "sync") await this.#fsync(fd, path);
+        await this.#fsync(fd, path);
       } finally {
         await this.#calls.close(fd);
       }
@@ -456,6 +472,44 @@ class PosixStorage implements Storage {
       throw error;
     }
     return path;
+  }
+
+  /** A file with these bytes, which are not durable yet. */
+  #writeTemporaryNow(bytes: Uint8Array): string {
+    const path = this.#temporary();
+    const fd = this.#calls.openNow(path, CREATE_FLAGS, FILE_MODE);
+    try {
+      try {
+        this.#needsChmod ??= this.#calls.factsNow(fd).mode !== FILE_MODE;
+        if (this.#needsChmod) this.#calls.chmodNow(fd, FILE_MODE);
+        this.#calls.writeNow(fd, bytes);
+      } finally {
+        this.#calls.closeNow(fd);
+      }
+    } catch (error) {
+      this.#discardNow(path);
+      throw error;
+    }
+    return path;
+  }
+
+  /** Whether the plain case it was: a new name, and no temporary file left. */
+  #linkedNow(temporary: string, path: string): boolean {
+    try {
+      this.#calls.linkNow(temporary, path);
+    } catch {
+      return false;
+    }
+    this.#discardNow(temporary);
+    return true;
+  }
+
+  #discardNow(temporary: string): void {
+    try {
+      this.#calls.unlinkNow(temporary);
+    } catch {
+      // As #discard.
+    }
   }
 
   /** Removes a temporary file; what stays behind is removed at the next opening. */
@@ -524,6 +578,24 @@ class PosixStorage implements Storage {
     } finally {
       this.#inFlight.delete(running);
     }
+  }
+}
+
+/** How long the thread is held at a time by what does not wait for a disk, milliseconds. */
+const SPELL_MS = 10;
+
+/**
+ * `work` on every item, one after another. On a local file system nothing but the flush waits for the disk, so that
+ * handing each call to another thread only costs (a file of 20 KB: 200 microseconds of CPU handed over, 97 at once).
+ */
+async function inSpells<T>(items: readonly T[], work: (item: T) => void): Promise<void> {
+  let until = performance.now() + SPELL_MS;
+  for (const item of items) {
+    if (performance.now() > until) {
+      await nextTurn();
+      until = performance.now() + SPELL_MS;
+    }
+    work(item);
   }
 }
 
