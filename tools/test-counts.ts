@@ -6,7 +6,7 @@ export interface TestCounts {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
-  /** Tests that ran for each file, by absolute path. */
+  /** Tests that ran for each file that defines them, by absolute path. */
   readonly files: Readonly<Record<string, number>>;
 }
 
@@ -21,9 +21,7 @@ export default async function* counts(source: AsyncIterable<TestEvent>): AsyncGe
     if (skip !== undefined || todo !== undefined) total.skipped += 1;
     else if (event.type === "test:pass") total.passed += 1;
     else if (details.type !== "suite" || isItsOwn(event.data.details.error)) total.failed += 1;
-    // A test defined in a shared suite belongs to the file that was run.
-    const ran = (event.data as { readonly entryFile?: string }).entryFile ?? file;
-    if (ran !== undefined) files[ran] = (files[ran] ?? 0) + 1;
+    if (file !== undefined) files[file] = (files[file] ?? 0) + 1;
   }
   yield `${JSON.stringify({ ...total, files } satisfies TestCounts)}\n`;
 }
