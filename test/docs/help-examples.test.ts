@@ -1,5 +1,9 @@
-// Every example of every help text, run as it stands by a plain shell in a folder of its own,
-// against the service that another example starts. Only the port is put in: examples say 8080.
+// Every example of every help text, run as it stands in a folder of its own, against the service
+// that an example starts. Only the port is put in: examples say 8080.
+//
+// Starting a program costs more than most examples do. So a plain shell runs what only a shell and
+// a process of its own can show: services, redirections, and one command of each kind (`AS_PROCESSES`).
+// The others are the same program in this process, their words split as a shell would.
 
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
@@ -9,6 +13,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { programParts } from "../../src/main/commands/tree.ts";
+import { systemClock } from "../../src/drivers/clock/system/clock.ts";
 import { runCli } from "../fakes/cli.ts";
 import { canonicalize } from "../../src/tuf/canonical.ts";
 import { createDatabase } from "../servers/shared-postgres.ts";
@@ -16,6 +21,10 @@ import { createDatabase } from "../servers/shared-postgres.ts";
 const checkout = dirname(dirname(import.meta.dirname));
 const base = mkdtempSync(join(tmpdir(), "rstuf-help-"));
 const folder = join(base, "work");
+/** A command of each kind, as the shipped program: reads, writes, downloads, signs, opens the database. */
+const AS_PROCESSES = /^rstuf (?:artifact add hello|download .*--json|admin (?:ceremony --plan|backup rstuf-backup$))/;
+/** What only a shell understands, where it is not quoted. */
+const SHELL_ONLY = /[|&;<>()$`\\"~#*?![\]{}]/;
 const environment = { PATH: `${join(base, "bin")}${delimiter}/usr/local/bin${delimiter}/usr/bin${delimiter}/bin`, HOME: join(base, "home") };
 
 before(() => {
@@ -52,7 +61,20 @@ function start(command: string): { readonly child: ChildProcess; readonly ended:
   return { child, ended, ready: ready.promise };
 }
 
-/** In this process: asking the program itself fifty times would take longer than all else. */
+/** Runs an example that ends by itself. */
+async function run(command: string): Promise<Ended> {
+  if (AS_PROCESSES.test(command) || SHELL_ONLY.test(command.replaceAll(/'[^']*'/g, ""))) return start(command).ended;
+  const [program, ...argv] = [...command.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
+  assert.equal(program, "rstuf");
+  const { stdout, stderr, exitCode } = await runCli(argv, { cwd: folder, env: environment, clock: systemClock, parts: programParts({ cwd: folder }) });
+  return { code: exitCode, output: `${stdout}${stderr}` };
+}
+
+async function succeeds(command: string): Promise<void> {
+  const { code, output } = await run(command);
+  assert.equal(code, 0, `${command}\n${output}`);
+}
+
 async function help(path: readonly string[]): Promise<string> {
   const { stdout, exitCode } = await runCli([...path, "--help"], { cwd: folder, parts: programParts({ cwd: folder }) });
   assert.equal(exitCode, 0, stdout);
@@ -73,13 +95,14 @@ describe("help", () => {
   test("shows examples that work, for every command", { timeout: 300_000 }, async () => {
     const all = await examples();
     for (const [name, commands] of all) assert.ok(commands.length > 0, `${name} has no example`);
-    const commands = all.flatMap(([, each]) => each);
+    // A command of two names shows the same examples twice.
+    const commands = [...new Set(all.flatMap(([, each]) => each))];
     const serving = commands.filter((command) => command.startsWith("rstuf serve "));
     const scaledOut = commands.filter((command) => /^rstuf (?:api|worker) /.test(command));
     const offline = commands.filter((command) => command.includes("--data-dir") && !serving.includes(command));
     const ceremonial = inOrder(commands.filter((command) => CEREMONIAL.test(command)));
     const rest = commands.filter((command) => !serving.includes(command) && !scaledOut.includes(command) && !offline.includes(command) && !ceremonial.includes(command));
-    assert.ok(serving.length > 0 && offline.length > 0 && rest.length > 0);
+    assert.ok(serving.length > 1 && serving[0]?.includes("--trial") === true && offline.length > 0 && rest.length > 0);
 
     const store = await createDatabase();
     writeFileSync(join(folder, "postgres.yaml"), `dataDir: scaled-out\ndatabase:\n  url: ${store.url}\n`);
@@ -93,7 +116,8 @@ describe("help", () => {
     }
     assert.equal(scaledOut.length, 2);
 
-    const service = start("rstuf serve --trial --port 0 --bins 4");
+    const [trial = "", ...further] = serving;
+    const service = start(`${trial} --bins 4`);
     try {
       const origin = await service.ready;
       for (const name of [join("rstuf-data", "files"), "dist"]) mkdirSync(join(folder, name), { recursive: true });
@@ -101,10 +125,7 @@ describe("help", () => {
       writeFileSync(join(folder, "artifacts.ndjson"), '{"file":"hello.txt","path":"listed/hello.txt"}\n');
       writeFileSync(join(folder, "artifacts.csv"), `path,length,sha256\nimported/a.whl,6,${"5a".repeat(32)}\n`);
       const taskId = await publish(origin);
-      for (const command of rest) {
-        const { code, output } = await start(command.replaceAll("http://127.0.0.1:8080", origin).replaceAll("TASK_ID", taskId)).ended;
-        assert.equal(code, 0, `${command}\n${output}`);
-      }
+      for (const command of rest) await succeeds(command.replaceAll("http://127.0.0.1:8080", origin).replaceAll("TASK_ID", taskId));
     } finally {
       service.child.kill("SIGTERM");
     }
@@ -115,15 +136,12 @@ describe("help", () => {
     writeFileSync(join(folder, "adopt.yaml"), JSON.stringify({ keyDir: "rstuf-data/keys", metadata: { directory: "rstuf-data/metadata" } }));
     writeFileSync(join(folder, "bucket.yaml"), JSON.stringify({ metadata: { directory: "rstuf-moved" } }));
     await ceremony(ceremonial);
-    for (const command of offline) {
-      const { code, output } = await start(command).ended;
-      assert.equal(code, 0, `${command}\n${output}`);
-    }
-    for (const command of serving) {
-      const run = start(command);
-      await run.ready;
-      run.child.kill("SIGTERM");
-      const { code, output } = await run.ended;
+    for (const command of offline) await succeeds(command);
+    for (const command of further) {
+      const { child, ready, ended } = start(command);
+      await ready;
+      child.kill("SIGTERM");
+      const { code, output } = await ended;
       assert.equal(code, 0, `${command}\n${output}`);
     }
   });
@@ -142,17 +160,14 @@ function inOrder(commands: readonly string[]): readonly string[] {
 
 /** Runs them against a service that waits for its first root. */
 async function ceremony(commands: readonly string[]): Promise<void> {
-  for (const name of ["ann", "bob", "carol"]) assert.equal((await start(`rstuf key generate --name ${name} --out-dir ceremony`).ended).code, 0);
-  assert.equal((await start("rstuf key generate --name online --out-dir waiting/keys").ended).code, 0);
+  for (const name of ["ann", "bob", "carol"]) await succeeds(`rstuf key generate --name ${name} --out-dir ceremony`);
+  await succeeds("rstuf key generate --name online --out-dir waiting/keys");
   writeFileSync(join(folder, "ceremony", "plan.yaml"), 'root: { threshold: 2, keys: [ann.pub, bob.pub] }\nonline: { file: ../waiting/keys/online.pub, uri: "fn:online" }\nbins: { number: 4 }\n');
   await teamDocument();
   const service = start("rstuf serve --port 0 --data-dir waiting");
   try {
     const origin = await service.ready;
-    for (const command of commands) {
-      const { code, output } = await start(command.replaceAll("http://127.0.0.1:8080", origin)).ended;
-      assert.equal(code, 0, `${command}\n${output}`);
-    }
+    for (const command of commands) await succeeds(command.replaceAll("http://127.0.0.1:8080", origin));
   } finally {
     service.child.kill("SIGTERM");
   }
@@ -161,8 +176,8 @@ async function ceremony(commands: readonly string[]): Promise<void> {
 
 /** What a team signs elsewhere, with a key and a tool of its own. */
 async function teamDocument(): Promise<void> {
-  assert.equal((await start("rstuf key generate --name team --out-dir .").ended).code, 0);
-  const { output } = await start("rstuf admin delegations new --name team --path 'team/*' --key team.pub --outside --dry-run --json").ended;
+  await succeeds("rstuf key generate --name team --out-dir .");
+  const { output } = await run("rstuf admin delegations new --name team --path 'team/*' --key team.pub --outside --dry-run --json");
   const [keyid = ""] = Object.keys((JSON.parse(output.slice(output.indexOf("{"))) as { payload: { delegations: { keys: object } } }).payload.delegations.keys);
   const signed = { _type: "targets", spec_version: "1.0.31", version: 1, expires: "2036-01-01T00:00:00Z", targets: { "team/app": { length: 6, hashes: { sha256: "ab".repeat(32) } } } };
   const sig = sign(null, canonicalize(signed), readFileSync(join(folder, "team"))).toString("hex");

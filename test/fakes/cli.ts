@@ -29,6 +29,8 @@ export interface CliWorld {
   readonly silentStdin?: boolean;
   /** Somebody sits at a terminal, reads the questions on stderr and answers them. */
   readonly talk?: (person: Person) => Promise<void>;
+  /** The real one instead, for a command that speaks with a real service. */
+  readonly clock?: Clock;
   /** By how much the monotonic clock moves each time it is read. */
   readonly tickMs?: number;
   /** Whether a sleep is over as soon as nothing else is ready; otherwise it lasts until it is aborted. */
@@ -58,7 +60,7 @@ export function createTestContext(world: CliWorld, person?: Person): TestContext
   const [stdout, stderr] = [collector(), collector()];
   let exitCode = 0;
   let ticks = 0;
-  const clock: Clock = { now: () => world.now ?? Date.now(), monotonic: () => (ticks += world.tickMs ?? 1), sleep: world.sleeps === true ? untilTurned : untilAborted };
+  const clock: Clock = world.clock ?? { now: () => world.now ?? Date.now(), monotonic: () => (ticks += world.tickMs ?? 1), sleep: world.sleeps === true ? untilTurned : untilAborted };
   const stdin = person?.stdin ?? (world.silentStdin === true ? new PassThrough() : undefined) ?? PassThrough.from(world.stdin === undefined ? [] : [Buffer.from(world.stdin)]);
   const context: CliContext = {
     stdin,

@@ -60,12 +60,13 @@ describe("without a terminal", () => {
       [["admin", "metadata", "sign", "--in", "first.json", "--add", "--yes"], /--sign-with FILE/],
     ];
     assert.equal((await unattended(first)).exitCode, 0);
-    for (const [argv, flag] of cases) {
-      const { exitCode, stderr } = await unattended(argv);
+    for (const [at, [argv, flag]] of cases.entries()) {
+      // The first one as the shipped program, the others in this process: starting one costs more than all it does.
+      const { exitCode, stderr } = at === 0 ? await unattended(argv) : await runCli(argv, { cwd: desk.folder, silentStdin: true });
       assert.equal(exitCode, 2, `${argv.join(" ")}: ${stderr}`);
       assert.match(stderr, flag);
       assert.match(stderr, /answer-missing/);
     }
-    assert.equal((await unattended(["admin", "metadata", "sign", "--in", "first.json", "--add", "--yes", "--sign-with", "keys/bob"])).exitCode, 0);
+    assert.equal((await runCli(["admin", "metadata", "sign", "--in", "first.json", "--add", "--yes", "--sign-with", "keys/bob"], { cwd: desk.folder, silentStdin: true })).exitCode, 0);
   });
 });
