@@ -71,7 +71,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
       checkHost(request, settings);
       request.principal = authenticate(request, settings.tokens) ?? null;
       checkOrigin(request, settings);
-      if (isWrite(request)) takeWrite(request.ip);
+      if (isWrite(request)) takeWrite(request);
       done();
     } catch (error) {
       const problem = problemOf(error);

@@ -13,12 +13,14 @@ import type { ApiLimits } from "./settings.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** sha256 of the body's bytes, lower-case hex; null without a body. */
+    /** sha256 of the body's bytes, lower-case hex, of requests with an Idempotency-Key; null without a body. */
     bodySha256: string | null;
     /** The body's bytes, of routes that need them; else null. */
     bodyBytes: Buffer | null;
   }
 }
+
+type Body = FastifyRequest["raw"];
 
 /** Accepts `application/json` alone; every other type of body is 415. */
 export function acceptJsonBodies(app: FastifyInstance, limits: ApiLimits): void {
@@ -26,7 +28,7 @@ export function acceptJsonBodies(app: FastifyInstance, limits: ApiLimits): void 
   app.decorateRequest("bodyBytes", null);
   app.removeAllContentTypeParsers();
   const budget = { left: limits.bodyBytesInFlight };
-  app.addContentTypeParser("application/json", async (request: FastifyRequest, payload: AsyncIterable<Buffer>) => {
+  app.addContentTypeParser("application/json", async (request: FastifyRequest, payload: Body) => {
     checkEncoding(request);
     const declared = Number(request.headers["content-length"] ?? 0);
     if (declared > limits.bodyBytes) throw tooLarge(limits);
@@ -41,21 +43,43 @@ export function acceptJsonBodies(app: FastifyInstance, limits: ApiLimits): void 
       askForBody(request);
       const pieces: Buffer[] = [];
       let received = 0;
-      for await (const piece of payload) {
+      await eachPiece(payload, (piece) => {
         received += piece.length;
         if (received > limits.bodyBytes) throw tooLarge(limits);
         if (received > reserved) reserve(received - reserved);
         pieces.push(piece);
-      }
+      });
       if (received === 0) return undefined;
       const bytes = Buffer.concat(pieces, received);
       pieces.length = 0;
-      request.bodySha256 = sha256Hex(bytes);
+      if (request.headers["idempotency-key"] !== undefined) request.bodySha256 = sha256Hex(bytes);
       if (request.routeOptions.config.keepsBytes === true) request.bodyBytes = bytes;
       return await parseBody(bytes, limits.jsonDepth);
     } finally {
       budget.left += reserved;
     }
+  });
+}
+
+/** Until the end of `payload`, or until `take` throws: what is left of it is dropped. An iterator costs as much as all the reading of a small body. */
+function eachPiece(payload: Body, take: (piece: Buffer) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      payload.off("data", onPiece);
+      reject(error as Error);
+    };
+    const onPiece = (piece: Buffer): void => {
+      try {
+        take(piece);
+      } catch (error) {
+        fail(error);
+        payload.resume();
+      }
+    };
+    payload.on("data", onPiece);
+    payload.once("end", resolve);
+    payload.once("error", fail);
+    payload.once("close", () => { if (!payload.readableEnded) fail(new Error("the connection closed before the body was complete")); });
   });
 }
 

@@ -7,13 +7,13 @@ import type { RateLimit } from "./settings.ts";
 /** Addresses remembered; beyond it the oldest are forgotten, which only ever allows more. */
 const MAX_ADDRESSES = 10_000;
 
-/** Takes one write of `address`. @throws HttpRefusal 429 */
-export type TakeWrite = (address: string) => void;
+/** Takes one write of who has that address. @throws HttpRefusal 429 */
+export type TakeWrite = (from: { readonly ip: string }) => void;
 
 export function createRateLimit(limit: RateLimit | undefined, clock: Pick<Clock, "monotonic">): TakeWrite {
   if (limit === undefined) return () => undefined;
   const buckets = new Map<string, { tokens: number; atMs: number }>();
-  return (address) => {
+  return ({ ip: address }) => {
     const now = clock.monotonic();
     const before = buckets.get(address) ?? { tokens: limit.burst, atMs: now };
     const tokens = Math.min(limit.burst, before.tokens + ((now - before.atMs) / 1000) * limit.writesPerSecond);

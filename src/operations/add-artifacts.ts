@@ -7,9 +7,9 @@ import type { Json, JsonObject } from "../tuf/documents.ts";
 import { TufError } from "../tuf/errors.ts";
 import { parseTargetPath } from "../tuf/paths.ts";
 import { parseTargetFile, targetFileFaults } from "../tuf/target.ts";
-import { requireBootstrap } from "./bootstrap-state.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
 import { FaultList, type Fault } from "./errors.ts";
+import type { Door } from "./owners.ts";
 
 export interface ArtifactToAdd {
   readonly path: string;
@@ -32,11 +32,11 @@ const SLICE = 200;
  *         DatabaseError as `Database.accept`
  */
 export async function addArtifacts(deps: OperationDeps, request: AddArtifacts, idempotency?: Idempotency): Promise<Submitted> {
-  await requireBootstrap(deps.database);
+  const door = await deps.owners.door();
   const taskId = newTaskId(deps.random);
-  const door = await checkArtifacts(deps, request, taskId);
+  const checked = await checkArtifacts(deps, door, request, taskId);
   const now = deps.clock.now();
-  const result = door.changes.length === 0 ? nothingToPublish(door.invalidPaths, now) : undefined;
+  const result = checked.changes.length === 0 ? nothingToPublish(checked.invalidPaths, now) : undefined;
   return submit(
     deps,
     {
@@ -44,9 +44,9 @@ export async function addArtifacts(deps: OperationDeps, request: AddArtifacts, i
         id: taskId,
         kind: "add_artifacts",
         createdMs: now,
-        request: { paths: door.changes.map((change) => change.path), roles: door.roles, invalidPaths: door.invalidPaths },
+        request: { paths: checked.changes.map((change) => change.path), roles: checked.roles, invalidPaths: checked.invalidPaths },
       },
-      changes: door.changes,
+      changes: checked.changes,
       held: !request.publish,
       ...(result === undefined ? {} : { result }),
     },
@@ -54,16 +54,14 @@ export async function addArtifacts(deps: OperationDeps, request: AddArtifacts, i
   );
 }
 
-interface Door {
+interface Checked {
   readonly changes: readonly NewChange[];
   /** In order of first use. */
   readonly roles: readonly string[];
   readonly invalidPaths: readonly string[];
 }
 
-async function checkArtifacts(deps: OperationDeps, request: AddArtifacts, taskId: string): Promise<Door> {
-  const ownerOf = await deps.owners.current();
-  const { roles: outside } = await deps.owners.outside();
+async function checkArtifacts(deps: OperationDeps, { ownerOf, outside }: Door, request: AddArtifacts, taskId: string): Promise<Checked> {
   let later: ((path: string) => string | undefined) | undefined;
   const faults = new FaultList();
   const changes: NewChange[] = [];

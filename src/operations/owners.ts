@@ -7,8 +7,11 @@ import { delegationTreeOf, ownerOf, type DelegationTree } from "../roles/delegat
 import { OUTSIDE, outsideIn, type OutsideRoles } from "../roles/outside-roles.ts";
 import { treesToCome } from "../roles/pending-edit.ts";
 import type { Database } from "../ports/database.ts";
+import { requireBootstrap } from "./bootstrap-state.ts";
 
 export interface Owners {
+  /** What each request to add or remove asks first. @throws OperationError `bootstrap-required` */
+  door(): Promise<Door>;
   /**
    * The role that lists a path, now; undefined for a path no role takes. The publisher asks
    * again when it cuts the batch (rule 9), so an answer that has aged does no harm.
@@ -22,6 +25,13 @@ export interface Owners {
   tree(): Promise<DelegationTree | undefined>;
   /** Roles that a team signs elsewhere. */
   outside(): Promise<OutsideRoles>;
+}
+
+export interface Door {
+  /** As `current`. */
+  readonly ownerOf: (path: string) => string | undefined;
+  /** As `outside`. */
+  readonly outside: ReadonlySet<string>;
 }
 
 interface Known {
@@ -44,7 +54,20 @@ export function createOwners(database: Database): Owners {
     }
     return cached;
   };
-  return {
+  let looking: Promise<Door> | undefined;
+  const look = async (): Promise<Door> => {
+    await requireBootstrap(database);
+    return { ownerOf: await owners.current(), outside: (await owners.outside()).roles };
+  };
+  const owners: Owners = {
+    // Requests of one turn of the event loop share a look: of a thousand that come at one time it was a fifth of the work.
+    door() {
+      if (looking === undefined) {
+        looking = look();
+        setImmediate(() => { looking = undefined; });
+      }
+      return looking;
+    },
     async current() {
       const known = await read();
       return (path) => (known === undefined ? undefined : ownerOf(known.tree, path));
@@ -64,4 +87,5 @@ export function createOwners(database: Database): Owners {
       return outsideIn(await database.setting(OUTSIDE));
     },
   };
+  return owners;
 }

@@ -4,7 +4,6 @@
 import { nextTurn } from "../lib/turn.ts";
 import type { NewChange, TaskResult } from "../ports/database.ts";
 import { checkPath, theirs } from "./add-artifacts.ts";
-import { requireBootstrap } from "./bootstrap-state.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
 import { FaultList } from "./errors.ts";
 
@@ -21,9 +20,7 @@ const SLICE = 500;
  *         DatabaseError as `Database.accept`
  */
 export async function removeArtifacts(deps: OperationDeps, request: RemoveArtifacts, idempotency?: Idempotency): Promise<Submitted> {
-  await requireBootstrap(deps.database);
-  const ownerOf = await deps.owners.current();
-  const { roles: outside } = await deps.owners.outside();
+  const { ownerOf, outside } = await deps.owners.door();
   let later: ((path: string) => string | undefined) | undefined;
   const faults = new FaultList();
   const seen = new Set<string>();

@@ -29,6 +29,7 @@ export class SqliteClient implements Database {
   readonly #now: () => number;
   readonly #pending = new Map<number, { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }>();
   readonly #listeners = new Set<{ readonly topic: Topic; readonly call: () => void }>();
+  readonly #calling: Call[] = [];
   #calls = 0;
   #closed = false;
   #reading = true;
@@ -42,7 +43,7 @@ export class SqliteClient implements Database {
     } catch (error) {
       throw faultOf(error, file);
     }
-    port.on("message", (reply: Reply) => this.#receive(reply));
+    port.on("message", (replies: readonly Reply[]) => { for (const reply of replies) this.#receive(reply); });
     port.on("close", () => this.#lost());
     port.unref();
   }
@@ -408,6 +409,7 @@ export class SqliteClient implements Database {
 
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();
+    this.flush();
     this.#port.close();
     this.#lost();
     return Promise.resolve();
@@ -435,10 +437,20 @@ export class SqliteClient implements Database {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw this.#isClosed();
       const call = ++this.#calls;
-      this.#port.postMessage({ call, method, args } satisfies Call<K>);
+      this.#send({ call, method, args } satisfies Call<K> as unknown as Call);
       this.#pending.set(call, { resolve: resolve as (value: unknown) => void, reject });
       this.#keepAlive();
     });
+  }
+
+  #send(call: Call): void {
+    this.#calling.push(call);
+    if (this.#calling.length === 1) setImmediate(() => { this.flush(); });
+  }
+
+  /** What was called in this turn is on its way then. */
+  flush(): void {
+    if (this.#calling.length > 0) this.#port.postMessage(this.#calling.splice(0));
   }
 
   #receive(reply: Reply): void {

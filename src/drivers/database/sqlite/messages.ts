@@ -112,6 +112,7 @@ export interface WriteCalls {
   forgetBefore: (lease: Lease, limits: ForgetLimits, limit: number) => undefined;
 }
 
+/** Calls and replies travel in lots, those of one turn together: a message costs more than what is in a small one. */
 export interface Call<K extends keyof WriteCalls = keyof WriteCalls> {
   readonly call: number;
   readonly method: K;

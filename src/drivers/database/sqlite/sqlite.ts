@@ -75,6 +75,7 @@ export async function openSqlite(options: SqliteOptions): Promise<SqliteDatabase
     close: async () => {
       closing = true;
       client.stopReading();
+      client.flush();
       thread.ref();
       thread.postMessage({ close: true } satisfies ThreadMessage);
       await ended;

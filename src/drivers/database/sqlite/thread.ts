@@ -44,22 +44,31 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
     throw faultOf(error, file);
   }
 
-  const ports = new Set<MessagePort>();
+  /** With what sends its replies that wait for the end of the turn. */
+  const ports = new Map<MessagePort, () => void>();
   const now = (): number => clock ? Number(Atomics.load(clock, 0)) : Date.now();
   const writer = new Writer(db, now, (hint) => {
-    for (const port of ports) port.postMessage({ hint } satisfies Reply);
+    for (const port of ports.keys()) port.postMessage([{ hint }] satisfies Reply[]);
   });
   writer.clean();
 
   const connect = (port: MessagePort): void => {
-    ports.add(port);
     const stagings = new Set<number>();
-    port.on("message", ({ call, method, args }: Call) => {
-      writer.submit({ call, method, args }, (outcome) => {
-        if (method === "stage" && "value" in outcome) stagings.add(Number(outcome.value));
-        port.postMessage({ call, ...outcome } satisfies Reply);
-        if ("fault" in outcome && outcome.fault.code === "unclear") parent.postMessage({ unclear: outcome.fault.message } satisfies ThreadAnswer);
-      });
+    const replies: Reply[] = [];
+    const flush = (): void => { if (replies.length > 0) port.postMessage(replies.splice(0)); };
+    ports.set(port, flush);
+    const reply = (one: Reply): void => {
+      replies.push(one);
+      if (replies.length === 1) queueMicrotask(flush);
+    };
+    port.on("message", (calls: readonly Call[]) => {
+      for (const { call, method, args } of calls) {
+        writer.submit({ call, method, args }, (outcome) => {
+          if (method === "stage" && "value" in outcome) stagings.add(Number(outcome.value));
+          reply({ call, ...outcome });
+          if ("fault" in outcome && outcome.fault.code === "unclear") parent.postMessage({ unclear: outcome.fault.message } satisfies ThreadAnswer);
+        });
+      }
     });
     port.on("close", () => {
       ports.delete(port);
@@ -73,11 +82,12 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
       connect(message.connect);
       return;
     }
-    for (const port of ports) {
+    for (const port of ports.keys()) {
       for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) port.emit("message", next.message);
     }
     writer.finish();
-    for (const port of ports) {
+    for (const [port, flush] of ports) {
+      flush();
       port.removeAllListeners("close");
       port.close();
     }
