@@ -53,13 +53,17 @@ const sizes: Sizes = {
 const sizesInBucket: Sizes = full
   ? { ...sizes, artifacts: Math.min(artifacts, 1_000_000), rounds: 40 }
   : { bins: Math.min(bins, 1024), artifacts: Math.min(artifacts, 5_000), rounds: Math.min(sizes.rounds, 15), factors: { ...sizes.factors, bins: [], concurrency: [1, 64], perRequest: [1, 1000] } };
-const said = (what: string): void => { process.stderr.write(`  ${what}\n`); };
-
 const started = new Date();
+const said = (what: string): void => { process.stderr.write(`${String(Math.round((Date.now() - started.getTime()) / 1000)).padStart(5)} s  ${what}\n`); };
 const load = loadavg()[0] ?? 0;
 const figures: Figure[] = [];
 const limits: Run["limits"] = {};
 const readers: ReaderCost[] = [];
+let ended = false;
+const keep = (...some: readonly Figure[]): void => {
+  figures.push(...some);
+  write();
+};
 for (const open of placesOf(values.place)) {
   const place = await open();
   try {
@@ -67,33 +71,42 @@ for (const open of placesOf(values.place)) {
     const own: Limits = { ...measureSignatures(), ...(await place.limits()) };
     limits[place.name] = own;
     if (mode === "soak") {
-      figures.push(...await soak({ minutes: Number(values.minutes), bins, artifacts }, place, said));
+      await soak({ minutes: Number(values.minutes), bins, artifacts }, place, keep, said);
       break;
     }
     const here = place.name === "SQLite, folder" ? sizes : sizesInBucket;
-    figures.push(...await measureRows(here, place, own, said), ...await measureBins(here, place, own, said));
+    await measureRows(here, place, own, keep, said);
+    await measureBins(here, place, own, keep, said);
     if (readers.length === 0) readers.push(...await costsOf(place));
   } finally {
     await place.close();
   }
 }
 
-const run: Run = {
-  command: `npm run bench${mode === "bench" ? "" : `:${mode}`} -- ${process.argv.slice(2).filter((one) => one !== mode).join(" ")}`.replace(/ -- $/, ""),
-  started: started.toISOString(),
-  minutes: Math.round((Date.now() - started.getTime()) / 60_000),
-  machine: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memory: `${String(Math.round(totalmem() / 2 ** 30))} GiB`, node: process.version, platform: `${process.platform} ${process.arch}`, "load before": load.toFixed(1) },
-  limits, figures, readers,
-};
-mkdirSync(values.out, { recursive: true });
-const { readers: _, ...kept } = run;
-writeFileSync(join(values.out, `${mode}.json`), `${JSON.stringify(kept)}\n`);
-const plots = plotsOf(figures, mode);
-for (const { file, svg } of plots) writeFileSync(join(values.out, file), svg);
-const text = page(run, plots);
-writeFileSync(join(values.out, `${mode}.md`), text);
-process.stdout.write(text);
+ended = true;
+process.stdout.write(write());
 if (values.compare !== undefined) compareWith(values.compare);
+
+/** The figures so far, as JSON, page and plots: a run that is cut off keeps them. Answers the page. */
+function write(): string {
+  const command = `npm run bench${mode === "bench" ? "" : `:${mode}`} -- ${process.argv.slice(2).filter((one) => one !== mode).join(" ")}`.replace(/ -- $/, "");
+  const run: Run = {
+    command,
+    started: started.toISOString(),
+    minutes: Math.round((Date.now() - started.getTime()) / 60_000),
+    ended,
+    machine: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memory: `${String(Math.round(totalmem() / 2 ** 30))} GiB`, node: process.version, platform: `${process.platform} ${process.arch}`, "load before": load.toFixed(1) },
+    limits, figures, readers,
+  };
+  mkdirSync(values.out, { recursive: true });
+  const { readers: _, ...kept } = run;
+  writeFileSync(join(values.out, `${mode}.json`), `${JSON.stringify(kept)}\n`);
+  const plots = plotsOf(figures, mode);
+  for (const { file, svg } of plots) writeFileSync(join(values.out, file), svg);
+  const text = page(run, plots);
+  writeFileSync(join(values.out, `${mode}.md`), text);
+  return text;
+}
 
 function placesOf(name: string): readonly (() => Promise<Place>)[] {
   const folder = (): Promise<Place> => Promise.resolve(folderPlace());

@@ -21,6 +21,8 @@ export interface Sizes {
 }
 
 export type Said = (what: string) => void;
+/** Hears each figure as soon as it is known: what comes after may be cut off. */
+export type Keep = (...figures: readonly Figure[]) => void;
 
 interface Measured {
   readonly times: readonly number[];
@@ -54,12 +56,11 @@ export function floors(limits: Limits, bins: number): { readonly publish: number
 const touched = (bins: number, count: number): number => bins * (1 - (1 - 1 / bins) ** count);
 
 /** Rows of a repository that fills up, up to `sizes.artifacts`. */
-export async function measureRows(sizes: Sizes, place: Place, limits: Limits, said: Said): Promise<readonly Figure[]> {
-  const figures: Figure[] = [];
+export async function measureRows(sizes: Sizes, place: Place, limits: Limits, keep: Keep, said: Said): Promise<void> {
   const { bins, artifacts, rounds, factors } = sizes;
   const floor = floors(limits, bins);
-  const add = (row: string, { times: values, cpuMs }: Measured, rest: Partial<Figure> = {}): void => { figures.push(figure(place.name, row, values, { cpuMs, ...rest })); };
-  const single = (row: string, value: number, rest: Partial<Figure>): void => { figures.push(figure(place.name, row, [value], rest)); };
+  const add = (row: string, { times: values, cpuMs }: Measured, rest: Partial<Figure> = {}): void => { keep(figure(place.name, row, values, { cpuMs, ...rest })); };
+  const single = (row: string, value: number, rest: Partial<Figure>): void => { keep(figure(place.name, row, [value], rest)); };
   const one = { budget: 40, budgetP95: 120, limit: floor.publish };
   said("bootstrap");
   const stage = await Stage.open(bins, place);
@@ -88,46 +89,43 @@ export async function measureRows(sizes: Sizes, place: Place, limits: Limits, sa
       const budget = added > 900_000 && added <= 1_000_000 ? { budget: 60_000 } : {};
       single("import published", value.publishedMs, { factor: "artifacts added", x: added, cpuMs: value.cpuMs, limit: floor.roles(touched(bins, added)) + floor.rows(added), ...budget });
       single("import read", value.uploadedMs, { factor: "artifacts added", x: added, cpuMs: value.uploadCpuMs, limit: floor.rows(added) / 2 });
-      figures.push(figure(place.name, "one artifact visible during an import", beside, { factor: "artifacts", x: count }));
+      keep(figure(place.name, "one artifact visible during an import", beside, { factor: "artifacts", x: count }));
       await untilQuiet(stage);
       add("one artifact visible", await times(stage, rounds, () => stage.add(1)), { factor: "artifacts", x: count, ...one });
       single("memory", await stage.memoryMiB("VmRSS"), { unit: "MiB", factor: "artifacts", x: count });
     }
     said("our client");
-    figures.push(figure(place.name, "our client, refresh and look-up, warm", await ourClient(stage), { factor: "bins", x: bins, ...(bins === 16_384 ? { budget: 150 } : {}) }));
+    keep(figure(place.name, "our client, refresh and look-up, warm", await ourClient(stage), { factor: "bins", x: bins, ...(bins === 16_384 ? { budget: 150 } : {}) }));
     said("a new version of every role");
     const before = await stage.cpuMs();
     const refreshed = await stage.beside(stage.refreshAll());
     single("a new version of every role", refreshed.value, { cpuMs: await stage.cpuMs() - before, budget: 25_000, limit: floor.roles(bins) });
-    figures.push(figure(place.name, "one artifact visible while every role is refreshed", refreshed.times));
+    keep(figure(place.name, "one artifact visible while every role is refreshed", refreshed.times));
     single("memory at any time", await stage.memoryMiB("VmHWM"), { unit: "MiB", budget: 700 });
   } finally {
     await stage.close();
   }
-  return figures;
 }
 
 /** One repository for each number of bins. */
-export async function measureBins({ factors, rounds, bins: usual }: Sizes, place: Place, limits: Limits, said: Said): Promise<readonly Figure[]> {
-  const figures: Figure[] = [];
+export async function measureBins({ factors, rounds, bins: usual }: Sizes, place: Place, limits: Limits, keep: Keep, said: Said): Promise<void> {
   for (const bins of factors.bins.filter((n) => n !== usual)) {
     said(`${String(bins)} bins`);
     const floor = floors(limits, bins);
     const stage = await Stage.open(bins, place);
     try {
       const at = { factor: "bins", x: bins };
-      figures.push(figure(place.name, "bootstrap, start of the program included", [stage.startMs], { ...at, limit: floor.roles(bins) }));
+      keep(figure(place.name, "bootstrap, start of the program included", [stage.startMs], { ...at, limit: floor.roles(bins) }));
       const { publishedMs, cpuMs } = await stage.import(factors.artifactsOfBins);
-      figures.push(figure(place.name, `import of ${factors.artifactsOfBins.toLocaleString("en")} published`, [publishedMs], { ...at, cpuMs, limit: floor.roles(bins) + floor.rows(factors.artifactsOfBins) }));
+      keep(figure(place.name, `import of ${factors.artifactsOfBins.toLocaleString("en")} published`, [publishedMs], { ...at, cpuMs, limit: floor.roles(bins) + floor.rows(factors.artifactsOfBins) }));
       await untilQuiet(stage);
       const { times: values, cpuMs: cpu } = await times(stage, rounds, () => stage.add(1));
-      figures.push(figure(place.name, "one artifact visible", values, { ...at, cpuMs: cpu, limit: floor.publish }));
-      figures.push(figure(place.name, "our client, refresh and look-up, warm", await ourClient(stage), at));
+      keep(figure(place.name, "one artifact visible", values, { ...at, cpuMs: cpu, limit: floor.publish }));
+      keep(figure(place.name, "our client, refresh and look-up, warm", await ourClient(stage), at));
     } finally {
       await stage.close();
     }
   }
-  return figures;
 }
 
 const growing = (steps: readonly number[], last: number): readonly number[] => [...new Set([...steps.filter((n) => n > 0 && n < last), last])].sort((a, b) => a - b);

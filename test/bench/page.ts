@@ -9,6 +9,8 @@ export interface Run {
   readonly command: string;
   readonly started: string;
   readonly minutes: number;
+  /** False: the run was cut off, or goes on. */
+  readonly ended: boolean;
   readonly machine: Readonly<Record<string, string | number>>;
   readonly limits: Record<string, Limits>;
   readonly figures: readonly Figure[];
@@ -19,7 +21,7 @@ export function page(run: Run, plots: readonly Plot[]): string {
   const places = Object.keys(run.limits);
   return `# ${run.command}
 
-Written by \`${run.command}\` on ${run.started.slice(0, 10)}, in ${String(run.minutes)} minutes: ${Object.entries(run.machine).map(([name, value]) => `${name} ${String(value)}`).join(", ")}.
+Written by \`${run.command}\` on ${run.started.slice(0, 10)}, in ${String(run.minutes)} minutes${run.ended ? "" : " so far (**the run has not ended**: what is missing was not measured)"}: ${Object.entries(run.machine).map(([name, value]) => `${name} ${String(value)}`).join(", ")}.
 What the columns mean: [README.md](README.md).
 
 ## What the machine can do

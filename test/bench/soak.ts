@@ -5,8 +5,8 @@
 // them: what may go tomorrow, by the database, may go now, once a minute. Everything else runs by the clock.
 
 import { DatabaseSync } from "node:sqlite";
-import { figure, type Figure } from "./figures.ts";
-import type { Said } from "./measure.ts";
+import { figure } from "./figures.ts";
+import type { Keep, Said } from "./measure.ts";
 import type { Place } from "./place.ts";
 import { Stage } from "./stage.ts";
 
@@ -20,9 +20,8 @@ const PARTS = 8;
 const AGE_EVERY_MS = 20_000;
 const BETWEEN_MS = 250;
 
-export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place, said: Said): Promise<readonly Figure[]> {
+export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place, keep: Keep, said: Said): Promise<void> {
   const stage = await Stage.open(bins, place, { RSTUF_PUBLISHER_TICK_MS: "1000", RSTUF_RETENTION_MAX_EVENTS: "1000" });
-  const figures: Figure[] = [];
   try {
     said(`importing ${String(artifacts)} artifacts`);
     await stage.import(artifacts);
@@ -48,7 +47,7 @@ export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place
       const at = { factor: "part of the day", x: part };
       const cpuMs = Math.round((await stage.cpuMs() - before) / latencies.length);
       const disk = await stage.disk();
-      figures.push(
+      keep(
         figure(place.name, "soak: one artifact visible", latencies, { ...at, cpuMs }),
         ...(bursts.length === 0 ? [] : [figure(place.name, "soak: 500 artifacts visible", bursts, at)]),
         figure(place.name, "soak: resident memory", [await stage.memoryMiB("VmRSS")], { ...at, unit: "MiB" }),
@@ -60,7 +59,6 @@ export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place
   } finally {
     await stage.close();
   }
-  return figures;
 }
 
 /** Time passes: files left behind a minute ago are old now, and so are tasks. */
