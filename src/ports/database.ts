@@ -554,6 +554,8 @@ export interface Database {
   /** Forgets an import that is not accepted, if `writer` still writes it. */
   dropImport(task: string, writer: string): Promise<void>;
   getTask(id: string): Promise<TaskRow | undefined>;
+  /** What tasks were accepted for, of those there are, by id; however many, in one look. */
+  requestsOf(tasks: readonly string[]): Promise<ReadonlyMap<string, Pick<TaskRow, "kind" | "request">>>;
   backlog(): Promise<{ readonly changes: number; readonly bytes: number }>;
   setting(name: string): Promise<SettingValue | undefined>;
   settings(): Promise<Readonly<Record<string, SettingValue>>>;

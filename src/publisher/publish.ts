@@ -25,7 +25,7 @@ import { cutOf, type Plan, type PlannedChange } from "./plan.ts";
 import { pressShared } from "./claim.ts";
 import { fileOf, pressRoles, putOne, Unpressable, type Account, type PressedFile, type PressOrder, type Source } from "./press.ts";
 import { ensureRoots, project } from "./project.ts";
-import { importResult, NAMED, taskResult } from "./results.ts";
+import { importResult, NAMED, taskResult, type AskedTask } from "./results.ts";
 import type { Sealer } from "./seal.ts";
 import { isShared } from "./share.ts";
 
@@ -200,8 +200,9 @@ export async function endingTasks(
     else own.push(change);
   }
   const ending: { task: string; result: TaskResult }[] = [];
+  const rows = byTask.size === 0 ? new Map<string, AskedTask>() : await deps.database.requestsOf([...byTask.keys()]);
   for (const [task, own] of byTask) {
-    const row = await deps.database.getTask(task);
+    const row = rows.get(task);
     if (row === undefined) continue;
     if (row.kind === "import_artifacts") {
       const remainder = await deps.database.importRemainder(task, NAMED);

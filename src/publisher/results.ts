@@ -2,6 +2,9 @@
 
 import type { ChangeOutcome, TaskResult, TaskRow } from "../ports/database.ts";
 
+/** What of a task its result tells. */
+export type AskedTask = Pick<TaskRow, "kind" | "request">;
+
 export interface EndedChange {
   readonly path: string;
   readonly role: string;
@@ -10,7 +13,7 @@ export interface EndedChange {
 }
 
 /** The result of a task all of whose changes came to their end. `publishedRoles`: what its last batch pressed. */
-export function taskResult(task: TaskRow, changes: readonly EndedChange[], publishedRoles: readonly string[], nowMs: number): TaskResult {
+export function taskResult(task: AskedTask, changes: readonly EndedChange[], publishedRoles: readonly string[], nowMs: number): TaskResult {
   const aside = changes.filter((change) => change.outcome === "set-aside");
   if (aside.length > 0) return failed(task, changes, aside, nowMs);
   const paths = (...outcomes: readonly ChangeOutcome[]): string[] =>
@@ -38,7 +41,7 @@ function success(message: string, details: Record<string, unknown>, nowMs: numbe
 }
 
 /** The result of an import, whose paths are too many to tell. `setAside`: how many could not be published, `paths`: the first of them. */
-export function importResult(task: TaskRow, { setAside, paths }: { readonly setAside: number; readonly paths: readonly string[] }, nowMs: number): TaskResult {
+export function importResult(task: AskedTask, { setAside, paths }: { readonly setAside: number; readonly paths: readonly string[] }, nowMs: number): TaskResult {
   const { lines, invalid } = task.request.imported ?? { lines: 0, invalid: 0 };
   const details = { lines, imported_artifacts: lines - invalid - setAside, invalid_paths: invalid };
   if (setAside === 0) return success("Artifact(s) imported", details, nowMs);
@@ -49,7 +52,7 @@ export function importResult(task: TaskRow, { setAside, paths }: { readonly setA
 /** How many set-aside paths an error names; of all but imports all are in the details. */
 export const NAMED = 5;
 
-function failed(task: TaskRow, changes: readonly EndedChange[], aside: readonly EndedChange[], nowMs: number): TaskResult {
+function failed(task: AskedTask, changes: readonly EndedChange[], aside: readonly EndedChange[], nowMs: number): TaskResult {
   if (task.kind === "metadata_delegation") {
     const why = aside[0]?.reason ?? "";
     return { state: "FAILURE", message: `Metadata Delegation Failed: ${why}`, error: why, lastUpdateMs: nowMs };

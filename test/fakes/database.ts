@@ -355,6 +355,13 @@ class Memory implements MemoryDatabase {
     });
   }
 
+  requestsOf(tasks: readonly string[]): Promise<ReadonlyMap<string, Pick<TaskRow, "kind" | "request">>> {
+    return this.#run((state) => new Map(tasks.flatMap((id) => {
+      const task = state.tasks.get(id);
+      return task === undefined ? [] : [[id, { kind: task.kind, request: structuredClone(task.request) }]];
+    })));
+  }
+
   getTask(id: string): Promise<TaskRow | undefined> {
     return this.#run((state) => {
       const task = state.tasks.get(id);

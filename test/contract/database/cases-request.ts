@@ -22,6 +22,18 @@ export const requestCases: readonly Case[] = [
     run: async ({ database }) => assert.equal(await database.getTask(id(7)), undefined),
   },
   {
+    name: "what tasks were accepted for is told of many at once, whether they ended or not, and of none that there is not",
+    run: async ({ database }) => {
+      const asked = { paths: ["ü"], roles: ["r"] };
+      await accept(database, 1, [add("ü")], { task: { id: id(1), kind: "add_artifacts", createdMs: 5, request: asked } });
+      await accept(database, 2, [], { result: { state: "SUCCESS", message: "done", lastUpdateMs: 7 } });
+      const told = await database.requestsOf([id(2), id(7), id(1)]);
+      assert.deepEqual([...told.keys()].sort(), [id(1), id(2)]);
+      assert.deepEqual(told.get(id(1)), { kind: "add_artifacts", request: asked });
+      assert.equal((await database.requestsOf([])).size, 0);
+    },
+  },
+  {
     name: "a task accepted with its result has ended at once",
     run: async ({ database }) => {
       const result = { state: "FAILURE", message: "no", error: "why", details: { n: 1, list: ["ü"] }, lastUpdateMs: 7 } as const;

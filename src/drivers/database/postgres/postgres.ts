@@ -111,6 +111,10 @@ class PostgresDatabase implements Database {
     return this.#db.read((sql) => reads.getTask(sql, id));
   }
 
+  requestsOf(tasks: readonly string[]): Promise<ReadonlyMap<string, Pick<TaskRow, "kind" | "request">>> {
+    return this.#db.read((sql) => reads.requestsOf(sql, tasks));
+  }
+
   backlog(): Promise<{ changes: number; bytes: number }> {
     return this.#db.read(reads.backlog);
   }

@@ -40,6 +40,11 @@ export async function getTask(sql: Sql, id: string): Promise<TaskRow | undefined
   };
 }
 
+export async function requestsOf(sql: Sql, tasks: readonly string[]): Promise<ReadonlyMap<string, Pick<TaskRow, "kind" | "request">>> {
+  const rows = await sql.rows("SELECT id, kind, request FROM task WHERE id = ANY($1::text[])", tasks);
+  return new Map(rows.map((row) => [String(row["id"]), { kind: row["kind"] as TaskKind, request: JSON.parse(String(row["request"])) as TaskRequest }]));
+}
+
 export async function backlog(sql: Sql): Promise<{ changes: number; bytes: number }> {
   const row = await sql.row("SELECT changes, bytes FROM backlog WHERE id = 1");
   return { changes: Number(row?.["changes"]), bytes: Number(row?.["bytes"]) };

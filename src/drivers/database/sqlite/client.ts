@@ -124,6 +124,10 @@ export class SqliteClient implements Database {
     return this.#read((db) => db.getTask(id));
   }
 
+  requestsOf(tasks: readonly string[]): Promise<ReadonlyMap<string, Pick<TaskRow, "kind" | "request">>> {
+    return this.#read((db) => db.requestsOf(tasks));
+  }
+
   backlog(): Promise<{ changes: number; bytes: number }> {
     return this.#read((db) => db.backlog());
   }

@@ -56,6 +56,13 @@ export class Reader {
     };
   }
 
+  requestsOf(tasks: readonly string[]): ReadonlyMap<string, Pick<TaskRow, "kind" | "request">> {
+    return this.#moment(() => new Map(tasks.flatMap((id) => {
+      const row = this.#get("SELECT kind, request FROM task WHERE id = ?", id);
+      return row === undefined ? [] : [[id, { kind: row[0] as TaskKind, request: JSON.parse(String(row[1])) as TaskRequest }]];
+    })));
+  }
+
   backlog(): { changes: number; bytes: number } {
     const [changes, bytes] = this.#one("SELECT changes, bytes FROM backlog");
     return { changes: Number(changes), bytes: Number(bytes) };
