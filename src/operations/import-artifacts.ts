@@ -70,7 +70,7 @@ export async function importArtifacts(deps: OperationDeps, request: ImportReques
     const row = await deps.database.getTask(state.task);
     return { submitted: { taskId: state.task, acceptedMs: row?.createdMs ?? deps.clock.now() }, lines: state.lines, invalid: state.invalid };
   }
-  const keep = new Piece(deps, state.task, writer, state);
+  const keep = new Pieces(deps, state.task, writer, state);
   let complete = false;
   try {
     if (request.after > state.lines) throw new OperationError("import-gap", `of this import ${String(state.lines)} lines are stored; ${String(request.after)} were to come before these`);
@@ -83,6 +83,7 @@ export async function importArtifacts(deps: OperationDeps, request: ImportReques
     } finally {
       // Also when the connection broke: what came is worth keeping.
       if (request.key !== undefined || reader.faults.empty) await keep.add(reader);
+      await keep.ended();
     }
     reader.faults.raise();
     const submitted = await accept(deps, state.task, writer, keep);
@@ -104,7 +105,7 @@ export async function findImport(deps: OperationDeps, principal: string, key: st
   return state && { taskId: state.accepted ? state.task : undefined, lines: state.lines, invalid: state.invalid };
 }
 
-function accept(deps: OperationDeps, task: string, writer: string, { lines, invalid }: Piece): Promise<Submitted> {
+function accept(deps: OperationDeps, task: string, writer: string, { lines, invalid }: Pieces): Promise<Submitted> {
   const now = deps.clock.now();
   return submit(
     deps,
@@ -121,11 +122,15 @@ function accept(deps: OperationDeps, task: string, writer: string, { lines, inva
   );
 }
 
-/** What is written, and by how much it grows. */
-class Piece {
+/**
+ * What is written, and by how much it grows. One piece is written while the next is read: whoever sends waits for the
+ * slower of the two, not for both.
+ */
+class Pieces {
   readonly #deps: OperationDeps;
   readonly #task: string;
   readonly #writer: string;
+  #writing: Promise<void> = Promise.resolve();
   lines: number;
   invalid: number;
 
@@ -137,8 +142,20 @@ class Piece {
     this.invalid = invalid;
   }
 
+  /** Begins to write what was read. @throws what the piece before threw */
   async add(reader: Reader): Promise<void> {
-    const { changes, lines, invalid } = reader.taken();
+    const taken = reader.taken();
+    await this.#writing;
+    this.#writing = this.#write(taken);
+    this.#writing.catch(() => undefined);
+  }
+
+  /** Resolves when everything is written. */
+  ended(): Promise<void> {
+    return this.#writing;
+  }
+
+  async #write({ changes, lines, invalid }: ReturnType<Reader["taken"]>): Promise<void> {
     if (lines <= this.lines) return;
     await this.#deps.database.stageImport({ task: this.#task, writer: this.#writer, after: this.lines, lines, invalid, changes });
     this.lines = lines;

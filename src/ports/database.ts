@@ -599,7 +599,10 @@ export interface Database {
   cut(lease: Lease, batch: NewBatch): Promise<{ readonly firstVersion: number }>;
   /** More versions for an open batch, all above `above`: after a name was taken (rule 11). Answers the first. */
   allocate(lease: Lease, count: number, above: number): Promise<number>;
-  /** The targets of each role, sorted by UTF-8 bytes of the path, read in one moment in which `base` is the head and all commits are folded. */
+  /**
+   * The targets of each role, sorted by UTF-8 bytes of the path, read in one moment in which `base` is the head and all that was committed of these roles is folded; of no roles: all there is.
+   * @throws DatabaseError `stale-base` when it is not
+   */
   readTargets(base: string, roles: readonly string[]): Promise<ReadonlyMap<string, readonly Target[]>>;
   /**
    * Keeps pressed roles, once each: the same again is nothing. Nobody reads them before the commit.

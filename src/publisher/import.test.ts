@@ -85,6 +85,57 @@ describe("an import", () => {
     assert.deepEqual([...new Set((await listed(stage)).values())], [7]);
   });
 
+  test("its rows follow while the next batch is pressed, and one that touches the same role waits for them", async () => {
+    const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
+    await stage.bootstrap(64);
+    const fold = stage.database.fold.bind(stage.database);
+    const held: (() => void)[] = [];
+    let holds = false;
+    stage.database.fold = async (...args) => {
+      if (holds) await new Promise<void>((resolve) => held.push(resolve));
+      return fold(...args);
+    };
+    const paths = many(2000);
+    const task = await imports(stage, paths);
+    holds = true;
+    await stage.publisher.turn();
+    assert.equal(held.length, 1);
+    const head = async (): Promise<string> => (await stage.database.publisher()).head;
+    const unfolded = await head();
+    await assert.rejects(stage.database.readTargets(unfolded, []), { code: "stale-base" });
+
+    // Removes what was just published: whether it is there, only its row says.
+    const removed = await stage.remove(paths);
+    let over = false;
+    const turn = stage.publisher.turn().then(() => { over = true; });
+    for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([over as boolean, await head() === unfolded], [false, true]);
+    holds = false;
+    held.splice(0).forEach((go) => { go(); });
+    await turn;
+    await stage.settle();
+    assert.equal((await stage.task(task)).result?.state, "SUCCESS");
+    assert.deepEqual((await stage.task(removed)).result?.details?.["not_found_artifacts"], []);
+    assert.deepEqual((await stage.database.artifacts({ from: "" }, undefined, 10)).length, 0);
+  });
+
+  test("goes on when its rows could not be written, nothing lost", async () => {
+    const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
+    await stage.bootstrap(64);
+    const fold = stage.database.fold.bind(stage.database);
+    let faults = 1;
+    const task = await imports(stage, many(1500));
+    stage.database.fold = async (...args) => {
+      if (faults-- > 0) throw new Error("the disk is full");
+      return fold(...args);
+    };
+    await stage.publisher.turn();
+    await assert.rejects(stage.publisher.turn(), /the disk is full/);
+    await stage.settle();
+    assert.equal((await stage.database.artifacts({ from: "" }, undefined, 2000)).length, 1500);
+    assert.equal((await stage.task(task)).result?.state, "SUCCESS");
+  });
+
   test("that another publisher died with goes on, applied once", async () => {
     const stage = await bootstrapped();
     const task = await imports(stage, many(1000));

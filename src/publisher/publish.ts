@@ -17,6 +17,7 @@ import type { SnapshotEntry } from "../roles/snapshot.ts";
 import { pressTimestamp } from "../roles/timestamp.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import { requireThreshold } from "../tuf/threshold.ts";
+import type { Behind } from "./behind.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
 import { authoritiesOf, kindOf, type Head } from "./head.ts";
@@ -49,6 +50,8 @@ export interface PublishOrder {
   readonly moves?: readonly Move[];
   /** As of `PressOrder`. */
   readonly source?: Source;
+  /** Where its rows may follow, when the next batch is of other roles. */
+  readonly behind?: Behind;
   /** Tasks that end with this batch, beside those of its changes. */
   readonly tasks?: readonly { readonly task: string; readonly result: TaskResult }[];
 }
@@ -89,6 +92,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   await staged;
   requireLife([...results, snapshot.result, timestamp.result], clock.now());
 
+  await order.behind?.ended();
   hold.require();
   const { seq } = await database.commit(hold.lease, {
     batch,
@@ -110,8 +114,9 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   telemetry.metrics.lastPublish(clock.now() / 1000);
   telemetry.log.info({ batch, seq, roles: roles.length, changes: plan.changes.length, durationMs: Math.round(seconds * 1000) }, "published batch");
 
-  await foldAll(deps, hold);
-  telemetry.log.debug({ batch, seq }, "folded batch");
+  const folding = foldAll(deps, hold).then(() => { telemetry.log.debug({ batch, seq }, "folded batch"); });
+  if (order.behind === undefined) await folding;
+  else order.behind.begin(results.map(({ role }) => role), folding);
   return { ...head, id: timestamp.result.sha256, seq, pressedAtMs, timestampExpiresMs: timestamp.result.expiresMs };
 }
 

@@ -18,6 +18,7 @@ import { treesToCome } from "../roles/pending-edit.ts";
 import { expiryPolicyOf } from "../roles/policy.ts";
 import { parseExpires } from "../tuf/parse.ts";
 import { bootstrap } from "./bootstrap.ts";
+import { Behind } from "./behind.ts";
 import { Ceremony, type CeremonyTurn } from "./ceremony.ts";
 import { chooseChanges, poisonous } from "./choose.ts";
 import { requireSaneClock } from "./clock-check.ts";
@@ -34,7 +35,7 @@ import { listedOf } from "./listed.ts";
 import { waitsForTargets } from "./next-targets.ts";
 import { failedDocument, isDeclared, publishDocument, refusedDocument } from "./outside.ts";
 import { Pace } from "./pace.ts";
-import { unpressed, waitsOf } from "./people.ts";
+import { askedOf, unpressed, waitsOf } from "./people.ts";
 import { planBatch, standsAlone, type Plan } from "./plan.ts";
 import { Unpressable } from "./press.ts";
 import { project } from "./project.ts";
@@ -74,6 +75,8 @@ export class Publisher {
   /** Of imports. */
   readonly #pace: Pace;
   readonly #rounds = new Rounds();
+  /** Of long work: what others wait for is there before their batch ends. */
+  readonly #behind = new Behind();
   readonly #teller: Teller;
   readonly #waiting: WaitingEvents;
   readonly #unpressable = new Map<number, string>();
@@ -153,6 +156,9 @@ export class Publisher {
     const nowMs = await requireSaneClock(this.#deps, this.#head);
     await this.#watchStorage(hold);
     const events = await this.#waiting.all();
+    const ticks = clock.monotonic() >= this.#nextTick;
+    // Beside people, keys that change, and what the clock asks for, no row is on its way.
+    if (ticks || events.length > 0 || this.#head.rotation !== undefined || askedOf(this.#head).size > 0) await this.#behind.ended();
     const ceremony = await this.#ceremonies(hold, this.#head, events);
     if (ceremony === "other-head") return true;
     await this.#delegated.resume(hold);
@@ -162,9 +168,12 @@ export class Publisher {
       await database.setWaiting(hold.lease, waits);
       return true;
     }
-    const due = clock.monotonic() >= this.#nextTick ? await this.#tick(hold, this.#head) : NOTHING_DUE;
+    const due = ticks ? await this.#tick(hold, this.#head) : NOTHING_DUE;
     const begun = await this.#begin(hold, this.#head, events, { due: due.people, edits: open.some(({ kind }) => kind === "delegate") });
-    if (open.length === 0 && due.roles.length === 0 && !due.force) return begun || ceremony === "slice";
+    if (open.length === 0 && due.roles.length === 0 && !due.force) {
+      await this.#behind.ended();
+      return begun || ceremony === "slice";
+    }
     await this.#spaceOut();
     this.#suspectsTurn = !this.#suspectsTurn;
     const chosen = untilDelegation(chooseChanges(open, this.#suspectsTurn));
@@ -243,6 +252,7 @@ export class Publisher {
 
   async #publishOne(hold: LeaseHold, head: Head, open: readonly OpenChange[], due: Due, nowMs: number): Promise<boolean> {
     const { database, clock } = this.#deps;
+    if (open.some(({ kind }) => kind === "remove")) await this.#behind.ended();
     const started = clock.monotonic();
     const round = this.#rounds.next(head, open, unpressed(head), started);
     const plan = await this.#plan(head, open, due, round);
@@ -255,8 +265,10 @@ export class Publisher {
         return ended.length > 0;
       }
     }
+    const imported = open.filter((change) => change.imported === true && !change.held).length;
+    await this.#behind.passed(plan.edits.keys());
     try {
-      this.#head = await publish(this.#deps, hold, this.#sealer, { head, plan, nowMs });
+      this.#head = await publish(this.#deps, hold, this.#sealer, { head, plan, nowMs, ...(imported + round.roles.length >= LONG ? { behind: this.#behind } : {}) });
     } catch (error) {
       if (!(error instanceof Unpressable)) throw error;
       this.#setAside(error, plan);
@@ -264,7 +276,6 @@ export class Publisher {
       return true;
     }
     this.#lastPublish = clock.monotonic();
-    const imported = open.filter((change) => change.imported === true && !change.held).length;
     const others = open.filter((change) => change.imported !== true && change.kind !== "refresh").length;
     const tookMs = this.#lastPublish - started;
     this.#pace.published({ own: imported, others, tookMs, nowMs: this.#lastPublish });
@@ -276,6 +287,7 @@ export class Publisher {
   /** A change of delegations, or a document that a team signed elsewhere. */
   async #publishAlone(hold: LeaseHold, head: Head, change: OpenChange, events: readonly SigningEvent[]): Promise<true> {
     const { database, clock, telemetry } = this.#deps;
+    await this.#behind.ended();
     const end = (result: TaskResult): Promise<void> => database.endTasks(hold.lease, [{ task: change.task, result }]);
     const isEdit = change.kind === "delegate";
     const poison = poisonous(change);
@@ -340,6 +352,7 @@ export class Publisher {
   async #recover(died: boolean): Promise<void> {
     const hold = this.#required();
     this.#head = undefined;
+    await this.#behind.ended().catch(() => undefined);
     await recover(this.#deps, hold, died);
     const state = await this.#deps.database.publisher();
     // What another publisher reported, up to the moment it lost the lease, is this one's to take back.
@@ -388,6 +401,7 @@ export class Publisher {
       unsubscribe();
       ended.abort();
       await kept;
+      await this.#behind.ended().catch(() => undefined);
       this.#hold = undefined;
       this.#head = undefined;
       this.#deps.telemetry.metrics.leading(false);
@@ -439,6 +453,9 @@ export class Publisher {
 
 /** Of an import so many changes go at a time, however long they take. */
 const LEAST_IMPORTED = 256;
+
+/** Of so many imported changes or refreshed roles on, the rows of a batch follow while the next one is pressed. */
+const LONG = 64;
 
 const NOTHING_DUE: Due = { roles: [], people: [], force: false };
 

@@ -537,7 +537,8 @@ class Memory implements MemoryDatabase {
   readTargets(base: string, roles: readonly string[]): Promise<ReadonlyMap<string, readonly Target[]>> {
     return this.#run((state) => {
       if (state.publisher.head !== base) throw new DatabaseError("stale-base", "the head moved");
-      if (state.unfolded.length > 0) throw new DatabaseError("stale-base", "the head is not folded yet");
+      const isBehind = state.unfolded.some(({ batch }) => roles.length === 0 || batch.moves.length > 0 || roles.some((role) => batch.results.has(role)));
+      if (isBehind) throw new DatabaseError("stale-base", "the head is not folded yet");
       return new Map(roles.map((role) => [role, [...(state.artifacts.get(role) ?? [])]
         .map(([path, fragment]) => ({ path, fragment }))
         .sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))]));

@@ -75,6 +75,21 @@ export const foldCases: readonly Case[] = [
     },
   },
   {
+    name: "targets of a role that nothing unfolded touches are read meanwhile",
+    run: async ({ database }) => {
+      const mine = await lease(database);
+      await accept(database, 1, [add("a")]);
+      await commitAll(database, mine, { batch: id(40) });
+      const { head } = await database.publisher();
+      assert.deepEqual([...await database.readTargets(head, ["bins-7", "bins-8"])], [["bins-7", []], ["bins-8", []]]);
+      await refuses("stale-base", database.readTargets(head, ["bins-7", "bins-0"]));
+      await refuses("stale-base", database.readTargets(head, []));
+      await foldAll(database, mine, 1);
+      assert.equal((await database.readTargets(head, ["bins-7", "bins-0"])).get("bins-0")?.length, 1);
+      assert.deepEqual([...await database.readTargets(head, [])], []);
+    },
+  },
+  {
     name: "targets come sorted by the UTF-8 bytes of their paths",
     run: async ({ database }) => {
       const mine = await lease(database);

@@ -140,7 +140,9 @@ export async function eventChanges(sql: Sql, event: string): Promise<readonly Op
 export async function readTargets(sql: Sql, base: string, roles: readonly string[]): Promise<ReadonlyMap<string, readonly Target[]>> {
   const rows = await sql.rows(
     `SELECT s.head, s.unfolded, a.role, a.path, a.fragment
-     FROM (SELECT head, EXISTS (SELECT 1 FROM batch WHERE fold_phase IS NOT NULL) AS unfolded FROM publisher WHERE id = 1) s
+     FROM (SELECT head, EXISTS (SELECT 1 FROM batch b WHERE fold_phase IS NOT NULL AND (cardinality($2::text[]) = 0
+         OR EXISTS (SELECT 1 FROM batch_move m WHERE m.batch = b.no) OR EXISTS (SELECT 1 FROM batch_result r WHERE r.batch = b.no AND r.role = ANY($2::text[])))) AS unfolded
+       FROM publisher WHERE id = 1) s
      LEFT JOIN artifact a ON a.role = ANY($2::text[]) AND s.head = $1 AND NOT s.unfolded ORDER BY a.role, a.path`, base, roles,
   );
   if (rows[0]?.["head"] !== base) throw new DatabaseError("stale-base", "the head moved");

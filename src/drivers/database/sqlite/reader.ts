@@ -271,10 +271,17 @@ export class Reader {
   readTargets(base: string, roles: readonly string[]): ReadonlyMap<string, readonly Target[]> {
     return this.#moment(() => {
       if (this.#one("SELECT head FROM publisher")[0] !== base) throw new DatabaseError("stale-base", "the head moved");
-      if (this.#get("SELECT 1 FROM batch WHERE fold_phase IS NOT NULL LIMIT 1")) throw new DatabaseError("stale-base", "the head is not folded yet");
+      if (this.#isBehind(roles)) throw new DatabaseError("stale-base", "the head is not folded yet");
       return new Map(roles.map((role) => [role, this.#all("SELECT path, fragment FROM artifact WHERE role = ? ORDER BY path", role)
         .map(([path, fragment]) => ({ path: String(path), fragment: String(fragment) }))]));
     });
+  }
+
+  /** Whether something of these roles is committed and not folded; of no roles: anything. What moves counts as everybody's. */
+  #isBehind(roles: readonly string[]): boolean {
+    return this.#all("SELECT no FROM batch WHERE fold_phase IS NOT NULL").some(([no = null]) => roles.length === 0
+      || this.#get("SELECT 1 FROM batch_move WHERE batch = ? LIMIT 1", no) !== undefined
+      || roles.some((role) => this.#get("SELECT 1 FROM batch_result WHERE batch = ? AND role = ?", no, role) !== undefined));
   }
 
   openBatches(): readonly OpenBatch[] {

@@ -3,6 +3,7 @@
 // - Requests that wait together share one transaction, each behind a savepoint.
 // - Leases move at once.
 // - Everything else runs one after another; what goes in slices lets the two above in between.
+// - Folding goes on when nothing of that waits, a slice at a time: it is nobody's next step, and is fenced in each slice.
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type { Accepted, Topic } from "../../../ports/database.ts";
@@ -29,12 +30,22 @@ export type Hint = (topic: Topic) => void;
 
 /** Calls that do not wait for the one in progress. */
 const AT_ONCE: ReadonlySet<keyof WriteCalls> = new Set(["takeLease", "renewLease", "releaseLease", "stage", "openImport", "stageRun"] as const);
+/** A slice at a time, when nothing else is to be done. */
+const BEHIND: ReadonlySet<keyof WriteCalls> = new Set(["fold"] as const);
 const HINTS: Partial<Record<keyof WriteCalls, Topic>> = { shareOut: "shares", releaseClaim: "shares", finishShare: "shares", dropBatch: "work", resumeWaiting: "work", forgetEvent: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible", halt: "visible", post: "visible" };
 
 interface Waiting {
   readonly call: Call;
   readonly answer: Answer;
 }
+
+/** Calls that run one after another; one of them may have begun. */
+interface Lane {
+  readonly queue: Waiting[];
+  current: { readonly steps: Steps<unknown>; readonly waiting: Waiting } | undefined;
+}
+
+const isBusy = ({ queue, current }: Lane): boolean => queue.length > 0 || current !== undefined;
 
 export class Writer {
   readonly #db: Connection;
@@ -43,8 +54,8 @@ export class Writer {
   readonly #methods: Methods;
   #accepts: { readonly request: AcceptMessage; readonly answer: Answer }[] = [];
   #atOnce: Waiting[] = [];
-  #queue: Waiting[] = [];
-  #current: { readonly steps: Steps<unknown>; readonly waiting: Waiting } | undefined;
+  readonly #lane: Lane = { queue: [], current: undefined };
+  readonly #behind: Lane = { queue: [], current: undefined };
   #scheduled = false;
 
   constructor(db: Connection, now: () => number, hint: Hint) {
@@ -56,7 +67,7 @@ export class Writer {
 
   submit(call: Call, answer: Answer): void {
     if (call.method === "accept") this.#accepts.push({ request: (call as Call<"accept">).args[0], answer });
-    else (AT_ONCE.has(call.method) ? this.#atOnce : this.#queue).push({ call, answer });
+    else (AT_ONCE.has(call.method) ? this.#atOnce : (BEHIND.has(call.method) ? this.#behind : this.#lane).queue).push({ call, answer });
     this.#schedule();
   }
 
@@ -83,24 +94,25 @@ export class Writer {
   }
 
   #isWaiting(): boolean {
-    return this.#accepts.length > 0 || this.#atOnce.length > 0 || this.#queue.length > 0 || this.#current !== undefined;
+    return this.#accepts.length > 0 || this.#atOnce.length > 0 || isBusy(this.#lane) || isBusy(this.#behind);
   }
 
   #turn(): void {
     for (const waiting of this.#atOnce.splice(0)) this.#attempt(waiting, () => this.#call(waiting.call));
     if (this.#accepts.length > 0) this.#acceptGroup();
-    if (!this.#current) {
-      const waiting = this.#queue.shift();
+    const lane = isBusy(this.#lane) ? this.#lane : this.#behind;
+    if (!lane.current) {
+      const waiting = lane.queue.shift();
       if (!waiting) return;
-      this.#attempt(waiting, () => this.#call(waiting.call));
+      this.#attempt(waiting, () => this.#call(waiting.call), lane);
       return;
     }
-    const { steps, waiting } = this.#current;
-    this.#current = undefined;
-    this.#attempt(waiting, () => this.#advance(steps, waiting));
+    const { steps, waiting } = lane.current;
+    lane.current = undefined;
+    this.#attempt(waiting, () => this.#advance(steps, waiting, lane), lane);
   }
 
-  #attempt(waiting: Waiting, work: () => unknown): void {
+  #attempt(waiting: Waiting, work: () => unknown, lane = this.#lane): void {
     let value: unknown;
     try {
       value = work();
@@ -109,7 +121,7 @@ export class Writer {
       return;
     }
     if (isSteps(value)) {
-      this.#attempt(waiting, () => this.#advance(value, waiting));
+      this.#attempt(waiting, () => this.#advance(value, waiting, lane), lane);
       return;
     }
     if (value === CONTINUES) return;
@@ -118,10 +130,10 @@ export class Writer {
     waiting.answer({ value });
   }
 
-  #advance(steps: Steps<unknown>, waiting: Waiting): unknown {
+  #advance(steps: Steps<unknown>, waiting: Waiting, lane: Lane): unknown {
     const step = steps.next();
     if (step.done) return step.value;
-    this.#current = { steps, waiting };
+    lane.current = { steps, waiting };
     return CONTINUES;
   }
 
