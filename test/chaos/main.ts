@@ -1,6 +1,6 @@
 // npm run test:chaos -- [--seconds 240] [--apis 2] [--workers 3] [--bins 64] [--senders 8] [--lease-ms 15000]
 // npm run test:chaos -- --points [--every 1] [--from 1]    what befalls a worker between any two steps of a publish
-// npm run test:chaos -- --table [--seeds 100]              the crash table and random schedules, on PostgreSQL
+// npm run test:chaos -- --table [--engine PostgreSQL|SQLite] [--seeds 100] [--part 1/4]    the crash table and random schedules, on a real engine
 
 import { parseArgs } from "node:util";
 import { BLOWS, chaos } from "./chaos.ts";
@@ -13,7 +13,8 @@ const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "240" }, apis: { type: "string", default: "2" }, workers: { type: "string", default: "3" },
     bins: { type: "string", default: "64" }, senders: { type: "string", default: "8" }, "lease-ms": { type: "string", default: "15000" },
-    points: { type: "boolean" }, every: { type: "string", default: "1" }, from: { type: "string", default: "1" }, table: { type: "boolean" }, seeds: { type: "string", default: "100" },
+    points: { type: "boolean" }, every: { type: "string", default: "1" }, from: { type: "string", default: "1" },
+    table: { type: "boolean" }, engine: { type: "string", default: "PostgreSQL" }, seeds: { type: "string", default: "100" }, part: { type: "string", default: "1/1" },
   },
 });
 const tell = (what: string): void => { process.stderr.write(`${new Date().toISOString()} ${what}\n`); };
@@ -24,7 +25,10 @@ if (values.points === true) {
   end(faults);
 }
 if (values.table === true) {
-  const { cells, schedules, faults } = await wholeTable(Number(values.seeds), tell);
+  const [part = 1, parts = 1] = values.part.split("/").map(Number);
+  const { engine } = values;
+  if (engine !== "PostgreSQL" && engine !== "SQLite") throw new Error(`--engine is PostgreSQL or SQLite, not ${engine}`);
+  const { cells, schedules, faults } = await wholeTable({ engine, part, parts, seeds: Number(values.seeds), tell });
   row("cells of the crash table", cells);
   row("random schedules", schedules);
   end(faults);

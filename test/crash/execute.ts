@@ -7,17 +7,18 @@ import { runAccept } from "./accept-case.ts";
 import type { FaultKind } from "./actor.ts";
 import { runAdopt, runLost } from "./adopt-case.ts";
 import { runCase, type Facts } from "./case.ts";
-import { startPostgresEngine } from "./engine.ts";
+import { REAL_ENGINES } from "./engine.ts";
+import { overtakenCommit } from "./overtaken-case.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { cellText, COMMITS_LOST, type TableRow } from "./table.ts";
 import { World } from "./world.ts";
 
-/** As `execute`, on a PostgreSQL. */
-export async function executeOnPostgres(rows: readonly TableRow[]): ReturnType<typeof execute> {
-  const engine = await startPostgresEngine();
+/** As `execute`, on a real engine; and what came of a commit that its successor overtook. */
+export async function executeOn(name: keyof typeof REAL_ENGINES, rows: readonly TableRow[]): Promise<{ readonly told: Awaited<ReturnType<typeof execute>>; readonly overtaken: string }> {
+  const engine = await REAL_ENGINES[name]();
   World.engine = engine;
   try {
-    return await execute(rows);
+    return { overtaken: await overtakenCommit().then(() => "refused", textOf), told: await execute(rows) };
   } finally {
     await engine.end();
   }
@@ -28,11 +29,13 @@ export async function execute(rows: readonly TableRow[]): Promise<readonly (read
   const told: string[][] = [];
   for (const row of rows) {
     const cells: string[] = [];
-    for (const { kind } of row.cells) cells.push(await factsOf(row, kind).then(cellText, (error: unknown) => (error instanceof Error ? (error.stack ?? error.message) : String(error))));
+    for (const { kind } of row.cells) cells.push(await factsOf(row, kind).then(cellText, textOf));
     told.push(cells);
   }
   return told;
 }
+
+const textOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
 
 function factsOf(row: TableRow, kind: FaultKind): Promise<Facts> {
   const fault = { kind, at: { call: row.call, nth: row.nth } };

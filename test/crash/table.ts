@@ -21,6 +21,9 @@ export interface TableRow {
 /** No call, but what befalls the database: it happens to a publisher that is dead, or stands still. */
 export const COMMITS_LOST = "commits lost";
 
+/** Only a database in memory loses the transactions it is told to. A real server that does: test/postgres/lost.test.ts. */
+export const isInMemoryOnly = ({ call, scenario }: TableRow): boolean => call === COMMITS_LOST || scenario === "adopt";
+
 /** Calls that store nothing: a failure is a failure, and late is as good as never. */
 export const isRead = (call: string): boolean =>
   /^(?:database\.(?:publisher|head|envelope|roles?|settings?|now|dueGarbage|backlog|firstExpiry|rolesExpiringBefore|signingEvents|signingStamp|waitingRoles|waitingChanges|eventChanges|openChanges|importRemainder|findImport|pendingChanges|openBatches|getTask|requestsOf|taskChanges|committed|listed|readTargets|sharedResults)|storage\.read \w+|signers\.open|signer\.sign \w+)$/.test(call);

@@ -166,7 +166,8 @@ export function unprivileged(): { readonly uid?: number; readonly gid?: number }
   return process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 }
 
-function fastFolder(): string {
+/** A folder in memory where the system has one. */
+export function fastFolder(): string {
   try {
     accessSync("/dev/shm", constants.W_OK);
     return "/dev/shm";

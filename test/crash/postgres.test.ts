@@ -1,0 +1,3 @@
+import { sampleOfTheTable } from "./sample.ts";
+
+sampleOfTheTable("PostgreSQL", 1);

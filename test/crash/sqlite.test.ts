@@ -1,0 +1,3 @@
+import { sampleOfTheTable } from "./sample.ts";
+
+sampleOfTheTable("SQLite", 2);
