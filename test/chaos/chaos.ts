@@ -10,7 +10,7 @@ import { visit } from "../kill/visitors.ts";
 import { startCluster, type Cluster, type ClusterOptions, type Place } from "./cluster.ts";
 
 export const BLOWS = ["kill the leader", "stop the leader past its lease", "restart PostgreSQL", "kill an API", "kill a worker", "stop an API"] as const;
-export type Blow = (typeof BLOWS)[number];
+export type Blow = (typeof BLOWS)[number] | "fail over to the standby";
 
 export interface ChaosOptions extends ClusterOptions {
   readonly senders: number;
@@ -99,6 +99,10 @@ async function strike(cluster: Cluster, blow: Blow, leaseMs: number, takeOvers: 
     }
     case "restart PostgreSQL":
       await cluster.server.restart(Math.random() < 0.5 ? "SIGQUIT" : "SIGINT");
+      return;
+    case "fail over to the standby":
+      if (!("failOver" in cluster.server)) throw new Error("there is no standby");
+      await cluster.server.failOver();
       return;
     case "kill an API": case "kill a worker": {
       const place = await oneOf(cluster, blow === "kill an API" ? "api" : "worker");

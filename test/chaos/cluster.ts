@@ -9,6 +9,7 @@ import { startProgram, type RunningService } from "../demo/running-service.ts";
 import type { ObjectServer } from "../fakes/buckets/objects.ts";
 import { openS3Server, S3_BUCKET } from "../fakes/buckets/s3.ts";
 import { startPostgres, type PostgresServer } from "../servers/postgres.ts";
+import { startReplicated, type ReplicatedServer } from "../servers/replicated.ts";
 
 const DATABASE = "rstuf";
 
@@ -17,6 +18,8 @@ export interface ClusterOptions {
   readonly workers: number;
   readonly bins: number;
   readonly leaseMs: number;
+  /** PostgreSQL has a standby that it waits for, to which it can fail over once. */
+  readonly standby?: boolean;
 }
 
 /** One place among the processes: who runs there may change. */
@@ -80,7 +83,7 @@ export class Place {
 
 export interface Cluster {
   readonly places: readonly Place[];
-  readonly server: PostgresServer;
+  readonly server: PostgresServer | ReplicatedServer;
   readonly bucket: ObjectServer;
   /** Where clients read. With a slash at its end. */
   readonly metadataUrl: string;
@@ -95,7 +98,7 @@ export interface Cluster {
 
 /** What processes of a repository share. */
 export interface Ground {
-  readonly server: PostgresServer;
+  readonly server: PostgresServer | ReplicatedServer;
   readonly bucket: ObjectServer;
   readonly metadataUrl: string;
   readonly root: Buffer;
@@ -106,10 +109,10 @@ export interface Ground {
 }
 
 /** A database, a bucket, keys and a repository; what it starts goes with `parts`. */
-export async function startGround(parts: AsyncDisposableStack, { bins, leaseMs }: Pick<ClusterOptions, "bins" | "leaseMs">): Promise<Ground> {
+export async function startGround(parts: AsyncDisposableStack, { bins, leaseMs, standby = false }: Pick<ClusterOptions, "bins" | "leaseMs" | "standby">): Promise<Ground> {
   const folder = mkdtempSync(join(tmpdir(), "rstuf-chaos-"));
   parts.defer(() => { rmSync(folder, { recursive: true, force: true, maxRetries: 5 }); });
-  const server = await startPostgres();
+  const server = standby ? await startReplicated() : await startPostgres();
   parts.defer(() => server.stop());
   await server.run(`CREATE DATABASE ${DATABASE}`);
   const bucket = await openS3Server();
@@ -130,10 +133,10 @@ export async function startGround(parts: AsyncDisposableStack, { bins, leaseMs }
   };
 }
 
-export async function startCluster({ apis, workers, bins, leaseMs }: ClusterOptions): Promise<Cluster> {
+export async function startCluster({ apis, workers, ...options }: ClusterOptions): Promise<Cluster> {
   const parts = new AsyncDisposableStack();
   try {
-    const ground = await startGround(parts, { bins, leaseMs });
+    const ground = await startGround(parts, options);
     // Batches of a few roles are shared, so that helpers die, too.
     const environment = { ...ground.environment, RSTUF_PUBLISHER_SHARE_FROM_ROLES: "4" };
     const places = [

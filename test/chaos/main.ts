@@ -1,9 +1,10 @@
 // npm run test:chaos -- [--seconds 240] [--apis 2] [--workers 3] [--bins 64] [--senders 8] [--lease-ms 15000]
+// npm run test:chaos -- --standby                          PostgreSQL with a standby, failed over to in the middle of it all
 // npm run test:chaos -- --points [--every 1] [--from 1]    what befalls a worker between any two steps of a publish
 // npm run test:chaos -- --table [--engine PostgreSQL|SQLite] [--seeds 100] [--part 1/4]    the crash table and random schedules, on a real engine
 
 import { parseArgs } from "node:util";
-import { BLOWS, chaos } from "./chaos.ts";
+import { BLOWS, chaos, type Blow } from "./chaos.ts";
 import { everyPoint } from "./every-point.ts";
 import { wholeTable } from "./whole-table.ts";
 
@@ -11,7 +12,7 @@ const TAKES_OVER_WITHIN_MS = 20_000;
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: "string", default: "240" }, apis: { type: "string", default: "2" }, workers: { type: "string", default: "3" },
+    seconds: { type: "string" }, standby: { type: "boolean", default: false }, apis: { type: "string", default: "2" }, workers: { type: "string", default: "3" },
     bins: { type: "string", default: "64" }, senders: { type: "string", default: "8" }, "lease-ms": { type: "string", default: "15000" },
     points: { type: "boolean" }, every: { type: "string", default: "1" }, from: { type: "string", default: "1" },
     table: { type: "boolean" }, engine: { type: "string", default: "PostgreSQL" }, seeds: { type: "string", default: "100" }, part: { type: "string", default: "1/1" },
@@ -34,9 +35,12 @@ if (values.table === true) {
   end(faults);
 }
 const leaseMs = Number(values["lease-ms"]);
+const { standby } = values;
+// There is one standby: what comes after it meets the new primary.
+const blows: readonly Blow[] = standby ? ["kill an API", "fail over to the standby", "kill the leader", "restart PostgreSQL"] : BLOWS;
 const figures = await chaos({
-  apis: Number(values.apis), workers: Number(values.workers), bins: Number(values.bins), senders: Number(values.senders), leaseMs,
-  blows: BLOWS, seconds: Number(values.seconds), tell,
+  apis: Number(values.apis), workers: Number(values.workers), bins: Number(values.bins), senders: Number(values.senders), leaseMs, standby,
+  blows, seconds: standby ? 0 : Number(values.seconds ?? 240), tell,
 });
 for (const [blow, times] of Object.entries(figures.blows)) row(blow, times);
 row("requests accepted", figures.accepted);

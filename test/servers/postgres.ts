@@ -6,7 +6,7 @@
 // PostgreSQL insists on.
 
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { accessSync, chownSync, constants, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { accessSync, chownSync, constants, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,6 +43,8 @@ export interface PostgresServer {
   save(): Promise<void>;
   /** Is from now on as it was when that was saved: what was committed since never happened. */
   goBack(): Promise<void>;
+  /** Writes what is stored at this moment to a new folder, with an ordinary stop and start. */
+  copyTo(folder: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -52,6 +54,8 @@ export interface PostgresPlace {
   /** Another server's `initdb` and `postgres`, and what they are run with. */
   readonly binaries?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** A folder that `copyTo` wrote, in place of a new cluster: it is moved. */
+  readonly store?: string;
 }
 
 /** A folder for `PostgresPlace.base`, whose files the server may read once they are made its own by `giveToServer`. */
@@ -71,8 +75,9 @@ export async function startPostgres(settings: readonly string[] = [], place: Pos
   const own = unprivileged();
   if (own.uid !== undefined) chownSync(base, own.uid, own.uid);
   const environment = { PATH: process.env["PATH"] ?? "", LC_ALL: "C", TZ: "UTC", ...place.environment };
-  const made = spawnSync(join(binaries, "initdb"), ["-D", store, "-A", "trust", "-U", SUPERUSER, "-E", "UTF8", "--no-locale", "--no-sync"], { ...own, cwd: base, env: environment, encoding: "utf8" });
-  if (made.status !== 0) {
+  if (place.store !== undefined) renameSync(place.store, store);
+  const made = place.store !== undefined ? undefined : spawnSync(join(binaries, "initdb"), ["-D", store, "-A", "trust", "-U", SUPERUSER, "-E", "UTF8", "--no-locale", "--no-sync"], { ...own, cwd: base, env: environment, encoding: "utf8" });
+  if (made !== undefined && made.status !== 0) {
     rmSync(base, { recursive: true, force: true });
     throw new Error(`initdb failed: ${made.error?.message ?? ""}${made.stderr}`);
   }
@@ -109,11 +114,12 @@ export async function startPostgres(settings: readonly string[] = [], place: Pos
   };
   return {
     socketDirectory: base,
-    socket: join(base, ".s.PGSQL.5432"),
+    socket: join(base, `.s.PGSQL.${String(port)}`),
     url: (database) => urlOf(base, database),
     run,
     restart: (signal = "SIGQUIT") => restart(signal === "SIGINT" ? "INT" : "QUIT", () => undefined),
     save: () => restart("INT", () => { copyStore(store, saved); }),
+    copyTo: (folder) => restart("INT", () => { copyStore(store, folder); }),
     goBack: () => restart("QUIT", () => { copyStore(saved, store); }),
     stop: () => running.end("QUIT"),
   };
