@@ -20,8 +20,8 @@ const ENGINES: readonly Engine[] = [
   {
     name: "PostgreSQL",
     state: async () => {
-      const { url, drop } = await createDatabase({ template: false });
-      return { config: { database: { url } }, drop };
+      const database = await createDatabase({ template: false });
+      return { config: { database: { url: database.url } }, drop: () => database.drop() };
     },
   },
 ];
