@@ -18,7 +18,7 @@ import { tryRead, type PublishedFiles } from "./files.ts";
 import { Placement } from "./placement.ts";
 import { Findings, type Report } from "./report.ts";
 import { checkRoots } from "./roots.ts";
-import { checkHead, checkQueue, checkRoleRows, TargetRows, type DatabaseView } from "./rows.ts";
+import { checkHead, checkQueue, checkRoleRows, TargetRows, toBePressed, type DatabaseView } from "./rows.ts";
 import { checkTopLevel, type TopLevel } from "./top-level.ts";
 import { checkTree, type Tree } from "./tree.ts";
 
@@ -45,7 +45,7 @@ export async function fsck(input: FsckInput): Promise<Report> {
 
   const top = await checkTopLevel(files, chain.root, now, findings);
   const state = database && (await checkHead(database, top, findings));
-  const tree = await walk(input, top, findings, database && state && new TargetRows(database, state.head, findings));
+  const tree = await walk(input, top, findings, database && state && { targets: new TargetRows(database, state.head, findings), toBePressed: await toBePressed(database) });
   if (database !== undefined && state !== undefined && tree !== undefined) {
     await checkRoleRows(database, state, top, tree, findings);
     await checkQueue(database, state, top, tree, findings);
@@ -60,7 +60,7 @@ export async function fsck(input: FsckInput): Promise<Report> {
   });
 }
 
-async function walk(input: FsckInput, top: TopLevel, findings: Findings, rows: TargetRows | undefined): Promise<Tree | undefined> {
+async function walk(input: FsckInput, top: TopLevel, findings: Findings, rows: { readonly targets: TargetRows; readonly toBePressed: ReadonlySet<string> } | undefined): Promise<Tree | undefined> {
   const { snapshot, targets } = top;
   if (snapshot === undefined || targets === undefined) return undefined;
   const placement = new Placement(targets.signed, findings);
@@ -69,11 +69,11 @@ async function walk(input: FsckInput, top: TopLevel, findings: Findings, rows: T
     snapshot,
     targets,
     now: input.now,
-    ours: rows !== undefined,
+    isOurs: rows && ((role) => !rows.toBePressed.has(role)),
     findings,
     visit: async (role, document, above) => {
       placement.visit(role, document, above);
-      await rows?.compare(role, document);
+      await rows?.targets.compare(role, document);
     },
     progress: (done, known) => input.onProgress?.(done, known),
   });

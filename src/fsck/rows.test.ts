@@ -75,7 +75,7 @@ describe("fsck with a database", () => {
     });
   }
 
-  test("finds versions that two roles share", async () => {
+  const sharing = (): ReturnType<typeof build> => {
     const built = build();
     built.repository.role("bins-0");
     built.repository.publishRoles();
@@ -85,8 +85,26 @@ describe("fsck with a database", () => {
     built.repository.snapshot.meta["bins-1.json"] = { version: one.version };
     built.repository.publishSnapshot();
     built.repository.publishTimestamp();
-    const { faults } = await look(built);
-    assert.ok(faults.some(({ code, subject }) => code === "version-shared" && subject.startsWith("bins-")));
+    return built;
+  };
+
+  test("finds versions that two roles share, though one of them is to be pressed", async () => {
+    for (const refreshed of [[], ["bins-0"], ["bins-1"]]) {
+      const built = sharing();
+      built.rows.refreshed = refreshed;
+      built.rows.tasks.set("r", task("r"));
+      const { faults } = await look(built);
+      assert.ok(faults.some(({ code, subject }) => code === "version-shared" && subject.startsWith("bins-")), refreshed.join());
+    }
+  });
+
+  test("versions that two roles share which were taken over, and are both to be pressed, are worth a note", async () => {
+    const built = sharing();
+    built.rows.refreshed = ["bins-0", "bins-1"];
+    built.rows.tasks.set("r", task("r"));
+    const { faults, notes } = await look(built);
+    assert.deepEqual(faults.filter(({ code }) => code === "version-shared"), []);
+    assert.match(notes.join(), /share a version[^]*the next publish presses them/);
   });
 
   test("says that rows were not compared while the last publish is not folded", async () => {

@@ -69,6 +69,12 @@ function compareRow(row: RoleRow, live: LiveRole, findings: Findings): void {
   if (row.expiresMs !== live.expiresMs) findings.add(46, "row", live.file, "expires at another time in the database");
 }
 
+/** Roles that an accepted request asks for a new version of: after a take-over, every one. */
+export async function toBePressed(database: DatabaseView): Promise<ReadonlySet<string>> {
+  const open = await database.openChanges({ changes: LOOK_AT, bytes: Number.MAX_SAFE_INTEGER });
+  return new Set(open.filter(({ kind, held }) => kind === "refresh" && !held).map(({ role }) => role));
+}
+
 /** Rule 48: the targets of one role are its rows, both ways. */
 export class TargetRows {
   readonly #database: DatabaseView;

@@ -18,6 +18,8 @@ export interface PublishedRows {
   artifacts: Map<string, Target[]>;
   garbage: string[];
   open: string[];
+  /** Roles of which a new version was asked for. */
+  refreshed: string[];
   tasks: Map<string, TaskRow>;
   batches: { id: string; base: string; changes: number }[];
   folded: boolean;
@@ -46,6 +48,7 @@ export function publishedRows(repository: RepositoryBuilder): PublishedRows {
     artifacts: new Map([...repository.roles].map(([name, { targets }]) => [name, Object.entries(targets).map(([path, target]) => ({ path, fragment: canonicalString(target as unknown as Json) }))])),
     garbage: [],
     open: [],
+    refreshed: [],
     tasks: new Map(),
     batches: [],
     folded: true,
@@ -81,7 +84,13 @@ export function databaseViewOf(rows: PublishedRows): DatabaseView {
       return new Map(roles.map((role) => [role, rows.artifacts.get(role) ?? []]));
     },
     dueGarbage: async () => rows.garbage.map((name) => ({ name, role: "", version: 0 })),
-    openChanges: async () => rows.open.map((task, id) => ({ id, task, attempts: 0, attemptsAlone: 0, held: false, kind: "add", role: "bins-0", path: "p", fragment: "{}" })),
+    openChanges: async () => {
+      const more = { attempts: 0, attemptsAlone: 0, held: false };
+      return [
+        ...rows.open.map((task, id) => ({ ...more, id, task, kind: "add" as const, role: "bins-0", path: "p", fragment: "{}" })),
+        ...rows.refreshed.map((role, at) => ({ ...more, id: rows.open.length + at, task: "r", kind: "refresh" as const, role, path: "", fragment: "" })),
+      ];
+    },
     getTask: async (id) => rows.tasks.get(id),
     openBatches: async () => rows.batches,
     signingEvents: async () => rows.events,

@@ -175,6 +175,9 @@ test("a repository of the Python implementation is taken over into PostgreSQL, o
     const config = configuration("adopt.yaml", { dataDir: at("adopted"), keyDir: python.keys, metadata: { directory: python.metadata }, database: { url: store.url } });
     assert.match(await done("admin", "adopt", "--config", config), /Took over the repository/);
     assert.match(await refused("admin", "adopt", "--config", config), /holds a repository already/);
+    // Before anything was published: the other implementation numbered roles each by itself, and that is no fault of what was taken over.
+    assert.match(await done("fsck", "--config", config), /^note: 3 roles share a version[^]*^sound:/m);
+    await done("admin", "backup", at("backup-of-adopted"), "--config", config);
     await running(["serve", "--config", config, "--port", "0"], async ({ origin }) => { await add(origin, "b.txt"); });
     assert.match(await done("fsck", "--config", config), /^sound:/);
   } finally {
