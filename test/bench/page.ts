@@ -15,6 +15,8 @@ export interface Run {
   readonly limits: Record<string, Limits>;
   readonly figures: readonly Figure[];
   readonly readers: readonly ReaderCost[];
+  /** Below the tables, a paragraph each. */
+  readonly notes?: readonly string[];
 }
 
 export function page(run: Run, plots: readonly Plot[]): string {
@@ -31,11 +33,10 @@ What the columns mean: [README.md](README.md).
 ${LIMITS.map(([name, of]) => `| ${name} | ${places.map((place) => of(run.limits[place] as Limits)).join(" | ")} |`).join("\n")}
 
 ${places.map((place) => table(place, run.figures.filter((one) => one.place === place))).join("\n")}
-${run.readers.length === 0 ? "" : readers(run.readers)}
-## Plots
+${(run.notes ?? []).map((note) => `${note}\n`).join("\n")}${run.readers.length === 0 ? "" : `${readers(run.readers)}\n`}${plots.length === 0 ? "" : `## Plots
 
 ${plots.map(({ file, title }) => `![${title}](${file})`).join("\n\n")}
-`;
+`}`;
 }
 
 const LIMITS: readonly (readonly [string, (limits: Limits) => string])[] = [

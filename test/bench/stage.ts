@@ -29,28 +29,51 @@ export function artifactOf(n: number): Artifact {
   return { path, info: { length: 1000 + (n % 5_000_000), hashes: { sha256: digest } } };
 }
 
+/** A folder that outlives the run, and how many artifacts came in already. */
+export interface Kept {
+  readonly folder: string | undefined;
+  readonly count: number;
+}
+
 export class Stage {
   readonly folder: string;
   /** From the start of the program until clients can read a bootstrapped repository, milliseconds. */
   readonly startMs: number;
-  readonly #service: RunningService;
-  readonly #watcher: Watcher;
-  #next = 0;
+  readonly #isKept: boolean;
+  readonly #start: () => Promise<RunningService>;
+  readonly #bins: number;
+  #service: RunningService;
+  #watcher: Watcher;
+  #next: number;
   #removed = 1;
 
-  private constructor(folder: string, service: RunningService, bins: number, startMs: number) {
+  private constructor(folder: string, { folder: keptFolder, count }: Kept, start: () => Promise<RunningService>, service: RunningService, bins: number, startMs: number) {
     this.folder = folder;
     this.startMs = startMs;
+    this.#isKept = keptFolder !== undefined;
+    this.#next = count;
+    this.#start = start;
+    this.#bins = bins;
     this.#service = service;
     this.#watcher = new Watcher(service.origin, bins);
   }
 
-  static async open(bins: number, place: Place, environment: Readonly<Record<string, string>> = {}): Promise<Stage> {
-    const folder = await mkdtemp(join(tmpdir(), "rstuf-bench-"));
+  static async open(bins: number, place: Place, environment: Readonly<Record<string, string>> = {}, kept: Kept = { folder: undefined, count: 0 }): Promise<Stage> {
+    const folder = kept.folder ?? await mkdtemp(join(tmpdir(), "rstuf-bench-"));
     const fresh = await place.fresh();
-    const start = performance.now();
-    const service = await startProgram(["serve", "--trial", "--port", "0", "--bins", String(bins), "--data-dir", join(folder, "data")], { RSTUF_LOG_LEVEL: "error", ...fresh, ...environment });
-    return new Stage(folder, service, bins, performance.now() - start);
+    const program = (): Promise<RunningService> =>
+      startProgram(["serve", "--trial", "--port", "0", "--bins", String(bins), "--data-dir", join(folder, "data")], { RSTUF_LOG_LEVEL: "error", ...fresh, ...environment });
+    const begin = performance.now();
+    const service = await program();
+    return new Stage(folder, kept, program, service, bins, performance.now() - begin);
+  }
+
+  /** Stops the service, does `work`, and starts it again. */
+  async restart(work: () => void): Promise<void> {
+    await this.#service.stop();
+    work();
+    this.#service = await this.#start();
+    this.#watcher = new Watcher(this.#service.origin, this.#bins);
   }
 
   get metadataUrl(): string {
@@ -95,7 +118,7 @@ export class Stage {
 
   async close(): Promise<void> {
     await this.#service.stop();
-    await rm(this.folder, { recursive: true, force: true });
+    if (!this.#isKept) await rm(this.folder, { recursive: true, force: true });
   }
 
   /** Milliseconds until a client sees `count` artifacts that came in one request. */
@@ -103,8 +126,7 @@ export class Stage {
     const artifacts = this.#artifacts(count);
     const start = performance.now();
     await this.#post("/api/v1/artifacts/", { artifacts });
-    await this.#watcher.untilVisible(artifacts.map(({ path }) => path));
-    return performance.now() - start;
+    return await this.#watcher.untilVisible(artifacts.map(({ path }) => path)) - start;
   }
 
   /** The same, for `count` requests of one artifact at a time. */
@@ -112,8 +134,7 @@ export class Stage {
     const artifacts = this.#artifacts(count);
     const start = performance.now();
     await Promise.all(artifacts.map((artifact) => this.#post("/api/v1/artifacts/", { artifacts: [artifact] })));
-    await this.#watcher.untilVisible(artifacts.map(({ path }) => path));
-    return performance.now() - start;
+    return await this.#watcher.untilVisible(artifacts.map(({ path }) => path)) - start;
   }
 
   /** Removes the oldest ones but the first, which stays known. */
