@@ -1,7 +1,7 @@
 // `npm run bench`, `bench:full`, `bench:soak`: measures, and writes tables and plots to docs/performance/.
 //
 //   npm run bench -- [--bins 16384] [--artifacts 1000000] [--rounds 30] [--place both|folder|bucket] [--out docs/performance] [--compare FILE]
-//   npm run bench:soak -- [--minutes 20]
+//   npm run bench:soak -- [--minutes 20]        exit code 1 when latency, memory or disk grow
 //
 // `--compare` reads the figures of another run (a `.json` beside its page) and tells what got slower from noise; then the
 // exit code is 1 when something did.
@@ -16,7 +16,8 @@ import { measureBins, measureRows, type Sizes } from "./measure.ts";
 import { page, type Run } from "./page.ts";
 import { bucketPlace, folderPlace, type Place } from "./place.ts";
 import { plotsOf } from "./plot.ts";
-import { readerCosts, type ReaderCost } from "./reader.ts";
+import { besidePep458, PEP_458 } from "./pep-458.ts";
+import { readerCosts, sizeOf, type ReaderCost } from "./reader.ts";
 import { soak } from "./soak.ts";
 import { Stage } from "./stage.ts";
 
@@ -51,7 +52,7 @@ const sizes: Sizes = {
 };
 /** In a bucket every file is a request, and its server runs beside us: fewer of them show the same. */
 const sizesInBucket: Sizes = full
-  ? { ...sizes, artifacts: Math.min(artifacts, 1_000_000), rounds: 40 }
+  ? { ...sizes, bins: Math.min(bins, 4096), artifacts: Math.min(artifacts, 200_000), rounds: 40, factors: { ...sizes.factors, artifacts: [20_000], bins: [256, 1024], artifactsOfBins: 20_000 } }
   : { bins: Math.min(bins, 1024), artifacts: Math.min(artifacts, 5_000), rounds: Math.min(sizes.rounds, 15), factors: { ...sizes.factors, bins: [], concurrency: [1, 64], perRequest: [1, 1000] } };
 const started = new Date();
 const said = (what: string): void => { process.stderr.write(`${String(Math.round((Date.now() - started.getTime()) / 1000)).padStart(5)} s  ${what}\n`); };
@@ -59,6 +60,7 @@ const load = loadavg()[0] ?? 0;
 const figures: Figure[] = [];
 const limits: Run["limits"] = {};
 const readers: ReaderCost[] = [];
+const notes: string[] = [];
 let ended = false;
 const keep = (...some: readonly Figure[]): void => {
   figures.push(...some);
@@ -71,13 +73,15 @@ for (const open of placesOf(values.place)) {
     const own: Limits = { ...measureSignatures(), ...(await place.limits()) };
     limits[place.name] = own;
     if (mode === "soak") {
-      await soak({ minutes: Number(values.minutes), bins, artifacts }, place, keep, said);
+      const levels = await soak({ minutes: Number(values.minutes), bins, artifacts }, place, keep, said);
+      notes.push(`## Whether it stays level\n\n${levels.map(({ words }) => `- ${words}`).join("\n")}`);
+      if (!levels.every(({ flat }) => flat)) process.exitCode = 1;
       break;
     }
     const here = place.name === "SQLite, folder" ? sizes : sizesInBucket;
     await measureRows(here, place, own, keep, said);
     await measureBins(here, place, own, keep, said);
-    if (readers.length === 0) readers.push(...await costsOf(place));
+    if (readers.length === 0) await reckonReaders(place);
   } finally {
     await place.close();
   }
@@ -96,10 +100,10 @@ function write(): string {
     minutes: Math.round((Date.now() - started.getTime()) / 60_000),
     ended,
     machine: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memory: `${String(Math.round(totalmem() / 2 ** 30))} GiB`, node: process.version, platform: `${process.platform} ${process.arch}`, "load before": load.toFixed(1) },
-    limits, figures, readers,
+    limits, figures, readers, notes,
   };
   mkdirSync(values.out, { recursive: true });
-  const { readers: _, ...kept } = run;
+  const { readers: _, notes: __, ...kept } = run;
   writeFileSync(join(values.out, `${mode}.json`), `${JSON.stringify(kept)}\n`);
   const plots = plotsOf(figures, mode);
   for (const { file, svg } of plots) writeFileSync(join(values.out, file), svg);
@@ -116,11 +120,14 @@ function placesOf(name: string): readonly (() => Promise<Place>)[] {
   return [folder, bucketPlace];
 }
 
-async function costsOf(place: Place): Promise<readonly ReaderCost[]> {
+async function reckonReaders(place: Place): Promise<void> {
   said("what readers pay");
   const stage = await Stage.open(16, place);
   try {
-    return readerCosts([100_000, 1_000_000, 10_000_000], [256, 1024, 4096, 16_384], await stage.topLevel());
+    const top = await stage.topLevel();
+    readers.push(...readerCosts([100_000, 1_000_000, 10_000_000], [256, 1024, 4096, 16_384], top));
+    const [same] = readerCosts([PEP_458.artifacts], [PEP_458.bins], top);
+    if (same !== undefined) notes.push(besidePep458(same, sizeOf(top.targets)));
   } finally {
     await stage.close();
   }

@@ -71,7 +71,7 @@ export async function measureRows(sizes: Sizes, place: Place, limits: Limits, ke
     said("one artifact in an empty repository");
     add("one artifact visible", await times(stage, rounds, () => stage.add(1)), { factor: "artifacts", x: 0, ...one });
     said("1,000 concurrent requests");
-    add("1,000 concurrent requests of one artifact, all visible", await times(stage, 5, () => stage.concurrent(1000)), { budget: 2000, limit: floor.roles(touched(bins, 1000)) });
+    add("1,000 concurrent requests of one artifact, all visible", await times(stage, Math.min(5, Math.ceil(rounds / 5)), () => stage.concurrent(1000)), { budget: 2000, limit: floor.roles(touched(bins, 1000)) });
     for (const count of factors.concurrency) {
       said(`${String(count)} concurrent requests`);
       add("requests at one time, all visible", await times(stage, 7, () => stage.concurrent(count)), { factor: "concurrency", x: count, limit: floor.roles(touched(bins, count)) });

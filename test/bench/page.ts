@@ -33,7 +33,7 @@ What the columns mean: [README.md](README.md).
 ${LIMITS.map(([name, of]) => `| ${name} | ${places.map((place) => of(run.limits[place] as Limits)).join(" | ")} |`).join("\n")}
 
 ${places.map((place) => table(place, run.figures.filter((one) => one.place === place))).join("\n")}
-${(run.notes ?? []).map((note) => `${note}\n`).join("\n")}${run.readers.length === 0 ? "" : `${readers(run.readers)}\n`}${plots.length === 0 ? "" : `## Plots
+${run.readers.length === 0 ? "" : `${readers(run.readers)}\n`}${(run.notes ?? []).map((note) => `${note}\n`).join("\n")}${plots.length === 0 ? "" : `## Plots
 
 ${plots.map(({ file, title }) => `![${title}](${file})`).join("\n\n")}
 `}`;

@@ -86,7 +86,7 @@ function snapshotOf(bins: number, artifacts: number): Buffer {
 const SIGNATURES = [{ keyid: createHash("sha256").update("key").digest("hex"), sig: createHash("sha512").update("signature").digest("hex") }];
 const enveloped = (canonical: Buffer): Buffer => envelopeBytes(canonical, SIGNATURES);
 
-const sizeOf = (bytes: Buffer): Size => ({ plain: bytes.length, gzip: gzipSync(bytes).length, zstd: zstdCompressSync(bytes).length });
+export const sizeOf = (bytes: Buffer): Size => ({ plain: bytes.length, gzip: gzipSync(bytes).length, zstd: zstdCompressSync(bytes).length });
 const sum = (...sizes: readonly Size[]): Size => sizes.reduce((a, b) => ({ plain: a.plain + b.plain, gzip: a.gzip + b.gzip, zstd: a.zstd + b.zstd }));
 
 /** A returning client, milliseconds each: its cache is warm, and the repository moved. */

@@ -1,5 +1,5 @@
 // A day of an index, compressed: releases, bursts, removals, refreshes, and files that grow old; how latency, memory and
-// disk are from part to part of it.
+// disk are from part to part of it, and whether they stay level (trend.ts).
 //
 // Files may go a day after the last timestamp that reaches them, so that in half an hour none would. Here time passes for
 // them: what may go tomorrow, by the database, may go now, once a minute. Everything else runs by the clock.
@@ -7,8 +7,10 @@
 import { DatabaseSync } from "node:sqlite";
 import { figure } from "./figures.ts";
 import type { Keep, Said } from "./measure.ts";
+import { median } from "./limits.ts";
 import type { Place } from "./place.ts";
 import { Stage } from "./stage.ts";
+import { judged, type Verdict } from "./trend.ts";
 
 export interface SoakSizes {
   readonly minutes: number;
@@ -20,8 +22,12 @@ const PARTS = 8;
 const AGE_EVERY_MS = 20_000;
 const BETWEEN_MS = 250;
 
-export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place, keep: Keep, said: Said): Promise<void> {
+export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place, keep: Keep, said: Said): Promise<readonly Verdict[]> {
   const stage = await Stage.open(bins, place, { RSTUF_PUBLISHER_TICK_MS: "1000", RSTUF_RETENTION_MAX_EVENTS: "1000" });
+  const medians: number[] = [];
+  const memory: number[] = [];
+  const disks: { readonly files: number; readonly MiB: number }[] = [];
+  const cpu: number[] = [];
   try {
     said(`importing ${String(artifacts)} artifacts`);
     await stage.import(artifacts);
@@ -47,10 +53,15 @@ export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place
       const at = { factor: "part of the day", x: part };
       const cpuMs = Math.round((await stage.cpuMs() - before) / latencies.length);
       const disk = await stage.disk();
+      const resident = await stage.memoryMiB("VmRSS");
+      medians.push(median(latencies));
+      memory.push(resident);
+      disks.push(disk);
+      cpu.push(cpuMs);
       keep(
         figure(place.name, "soak: one artifact visible", latencies, { ...at, cpuMs }),
         ...(bursts.length === 0 ? [] : [figure(place.name, "soak: 500 artifacts visible", bursts, at)]),
-        figure(place.name, "soak: resident memory", [await stage.memoryMiB("VmRSS")], { ...at, unit: "MiB" }),
+        figure(place.name, "soak: resident memory", [resident], { ...at, unit: "MiB" }),
         figure(place.name, "soak: disk", [disk.MiB], { ...at, unit: "MiB" }),
         figure(place.name, "soak: files on disk", [disk.files], { ...at, unit: "files" }),
       );
@@ -59,6 +70,13 @@ export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place
   } finally {
     await stage.close();
   }
+  return [
+    { what: "Latency of one artifact, the median of a part", unit: "ms", values: medians, bound: 0.2, least: 5 },
+    { what: "CPU time for each of them", unit: "ms", values: cpu, bound: 0.2, least: 5 },
+    { what: "Resident memory", unit: "MiB", values: memory, bound: 0.1, least: 20 },
+    { what: "Disk", unit: "MiB", values: disks.map(({ MiB }) => MiB), bound: 0.1, least: 20 },
+    { what: "Files", unit: "files", values: disks.map(({ files }) => files), bound: 0.1, least: 500 },
+  ].map(judged);
 }
 
 /** Time passes: files left behind a minute ago are old now, and so are tasks. */
