@@ -27,12 +27,29 @@ export async function createDatabase(options: { readonly template?: boolean } = 
   const host = await sharedServer();
   const name = `t_${randomBytes(6).toString("hex")}`;
   await runOn(host, "postgres", `CREATE DATABASE ${name}${options.template === false ? "" : ` TEMPLATE ${TEMPLATE}`}`);
+  // One session for all that is run: a new one plans each statement anew, five times the work of emptying.
+  let session: Client | undefined;
+  const run = async (sql: string): Promise<void> => {
+    session ??= await sessionOn(host, name, () => { session = undefined; });
+    await session.query(sql);
+  };
   return {
     url: urlOf(host, name),
-    run: (sql) => runOn(host, name, sql),
-    empty: () => runOn(host, name, EMPTY),
-    drop: () => runOn(host, "postgres", `DROP DATABASE ${name} WITH (FORCE)`),
+    run,
+    empty: () => run(EMPTY),
+    drop: async () => {
+      await session?.end();
+      await runOn(host, "postgres", `DROP DATABASE ${name} WITH (FORCE)`);
+    },
   };
+}
+
+/** `ended`: it is over, and whoever wants one needs another. */
+async function sessionOn(host: string, database: string, ended: () => void): Promise<Client> {
+  const client = new Client({ host, user: "postgres", database });
+  client.on("error", ended).on("end", ended);
+  await client.connect();
+  return client;
 }
 
 let asked: Promise<string> | undefined;

@@ -21,6 +21,7 @@ import { importCases } from "./cases-import.ts";
 import { everything } from "./cases-lease.ts";
 import { shareCases } from "./cases-share.ts";
 import { waitingCases } from "./cases-waiting.ts";
+import { openSqliteSubject } from "./sqlite.ts";
 import { accept, add, commitAll, cutAndStage, foldAll, id, lease, NO_LIMIT, open, paths, refuses, START, success } from "./subject.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rstuf-rows-"));
@@ -100,27 +101,17 @@ describe("rows between engines", () => {
       const { url } = store;
       let moved = 0;
       for (const { name, run } of [importCases, eventCases, waitingCases, foldCases, shareCases, delegationCases].flatMap((cases) => cases.slice(0, 3))) {
-        const file = newFile();
-        const clock = onClock();
-        let database = await openSqlite({ file, clock });
-        await run({
-          database,
-          connect: async () => database,
-          reopen: async () => {
-            await database.close();
-            return database = await openSqlite({ file, clock });
-          },
-          setNow: (ms) => { Atomics.store(clock, 0, BigInt(ms)); },
-          close: async () => undefined,
-        });
+        const subject = await openSqliteSubject();
+        const { file } = subject;
+        await run(subject);
         const rows = plain(readRows(file));
-        await database.close();
         await store.empty();
         await postgres.writeRows({ url }, readRows(file));
         assert.deepEqual(await rowsOfPostgres(url), rows, name);
         const again = newFile();
         await backInto(again, url);
         assert.deepEqual(plain(readRows(again)), rows, name);
+        await subject.close();
         moved++;
       }
       assert.ok(moved >= 18, `${String(moved)} cases`);
