@@ -74,7 +74,7 @@ for (const open of placesOf(values.place)) {
     limits[place.name] = own;
     if (mode === "soak") {
       const levels = await soak({ minutes: Number(values.minutes), bins, artifacts }, place, keep, said);
-      notes.push(`## Whether it stays level\n\n${levels.map(({ words }) => `- ${words}`).join("\n")}`);
+      notes.push(`## Whether it stays level\n\n${levels.map(({ words }) => `- ${words}`).join("\n")}\n`);
       if (!levels.every(({ flat }) => flat)) process.exitCode = 1;
       break;
     }

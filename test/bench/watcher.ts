@@ -77,7 +77,8 @@ export class Watcher {
   }
 
   async #get(name: string): Promise<string> {
-    const answer = await fetch(`${this.#origin}/metadata/${name}`);
+    // As they are: over loopback compression costs more than it saves, and what it costs is not the publish's.
+    const answer = await fetch(`${this.#origin}/metadata/${name}`, { headers: { "accept-encoding": "identity" } });
     if (!answer.ok) throw new Error(`${name}: ${String(answer.status)}`);
     return answer.text();
   }

@@ -20,8 +20,8 @@ export interface PosixCalls {
   chmod(fd: number, mode: number): Promise<void>;
   /** Writes all of `bytes`. */
   write(fd: number, bytes: Uint8Array): Promise<void>;
-  /** Reads from the start until the end of the file or `maxBytes`, whichever comes first. */
-  read(fd: number, maxBytes: number): Promise<Buffer>;
+  /** Reads from the start until the end of the file or `maxBytes`, whichever comes first. `size`: the file's, of a caller who just asked. */
+  read(fd: number, maxBytes: number, size?: number): Promise<Buffer>;
   fsync(fd: number): Promise<void>;
   close(fd: number): Promise<void>;
   link(from: string, to: string): Promise<void>;
@@ -69,8 +69,8 @@ export const systemCalls: PosixCalls = {
     while (at < bytes.length) at += (await writeSome(fd, bytes, at, bytes.length - at)).bytesWritten;
   },
 
-  async read(fd, maxBytes) {
-    const { size } = await fstat(fd);
+  async read(fd, maxBytes, known) {
+    const size = known ?? (await fstat(fd)).size;
     const buffer = Buffer.allocUnsafe(Math.min(size, maxBytes));
     let at = 0;
     while (at < buffer.length) {

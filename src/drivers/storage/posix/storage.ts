@@ -279,7 +279,7 @@ class PosixStorage implements Storage {
     try {
       const { isFile, size } = await this.#calls.facts(fd);
       if (!isFile) throw new StorageError("denied", `cannot read ${path}: it is no plain file`);
-      const bytes = size > maxBytes ? undefined : await this.#calls.read(fd, maxBytes + 1);
+      const bytes = size > maxBytes ? undefined : await this.#calls.read(fd, maxBytes + 1, size);
       if (bytes === undefined || bytes.length > maxBytes) throw new StorageError("too-large", `${path} is larger than ${maxBytes} bytes`);
       return { bytes, token: tokenOf(bytes) };
     } finally {
