@@ -3,7 +3,7 @@
 // Arbitrary software: the file gets its name only after its length and every hash that we
 // can compute have been checked, at least one. Until then it lies under a temporary name.
 //
-// What a broken connection left of a large one is taken up again, and vouched for by nobody:
+// What a broken connection, or a process that was killed, left of a large one is taken up again, and vouched for by nobody:
 // it is hashed like what follows. When the whole is wrong it may be the old part's fault, or of
 // a server that joins two versions; so it is fetched once more from its beginning.
 
@@ -44,7 +44,7 @@ export async function download(session: Session, found: Found, destination: Dest
   if (base === undefined) throw new ClientError("artifact-unavailable", `${path} cannot be fetched: the client was given no address of artifacts`);
   const prefixed = hashPrefix === true && session.trusted.root.signed.consistent_snapshot;
   const wanted = { found, expected, url: artifactUrl(base, path, prefixed ? expected[0]?.hash : undefined), patience, options };
-  const resumed = await fetched(session, wanted, await destination.begin(path, expected[0]?.hash.slice(0, 64)));
+  const resumed = await fetched(session, wanted, await destination.begin(path, target.length < WORTH_LEAVING_BYTES ? undefined : expected[0]?.hash.slice(0, 64)));
   return resumed ?? (await fetched(session, wanted, await destination.begin(path))) ?? unreachable();
 }
 

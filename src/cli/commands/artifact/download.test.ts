@@ -55,8 +55,8 @@ describe("rstuf download", () => {
   for (const example of DOWNLOAD_EXAMPLES) {
     test(`example: ${example}`, async () => {
       const args = example.replaceAll("http://127.0.0.1:8080", server.url).split(" ").slice(2);
-      const { code, stdout } = await run(args);
-      assert.equal(code, 0);
+      const { code, stdout, stderr } = await run(args);
+      assert.equal(code, 0, stderr);
       assert.notEqual(stdout, "");
       const folder = example.includes("--output-dir downloads") ? "downloads" : ".";
       assert.equal(String(await readFile(join(cwd, folder, "hello.txt"))), "hello");

@@ -1,7 +1,9 @@
 import { after, before, beforeEach, describe, test } from "node:test";
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join, relative, isAbsolute } from "node:path";
 import fc from "fast-check";
 import type { Destination } from "../../../ports/client-storage.ts";
@@ -91,12 +93,47 @@ describe("files", () => {
     test("is in the next one of the same content, and gone from its place", async () => {
       await leave("be");
       assert.deepEqual(await readdir(join(folder, "a")), [`.rstuf-${CONTENT}.part`]);
-      assert.equal(await read((await destination.begin("a/b", "cd34")).earlier), "");
+      const other = await destination.begin("a/b", "cd34");
+      assert.equal(await read(other.earlier), "");
+      await other.discard();
       const incoming = await destination.begin("a/b", CONTENT);
       assert.equal(await read(incoming.earlier), "be");
       await incoming.write(Buffer.from("hind"));
       assert.equal(await readFile(await incoming.keep(), "utf8"), "behind");
       assert.deepEqual((await readdir(join(folder, "a"))).filter((name) => name.endsWith(".part")), []);
+    });
+
+    describe("by a process that was killed", () => {
+      const host = hostname().replaceAll(/[^A-Za-z0-9]/g, "").slice(0, 32);
+      const dead = spawnSync(process.execPath, ["--version"]).pid;
+      const write = async (text: string, whose: string): Promise<string> => {
+        await mkdir(join(folder, "a"), { recursive: true });
+        const name = `.rstuf-${CONTENT}.${whose}-${randomBytes(12).toString("hex")}.part`;
+        await writeFile(join(folder, "a", name), text);
+        return name;
+      };
+      const earlier = async (): Promise<string> => {
+        const incoming = await destination.begin("a/b", CONTENT);
+        const text = await read(incoming.earlier);
+        await incoming.discard();
+        return text;
+      };
+
+      test("is taken up: the longest of several, and none stays", async () => {
+        for (const text of ["b", "beh", "be"]) await write(text, `${host}-${dead}`);
+        await write("behi", `${host}-${process.pid}`);
+        assert.equal(await earlier(), "behi");
+        assert.deepEqual(await readdir(join(folder, "a")), []);
+      });
+
+      test("is let be while its process lives, or when it is of another machine", async () => {
+        const names = [await write("parent", `${host}-${process.ppid}`), await write("elsewhere", `other${host}-${dead}`)];
+        const mine = await destination.begin("a/b", CONTENT);
+        await mine.write(Buffer.from("mine"));
+        assert.equal(await earlier(), "");
+        assert.equal(await readFile(await mine.keep(), "utf8"), "mine");
+        assert.deepEqual((await readdir(join(folder, "a"))).sort(), [...names, "b"].sort());
+      });
     });
 
     test("has one of two who come at once", async () => {

@@ -4,11 +4,11 @@
 // plain name, or the path is refused; folders on the way are made, never followed when they
 // are links; a file that is a link is replaced, never written through.
 
-import { randomBytes } from "node:crypto";
 import { lstat, mkdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { ClientStorageError } from "../../../ports/client-storage.ts";
 import type { Destination, Incoming } from "../../../ports/client-storage.ts";
+import { beginPart, copied, leftPart } from "./parts.ts";
 import { createTemporary, ensureFolder, openPlain } from "./safe-file.ts";
 
 export interface FolderOptions {
@@ -56,10 +56,10 @@ export function createFolderDestination(folder: string, options: FolderOptions =
 
 async function beginIn(parent: string, file: string, content: string | undefined): Promise<Incoming> {
   const failed = (error: unknown) => new ClientStorageError("unwritable", `${file} could not be written: ${String(error)}`, { cause: error });
-  const temporary = await createTemporary(parent).catch((error: unknown) => {
+  const begun = content === undefined ? createTemporary(parent) : beginPart(parent, content);
+  const temporary = await begun.catch((error: unknown) => {
     throw failed(error);
   });
-  const part = content === undefined ? undefined : join(parent, partName(content));
   let open = true;
   const close = async () => {
     if (open) {
@@ -75,7 +75,7 @@ async function beginIn(parent: string, file: string, content: string | undefined
     }
   };
   return {
-    earlier: part === undefined ? nothing() : copied(part, write),
+    earlier: content === undefined ? nothing() : copied(parent, content, write),
     write,
     async keep() {
       try {
@@ -88,38 +88,13 @@ async function beginIn(parent: string, file: string, content: string | undefined
     },
     async leave() {
       await close().catch(() => undefined);
-      await (part === undefined ? unlink(temporary.file) : rename(temporary.file, part)).catch(() => unlink(temporary.file).catch(() => undefined));
+      await (content === undefined ? unlink(temporary.file) : rename(temporary.file, leftPart(parent, content))).catch(() => unlink(temporary.file).catch(() => undefined));
     },
     async discard() {
       await close().catch(() => undefined);
       await unlink(temporary.file).catch(() => undefined);
     },
   };
-}
-
-const partName = (content: string): string => `.rstuf-${content.replaceAll(/[^A-Za-z0-9]/g, "").slice(0, 64)}.part`;
-
-/**
- * What lies under `part`, written to our own file as it is read: who left it, or another user of the
- * folder, may hold it open. Its name is taken away first, so that of two who come at once one has it.
- */
-async function* copied(part: string, write: (piece: Uint8Array) => Promise<void>): AsyncGenerator<Uint8Array> {
-  const mine = `${part}-${randomBytes(12).toString("hex")}`;
-  try {
-    await rename(part, mine);
-  } catch {
-    return;
-  }
-  try {
-    const opened = await openPlain(mine);
-    if (opened === undefined) return;
-    for await (const piece of opened.handle.createReadStream() as AsyncIterable<Uint8Array>) {
-      await write(piece);
-      yield piece;
-    }
-  } finally {
-    await unlink(mine).catch(() => undefined);
-  }
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {

@@ -44,8 +44,12 @@ export async function readPlain(file: string, maxBytes: number): Promise<Buffer 
 /** A new file under a temporary name in `folder`, readable by its owner alone until it is kept. */
 export async function createTemporary(folder: string): Promise<{ readonly handle: FileHandle; readonly file: string }> {
   const file = join(folder, `.rstuf-${randomBytes(12).toString("hex")}.tmp`);
-  const handle = await open(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | NO_FOLLOW, 0o644);
-  return { handle, file };
+  return { handle: await createNew(file), file };
+}
+
+/** Fails when anything is there. */
+export async function createNew(file: string): Promise<FileHandle> {
+  return await open(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | NO_FOLLOW, 0o644);
 }
 
 /** Replaces `name` in `folder` by a durable file with `bytes`. @throws ClientStorageError `unwritable` */
