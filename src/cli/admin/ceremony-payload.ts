@@ -41,9 +41,6 @@ function firstDelegations({ bins, delegations, online, days }: CeremonyPlan): De
   return applyEdit({ action: "add", ...delegations }, { tree, online, binsStyle: "succinct", allowUnportable: false, defaultDays: days.targets }).delegations;
 }
 
-/** Seconds the Python implementation gives its own watchdog; this service needs none. */
-export const DEFAULT_TIMEOUT_SECONDS = 300;
-
 export function bootstrapPayload(plan: CeremonyPlan, root: Pending, targets: Pending | undefined, timeoutSeconds: number): BootstrapPayload {
   const { days, bins, delegations } = plan;
   return {

@@ -4,6 +4,9 @@ import { Option, type Command } from "commander";
 import { CliError } from "../errors.ts";
 import type { Session } from "../session.ts";
 
+/** Seconds the Python implementation gives its own watchdog; this service needs none. */
+export const DEFAULT_TIMEOUT_SECONDS = 300;
+
 export function signingOptions(command: Command): Command {
   return command
     .addOption(new Option("--sign-with <file>", "a private key (PEM) to sign with; may be repeated").argParser<string[]>((file, before) => [...((before as string[] | undefined) ?? []), file]))

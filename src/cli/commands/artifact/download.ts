@@ -3,12 +3,9 @@
 import { Command, Option } from "commander";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { Client } from "../../../client/client.ts";
+import type { Client } from "../../../client/client.ts";
 import type { Downloaded } from "../../../client/download.ts";
 import type { Trust } from "../../../client/options.ts";
-import { useSigstore } from "../../../drivers/verifier/sigstore/sigstore.ts";
-import { openFileCache } from "../../../drivers/storage/client/cache.ts";
-import { createFolderDestination } from "../../../drivers/storage/client/folder.ts";
 import { AppError } from "../../../lib/app-error.ts";
 import { sha256Hex } from "../../../tuf/crypto.ts";
 import type { CliContext } from "../../context.ts";
@@ -86,6 +83,7 @@ async function downloadAll(session: Session, paths: readonly string[], flags: Do
     return EXIT.failed;
   }
   const folder = flags.outputDir ?? flags.directoryPrefix ?? repositoryFor(session, flags)?.downloadDir ?? ".";
+  const { createFolderDestination } = await import("../../../drivers/storage/client/folder.ts");
   const destination = createFolderDestination(session.path(folder));
   let failed = 0;
   for (const path of paths) {
@@ -106,7 +104,7 @@ async function downloadAll(session: Session, paths: readonly string[], flags: Do
 
 async function open(session: Session, flags: DownloadFlags): Promise<Client> {
   const { context } = session;
-  if (flags.sigstoreTrustedRoot !== undefined) await useSigstore(session.path(flags.sigstoreTrustedRoot));
+  if (flags.sigstoreTrustedRoot !== undefined) await (await import("../../../drivers/verifier/sigstore/sigstore.ts")).useSigstore(session.path(flags.sigstoreTrustedRoot));
   const repository = repositoryFor(session, flags);
   const metadata = flags.metadataUrl ?? repository?.metadataUrl;
   const artifacts = flags.artifactsUrl ?? repository?.artifactsUrl;
@@ -114,6 +112,7 @@ async function open(session: Session, flags: DownloadFlags): Promise<Client> {
   if (artifacts === undefined) throw missing("artifacts url", "--artifacts-url");
   const metadataUrl = urlOf(context, metadata);
   const cacheDir = flags.cacheDir === undefined ? defaultCacheDir(context, metadataUrl) : session.path(flags.cacheDir);
+  const [{ Client }, { openFileCache }] = await Promise.all([import("../../../client/client.ts"), import("../../../drivers/storage/client/cache.ts")]);
   return new Client({
     metadataUrl,
     artifactsUrl: urlOf(context, artifacts),
