@@ -3,6 +3,7 @@
 import { InvalidArgumentError, type Command } from "commander";
 import type { RestClient } from "../sdk/client.ts";
 import { hasEnded, succeeded, waitForTask, type Task } from "../sdk/tasks.ts";
+import type { Progress } from "./output/progress.ts";
 import type { Session } from "./session.ts";
 
 export interface WaitFlags {
@@ -28,7 +29,17 @@ export interface FollowOptions {
   /** What the task does, for its error: `adding app.tar.gz`. */
   readonly what: string;
   readonly timeout?: number | undefined;
+  /** How far the task is, where it says so: it is then shown as all long work is. */
+  readonly far?: Far;
 }
+
+export interface Far {
+  readonly progress: Progress;
+  readonly of: (task: Task) => { readonly done: number; readonly total: number } | undefined;
+}
+
+/** A log has a line every ten seconds. */
+const SHOWN_EVERY_SECONDS = { screen: 2, log: 10 } as const;
 
 /**
  * The task, after it succeeded; meanwhile a terminal shows what it does. Ctrl-C ends the waiting,
@@ -40,7 +51,7 @@ export async function follow(session: Session, api: RestClient, taskId: string, 
 }
 
 /** The same, however it ended. */
-export async function untilEnded(session: Session, api: RestClient, taskId: string, options: { readonly timeout?: number | undefined; readonly onState?: (task: Task) => void }): Promise<Task> {
+export async function untilEnded(session: Session, api: RestClient, taskId: string, options: { readonly timeout?: number | undefined; readonly far?: Far; readonly onState?: (task: Task) => void }): Promise<Task> {
   const { context } = session;
   const isDrawn = context.isTty && !session.json;
   const draw = (text: string): void => {
@@ -51,13 +62,17 @@ export async function untilEnded(session: Session, api: RestClient, taskId: stri
     return await waitForTask(api, taskId, {
       timeoutMs: options.timeout === undefined ? undefined : options.timeout * 1000,
       signal: context.interruption(),
+      ...(options.far === undefined ? {} : { everySeconds: context.isTty ? SHOWN_EVERY_SECONDS.screen : SHOWN_EVERY_SECONDS.log }),
       onChange: (task) => {
         draw("");
         options.onState?.(task);
-        if (!hasEnded(task)) draw(`waiting for task ${taskId}: ${task.state}`);
+        const far = options.far?.of(task);
+        if (far !== undefined && !hasEnded(task)) options.far?.progress.update(far.done, far.total);
+        else if (!hasEnded(task)) draw(`waiting for task ${taskId}: ${task.state}`);
       },
     });
   } finally {
     draw("");
+    options.far?.progress.clear();
   }
 }

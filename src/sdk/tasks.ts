@@ -16,6 +16,8 @@ export interface WaitOptions {
   /** Gives up after so long; the task goes on. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The service is asked at least so often, by who shows how far the task is. */
+  readonly everySeconds?: number | undefined;
   /** Called with each state that differs from the one before, or has other details. */
   readonly onChange?: (task: Task) => void;
 }
@@ -51,7 +53,7 @@ export async function waitForTask(client: RestClient, taskId: string, options: W
   let goneMs: number | undefined;
   for (;;) {
     const leftMs = endsMs - timing.monotonic();
-    const waitSeconds = Math.min(ASK_SECONDS, Math.floor(leftMs / 1000));
+    const waitSeconds = Math.min(options.everySeconds ?? ASK_SECONDS, Math.floor(leftMs / 1000));
     const askedMs = timing.monotonic();
     let task: Task | undefined;
     try {

@@ -46,6 +46,10 @@ class Importing implements AsyncDisposable {
   readonly accepted = new Set<string>();
   readonly breaks: number[] = [];
   readonly refuses = new Set<string>();
+  /** So many questions after a break are answered by nobody. */
+  away = 0;
+  /** What the task says, one after another: so many artifacts are published. */
+  readonly published: number[] = [];
   readonly afters: number[] = [];
   readonly #server = createServer((request, response) => {
     this.#answer(request, response).catch((error: unknown) => {
@@ -67,6 +71,17 @@ class Importing implements AsyncDisposable {
     const url = new URL(request.url ?? "", "http://x");
     const tell = (status: number, body: object): void => { response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body)); };
     if (url.pathname.includes("bootstrap")) { tell(200, { data: { bootstrap: true, state: "finished" }, message: "" }); return; }
+    if (url.pathname.includes("task")) {
+      const imported = this.published.shift();
+      const state = imported === undefined ? "SUCCESS" : "RUNNING";
+      tell(200, { data: { task_id: "t1", state, result: { message: "", last_update: "2026-01-01T00:00:00Z", status: true, details: { lines: 10, imported_artifacts: imported ?? 9, invalid_paths: 1 } } }, message: "" });
+      return;
+    }
+    if (request.method === "GET" && this.afters.length > 0 && this.away > 0) {
+      this.away -= 1;
+      request.socket.resetAndDestroy();
+      return;
+    }
     if (request.method === "GET") {
       const lines = this.stored.get(url.searchParams.get("key") ?? "");
       if (lines === undefined) tell(404, { detail: { message: "No such import." }, code: "no-such-import" });
@@ -141,6 +156,52 @@ describe("rstuf admin import-artifacts", () => {
     assert.deepEqual([...server.stored.values()], [["p/0", "p/1", "p/2", "p/3", "p/40", "p/5"]]);
     assert.equal((await run(server, ["a.csv", "b.csv"])).exitCode, 0);
     assert.equal(server.stored.size, 2, "another import");
+  });
+
+  test("a service that is gone is waited for, which is told once, and so is that it is back", async () => {
+    await using server = await new Importing().listen();
+    list("a.csv", upTo(6_000));
+    server.breaks.push(4_000);
+    server.away = 100;
+    const { stderr, exitCode } = await run(server, ["a.csv"]);
+    assert.equal(exitCode, 0, stderr);
+    assert.equal(stderr.match(/The connection broke/g)?.length, 1);
+    assert.match(stderr, /The service is back: goes on behind the 4,000 artifacts that are stored\./);
+    assert.deepEqual([...server.stored.values()], [upTo(6_000).map((n) => `p/${n}`)]);
+  });
+
+  test("one that stays away ends the import, and the same command goes on; of a pipe that is said otherwise", async () => {
+    await using server = await new Importing().listen();
+    const lines = upTo(3).map((n) => `p/${n};1;sha256;${SHA256}\n`);
+    writeFileSync(join(cwd, "a.csv"), lines.join(""));
+    for (const [argv, todo] of [
+      [["a.csv"], /the same command goes on behind what is stored/],
+      [["-", "--key", "nightly"], /pipe it all once more with --key nightly/],
+      [["-"], /nothing is kept of it without --key/],
+    ] as const) {
+      server.afters.length = 0;
+      server.breaks.splice(0, 1, 2);
+      server.away = Number.POSITIVE_INFINITY;
+      const { stderr, exitCode } = await run(server, argv, { stdin: lines.join("") });
+      assert.equal(exitCode, 1, stderr);
+      assert.match(stderr.replaceAll(/\s+/g, " "), todo);
+    }
+    server.away = 0;
+    server.afters.length = 0;
+    assert.equal((await run(server, ["a.csv"])).exitCode, 0);
+    assert.equal((await run(server, ["-", "--key", "nightly"], { stdin: lines.join("") })).exitCode, 0);
+    assert.deepEqual(server.afters, [2, 2]);
+    assert.deepEqual(server.stored.get("nightly"), ["p/0", "p/1", "p/2"]);
+  });
+
+  test("while it is published a terminal shows how far it is", async () => {
+    await using server = await new Importing().listen();
+    list("a.csv", upTo(10));
+    server.published.push(0, 3, 6);
+    const { stderr, stdout, exitCode } = await run(server, ["a.csv", "--wait"], { isTty: true, tickMs: 500 });
+    assert.equal(exitCode, 0, stderr);
+    assert.match(stderr, /33 % {2}3 of 9 artifacts.*publish/);
+    assert.match(stdout, /Finished\. Every client that refreshes now finds them\./);
   });
 
   test("lines that say nothing are told all at once, and nothing behind the first is sent", async () => {

@@ -17,8 +17,10 @@ export interface Upload {
   readonly signal: AbortSignal;
   /** Artifacts sent, those stored before included, and bytes of the files read. */
   readonly onProgress: (artifacts: number, readBytes: number) => void;
-  /** The connection broke; it goes on behind so many. */
-  readonly onBreak: (stored: number) => void;
+  /** The connection broke, or nobody answers. Told once, until it is back. */
+  readonly onBreak: (error: RestError) => void;
+  /** It goes on, behind so many that are stored. */
+  readonly onBack: (stored: number) => void;
 }
 
 export interface Uploaded {
@@ -28,28 +30,32 @@ export interface Uploaded {
   readonly taskId: string | undefined;
 }
 
-/** A service that restarts is back by then; a try that stored more begins the count anew. */
-const PATIENCE: RetryPolicy = { attempts: 8, firstDelayMs: 500, maxDelayMs: 15_000 };
+/** Some eight minutes: a service that restarts, or its machine, is back by then. A try that stored more begins the count anew. */
+const PATIENCE: RetryPolicy = { attempts: 45, firstDelayMs: 500, maxDelayMs: 15_000 };
 
 /** @throws RestError, CliError `lines-invalid` | `file-unreadable` */
 export async function upload(client: RestClient, options: Upload): Promise<Uploaded> {
   let stored = options.key === undefined || options.dryRun ? 0 : await storedOf(client, options.key, options.signal);
-  for (let attempt = 1; ; attempt += 1) {
+  for (let attempt = 1; ; ) {
     const outcome = await once(client, options, stored);
     if (!("error" in outcome)) return outcome;
     if (options.key === undefined || options.dryRun || options.files.some(({ path }) => path === "-")) throw outcome.error;
-    const delay = delayBefore(attempt, PATIENCE, client.timing.fraction(), undefined);
-    if (delay === undefined) throw outcome.error;
-    await client.timing.sleep(delay, options.signal);
-    if (options.signal.aborted) throw new RestError("interrupted", "interrupted");
-    const now = await storedOf(client, options.key, options.signal).catch((error: unknown) => {
-      // Not back yet: that is what the next try is for.
-      if (error instanceof RestError && isPassing(error)) return stored;
-      throw error;
-    });
-    if (now > stored) attempt = 0;
+    options.onBreak(outcome.error);
+    let now: number | undefined;
+    for (; now === undefined; attempt += 1) {
+      const delay = delayBefore(attempt, PATIENCE, client.timing.fraction(), undefined);
+      if (delay === undefined) throw outcome.error;
+      await client.timing.sleep(delay, options.signal);
+      if (options.signal.aborted) throw new RestError("interrupted", "interrupted");
+      now = await storedOf(client, options.key, options.signal).catch((error: unknown) => {
+        // Not back yet: that is what the next try is for.
+        if (error instanceof RestError && isPassing(error)) return undefined;
+        throw error;
+      });
+    }
+    if (now > stored) attempt = 1;
     stored = now;
-    options.onBreak(stored);
+    options.onBack(stored);
   }
 }
 
@@ -68,7 +74,7 @@ export async function stateOf(client: RestClient, key: string, signal: AbortSign
   }
 }
 
-function isPassing({ code }: RestError): boolean {
+export function isPassing({ code }: RestError): boolean {
   return code === "unreachable" || code === "too-slow" || code === "unavailable";
 }
 
