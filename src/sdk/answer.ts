@@ -18,10 +18,7 @@ export async function readJson(response: Response, what: string): Promise<unknow
 /** The error that a refusal means. */
 export async function refusalOf(response: Response, what: string): Promise<RestError> {
   const { status } = response;
-  if (status >= 300 && status < 400) {
-    const location = response.headers.get("location") ?? "elsewhere";
-    return new RestError("redirected", `${what}: the server sends us to ${location}`, { status, todo: "if that is the service, give its address instead (--api-server, or SERVER in the configuration file)" });
-  }
+  if (status >= 300 && status < 400) return redirected(what, response.headers.get("location") ?? undefined, status);
   const text = await readText(response, what);
   const { message, serverCode, faults } = reasonsOf(text);
   const told = { status, why: message, serverCode, faults };
@@ -92,4 +89,9 @@ export async function readText(response: Response, what: string): Promise<string
 function excerpt(text: string): string {
   const line = text.trim().replaceAll(/\s+/g, " ");
   return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+}
+
+/** @param location when it is known */
+export function redirected(what: string, location: string | undefined, status?: number): RestError {
+  return new RestError("redirected", `${what}: the server sends us ${location === undefined ? "elsewhere" : `to ${location}`}`, { ...(status === undefined ? {} : { status }), todo: "if that is the service, give its address instead (--api-server, or SERVER in the configuration file)" });
 }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, test } from "node:test";
 import { openRestServer, type RestAnswer } from "../../test/fakes/rest-server.ts";
 import { RestClient } from "./client.ts";
@@ -97,6 +99,26 @@ describe("call", () => {
     const error = await failure(getTask(clientOf(server.url)));
     assert.equal(error.code, "redirected");
     assert.equal(other.asked.length, 0);
+  });
+
+  test("keeps nothing of what it streams, and follows no redirect with it", async () => {
+    const piece = Buffer.alloc(256 * 1024, "x");
+    let most = 0;
+    async function* body(): AsyncGenerator<Buffer> {
+      for (let sent = 0; sent < 800; sent += 1) {
+        most = Math.max(most, process.memoryUsage().arrayBuffers);
+        yield Buffer.from(piece);
+      }
+    }
+    const before = process.memoryUsage().arrayBuffers;
+    const server = createServer((request, response) => {
+      request.resume().on("end", () => response.writeHead(307, { location: "http://127.0.0.1:1/" }).end());
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const error = await failure(clientOf(`http://127.0.0.1:${(server.address() as AddressInfo).port}`).call("POST /api/v1/artifacts/import", { query: {}, body: body() }));
+    server.close().closeAllConnections();
+    assert.equal(error.code, "redirected");
+    assert.ok(most - before < 400 * piece.length, `${most - before} bytes were kept`);
   });
 
   test("names in an error where it went, with what the path was filled with", async () => {

@@ -4,7 +4,7 @@
 // write, each of which carries an Idempotency-Key of its own, so that the service applies it
 // once however often it arrives. Redirects are never followed: a token would go along.
 
-import { readJson, readText, refusalOf } from "./answer.ts";
+import { readJson, readText, refusalOf, redirected } from "./answer.ts";
 import type { Operations, Streamed } from "./api-types.ts";
 import { RestError } from "./errors.ts";
 import { DEFAULT_RETRIES, delayBefore, isPassing, retryAfterMs, systemCode, type RetryPolicy, type Timing } from "./retry.ts";
@@ -120,6 +120,7 @@ export class RestClient {
         redirect: "manual",
         signal: AbortSignal.any(signals),
         ...(request.body === undefined ? {} : { body: request.body, duplex: "half" }),
+        ...(request.repeatable ? {} : ONCE),
       });
       if (response.ok) return response;
       const error = await this.#reading(what, () => refusalOf(response, what));
@@ -127,6 +128,7 @@ export class RestClient {
     } catch (cause) {
       if (cause instanceof RestError) return { error: cause, again: false };
       if (request.signal?.aborted === true) return { error: interrupted(what), again: false };
+      if (isRedirect(cause)) return { error: redirected(what, undefined), again: false };
       return { error: unreachable(what, this.server, request.timeoutMs, cause), again: isPassing(cause) };
     }
   }
@@ -147,6 +149,12 @@ export class RestClient {
     return `${method} ${this.server}${filled(template, given.path)}`;
   }
 }
+
+/**
+ * Without these fetch keeps a copy of all that is streamed, to send it once more after a redirect or a
+ * challenge: 320 MB of an import of two million. A redirect fails then, instead of being told by its address.
+ */
+const ONCE = { redirect: "error", window: null } as const;
 
 interface Request {
   readonly method: string;
@@ -178,6 +186,11 @@ function queryText(query: unknown): string {
   for (const [name, value] of Object.entries((query ?? {}) as Readonly<Record<string, string | number | boolean | undefined>>)) if (value !== undefined) parameters.append(name, String(value));
   const text = parameters.toString();
   return text === "" ? "" : `?${text}`;
+}
+
+/** What fetch throws where a redirect is an error. */
+function isRedirect(cause: unknown): boolean {
+  return cause instanceof Error && cause.cause instanceof Error && cause.cause.message === "unexpected redirect";
 }
 
 function interrupted(what: string): RestError {
