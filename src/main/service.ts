@@ -17,6 +17,7 @@ import type { Config } from "../config/schema.ts";
 import { systemClock, systemRandom } from "../drivers/clock/system/clock.ts";
 import { createTelemetry } from "../drivers/telemetry/pino/telemetry.ts";
 import { useSigstore } from "../drivers/verifier/sigstore/sigstore.ts";
+import { tidyWhenIdle } from "../lib/tidy.ts";
 import { answering, readiness } from "../operations/readiness.ts";
 import type { Database } from "../ports/database.ts";
 import { compress } from "./compress.ts";
@@ -76,6 +77,7 @@ export interface ServiceOptions {
 }
 
 export async function startService(options: ServiceOptions): Promise<Service> {
+  tidyWhenIdle();
   const parts = new AsyncDisposableStack();
   try {
     return await assemble(options, parts);

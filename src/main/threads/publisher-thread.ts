@@ -11,6 +11,7 @@ import { createFileSigners } from "../../drivers/signer/file/signers.ts";
 import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
 import { useSigstore } from "../../drivers/verifier/sigstore/sigstore.ts";
 import { AppError } from "../../lib/app-error.ts";
+import { tidyWhenIdle } from "../../lib/tidy.ts";
 import type { Storage } from "../../ports/storage.ts";
 import type { Metrics } from "../../ports/telemetry.ts";
 import { Publisher } from "../../publisher/publisher.ts";
@@ -47,6 +48,7 @@ const publisher = new Publisher({
 
 const stopping = new AbortController();
 port.once("message", () => { stopping.abort(); });
+tidyWhenIdle();
 say({ is: "ready" });
 await publisher.run(stopping.signal);
 await storage.close();

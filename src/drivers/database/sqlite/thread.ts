@@ -6,6 +6,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 
+import { tidyWhenIdle } from "../../../lib/tidy.ts";
 import { Connection, openForWriting } from "./connection.ts";
 import { faultOf } from "./faults.ts";
 import { lockFor } from "./lock.ts";
@@ -100,6 +101,7 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
 if (parentPort) {
   try {
     start(parentPort, workerData as ThreadOptions);
+    tidyWhenIdle();
     parentPort.postMessage({ ready: true } satisfies ThreadAnswer);
   } catch (error) {
     parentPort.postMessage({ fault: toFault(error) } satisfies ThreadAnswer);

@@ -1,0 +1,30 @@
+// In a process of its own: the heap of the one that runs the tests is not ours.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+
+const url = JSON.stringify(new URL("./tidy.ts", import.meta.url).href);
+const run = (script: string): string => execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", timeout: 60_000 });
+
+test("an idle thread gives back what large work left", () => {
+  const said = run(`
+    import v8 from "node:v8";
+    const { tidyWhenIdle } = await import(${url});
+    const total = () => v8.getHeapStatistics().total_heap_size;
+    let work = Array.from({ length: 1_000_000 }, (_, i) => ({ text: "a" + i }));
+    const grown = total();
+    work = undefined;
+    tidyWhenIdle(100);
+    const deadline = Date.now() + 30_000;
+    while (total() > grown / 2 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
+    console.log(total() <= grown / 2);`);
+  assert.equal(said.trim(), "true");
+});
+
+test("it keeps no process alive, and shows the collector to nobody else", () => {
+  assert.equal(run(`
+    const { tidyWhenIdle } = await import(${url});
+    tidyWhenIdle();
+    console.log(typeof globalThis.gc);`).trim(), "undefined");
+});

@@ -1,0 +1,39 @@
+// Giving memory back after large work.
+//
+// The engine keeps the heap it once needed for as long as nothing asks for more: after a bootstrap of 16,384 bins the service had
+// 242 MiB resident, and 188 when its three threads had done this. So a thread that has been idle for some seconds, and whose
+// heap grew since the last time, collects what it can, once; while it works nothing is done.
+
+import { performance } from "node:perf_hooks";
+import v8 from "node:v8";
+import vm from "node:vm";
+
+const LOOK_MS = 5_000;
+/** The part of its time a thread may be busy and still count as idle. */
+const IDLE = 0.05;
+/** A heap that grew by less is not worth the 20 to 100 ms this takes. */
+const GREW_BYTES = 16 * 1024 * 1024;
+
+/** Looks after the heap of the calling thread, for as long as it lives. Keeps nothing alive. */
+export function tidyWhenIdle(everyMs = LOOK_MS): void {
+  const collect = collector();
+  let before = performance.eventLoopUtilization();
+  let kept = 0;
+  const look = (): void => {
+    const now = performance.eventLoopUtilization();
+    const busy = performance.eventLoopUtilization(now, before).utilization;
+    before = now;
+    if (busy > IDLE || v8.getHeapStatistics().total_heap_size - kept < GREW_BYTES) return;
+    collect();
+    kept = v8.getHeapStatistics().total_heap_size;
+  };
+  setInterval(look, everyMs).unref();
+}
+
+/** The engine's collector, which it shows to contexts that are made after it was told to. */
+function collector(): () => void {
+  v8.setFlagsFromString("--expose-gc");
+  const gc = vm.runInNewContext("gc") as () => void;
+  v8.setFlagsFromString("--no-expose-gc");
+  return () => { gc(); };
+}
