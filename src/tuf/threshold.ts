@@ -79,6 +79,7 @@ function count(delegator: Delegator, signed: readonly string[]): Verdict {
 /**
  * The asserting twin.
  * @param name of the signed role, for the message
+ * @param verify what counts; `verifyThreshold`, or what answers as it does
  * @throws TufError `threshold`
  */
 export function requireThreshold(
@@ -86,7 +87,8 @@ export function requireThreshold(
   keys: { readonly [keyid: string]: Key },
   role: RoleKeys,
   parsed: SignedBytes,
+  verify = verifyThreshold,
 ): void {
-  const { valid, met } = verifyThreshold({ keys, role }, parsed);
+  const { valid, met } = verify({ keys, role }, parsed);
   if (!met) throw new TufError("threshold", `${name} is signed by ${valid.length} of its keys, ${role.threshold} are needed`);
 }

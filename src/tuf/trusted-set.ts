@@ -23,7 +23,7 @@ import type { FileMeta, Root, Snapshot, Targets, Timestamp } from "./documents.t
 import { TufError } from "./errors.ts";
 import { knownHashes, parseEnvelope, parseExpires } from "./parse.ts";
 import type { ParsedEnvelope } from "./parse.ts";
-import { delegationOf, requireThreshold } from "./threshold.ts";
+import { delegationOf, requireThreshold, verifyThreshold } from "./threshold.ts";
 import { own } from "../lib/own.ts";
 
 /** What python-tuf's client reads at most, in bytes where no length is stated; tuf-js and go-tuf alike. */
@@ -38,6 +38,7 @@ export const CLIENT_LIMITS = {
 
 export class TrustedSet {
   readonly #now: number;
+  readonly #verify: typeof verifyThreshold;
   #root: ParsedEnvelope<"root">;
   #timestamp: ParsedEnvelope<"timestamp"> | undefined;
   #snapshot: ParsedEnvelope<"snapshot"> | undefined;
@@ -46,12 +47,14 @@ export class TrustedSet {
   /**
    * Starts from a root trusted out of band (5.2); it must be signed by its own keys.
    * @param options.now the one reference time of this update, milliseconds (5.1)
+   * @param options.verify answers as `verifyThreshold` does; whoever walks the same files over and over may remember it
    * @throws TufError `json-*`, `document-*`, `threshold`
    */
-  constructor(rootBytes: Uint8Array, options: { readonly now: number }) {
+  constructor(rootBytes: Uint8Array, options: { readonly now: number; readonly verify?: typeof verifyThreshold }) {
     this.#now = options.now;
+    this.#verify = options.verify ?? verifyThreshold;
     const root = parseEnvelope(rootBytes, "root");
-    requireDelegated(root.signed, "root", root);
+    this.#requireDelegated(root.signed, "root", root);
     this.#root = root;
   }
 
@@ -82,12 +85,12 @@ export class TrustedSet {
     const next = parseEnvelope(bytes, "root");
     const { version } = this.#root.signed;
     // 5.3.4: signed by the old keys and by its own.
-    requireDelegated(this.#root.signed, "root", next);
+    this.#requireDelegated(this.#root.signed, "root", next);
     // 5.3.5: exactly one higher.
     if (next.signed.version !== version + 1) {
       throw new TufError("root-version", `root has version ${next.signed.version} where ${version + 1} comes next`);
     }
-    requireDelegated(next.signed, "root", next);
+    this.#requireDelegated(next.signed, "root", next);
     // 5.3.6, 5.3.7: an intermediate root may be expired.
     this.#root = next;
     return next;
@@ -104,7 +107,7 @@ export class TrustedSet {
     if (this.#isExpired(this.#root.signed)) throw expired("root-expired", "root", this.#root.signed);
     const next = parseEnvelope(bytes, "timestamp");
     // 5.4.2
-    requireDelegated(this.#root.signed, "timestamp", next);
+    this.#requireDelegated(this.#root.signed, "timestamp", next);
     if (this.#timestamp !== undefined) {
       const known = this.#timestamp.signed;
       // 5.4.3.1: neither lower nor, equal, worth a look.
@@ -139,7 +142,7 @@ export class TrustedSet {
     if (options.trusted !== true) requireDescribed("snapshot", snapshotMeta(this.#timestamp.signed), bytes);
     const next = parseEnvelope(bytes, "snapshot");
     // 5.5.3
-    requireDelegated(this.#root.signed, "snapshot", next);
+    this.#requireDelegated(this.#root.signed, "snapshot", next);
     // 5.5.5, before 5.5.4: an older stored snapshot still counts against rollback.
     if (this.#snapshot !== undefined) requireNoRollback(this.#snapshot.signed, next.signed);
     this.#snapshot = next;
@@ -165,7 +168,7 @@ export class TrustedSet {
     requireDescribed("targets", meta, bytes, role);
     const next = parseEnvelope(bytes, "targets");
     // 5.6.3
-    requireDelegated(by, role, next);
+    this.#requireDelegated(by, role, next);
     // 5.6.4
     if (next.signed.version !== meta.version) {
       throw new TufError("targets-version", `${role} has version ${next.signed.version} where the snapshot lists ${meta.version}`);
@@ -174,6 +177,12 @@ export class TrustedSet {
     if (this.#isExpired(next.signed)) throw expired("targets-expired", role, next.signed);
     this.#targets.set(role, next);
     return next;
+  }
+
+  #requireDelegated(delegator: Root | Targets, role: string, parsed: Pick<ParsedEnvelope, "signatures" | "canonical">): void {
+    const delegation = delegationOf(delegator, role);
+    if (delegation === undefined) throw new TufError("unknown-role", `${delegator._type} delegates to no role ${role}`);
+    requireThreshold(role, delegation.keys, delegation.role, parsed, this.#verify);
   }
 
   /** 5.4.4. */
@@ -220,12 +229,6 @@ function requireDescribed(kind: "snapshot" | "targets", meta: FileMeta, bytes: U
   for (const [algorithm, hex] of known) {
     if (hashHex(algorithm as HashAlgorithm, bytes) !== hex) throw new TufError(`${kind}-hash`, `${name} has another ${algorithm} than is stated`);
   }
-}
-
-function requireDelegated(delegator: Root | Targets, role: string, parsed: Pick<ParsedEnvelope, "signatures" | "canonical">): void {
-  const delegation = delegationOf(delegator, role);
-  if (delegation === undefined) throw new TufError("unknown-role", `${delegator._type} delegates to no role ${role}`);
-  requireThreshold(role, delegation.keys, delegation.role, parsed);
 }
 
 function expired(code: "root-expired" | "timestamp-expired" | "snapshot-expired" | "targets-expired", role: string, signed: { readonly expires: string }): TufError {

@@ -10,6 +10,7 @@ import { TufError } from "../../src/tuf/errors.ts";
 import { parseExpires } from "../../src/tuf/parse.ts";
 import { delegationOf } from "../../src/tuf/search.ts";
 import { TrustedSet } from "../../src/tuf/trusted-set.ts";
+import { rememberedVerdict } from "../fakes/remembered-verdict.ts";
 
 export interface Files {
   peek(name: string): Buffer | undefined;
@@ -56,7 +57,7 @@ export function begin(files: Files, cache: Cache): InFlight | undefined {
  * @throws TufError, and AssertionError for a file that is not there
  */
 export function finish(files: Files, root: Buffer, flight: InFlight, now: number, cache: Cache = flight.cache): Seen {
-  const trusted = new TrustedSet(root, { now });
+  const trusted = new TrustedSet(root, { now, verify: rememberedVerdict });
   assert.equal(files.peek("2.root.json"), undefined);
   assert.deepEqual(files.peek("1.root.json"), root, "1.root.json is there whenever a timestamp is");
   if (flight.cache.timestamp !== undefined) tolerate(() => trusted.updateTimestamp(flight.cache.timestamp!), "timestamp-expired");

@@ -5,6 +5,7 @@
 
 import type { DelegationEdit } from "../../src/roles/custom-delegations.ts";
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { fsck } from "../../src/fsck/fsck.ts";
 import { filesOfStorage } from "../../src/fsck/files.ts";
 import type { Accepted, AcceptRequest, Database, NewChange, TaskKind, Topic } from "../../src/ports/database.ts";
@@ -12,6 +13,7 @@ import type { PublisherDeps, PublisherPolicy } from "../../src/publisher/deps.ts
 import { sha256Hex } from "../../src/tuf/crypto.ts";
 import { createFakeClock, createFakeRandom } from "../fakes/clock.ts";
 import { DAY_MS, signedRoot, START, TEST_POLICY } from "../fakes/publisher-stage.ts";
+import { rememberedVerdict } from "../fakes/remembered-verdict.ts";
 import { createMemorySigners } from "../fakes/signer.ts";
 import { createMemoryStorage } from "../fakes/storage.ts";
 import { createMemoryTelemetry } from "../fakes/telemetry.ts";
@@ -19,7 +21,6 @@ import { begin, emptyCache, finish, isExpired, isStillSo, visit, type Cache, typ
 import { memoryEngine, type Engine } from "./engine.ts";
 import { Model } from "./model.ts";
 import { publicKeyIdentity } from "../../src/tuf/keys.ts";
-import { verifyThreshold } from "../../src/tuf/threshold.ts";
 import type { Holder } from "../fakes/root-holders.ts";
 
 const WRITES = new Set([
@@ -41,6 +42,10 @@ export interface WorldOptions {
   /** Where accepted changes are bounded. */
   readonly limits?: { readonly changes: number; readonly bytes: number };
 }
+
+// All worlds begin with one root and one online key, so that what was verified once is known to all of them.
+const ONLINE = generateKeyPairSync("ed25519").privateKey;
+const ROOT = signedRoot(createMemorySigners().addEd25519("fn:online", ONLINE), START + 3650 * DAY_MS);
 
 /** Calls of a database that takes its time. */
 let underWay = 0;
@@ -101,7 +106,8 @@ export class World {
       },
     };
     this.#inner = World.engine.open(() => this.#now());
-    this.root = signedRoot(this.signers.addEd25519("fn:online"), START + 3650 * DAY_MS);
+    this.signers.addEd25519("fn:online", ONLINE);
+    this.root = ROOT;
   }
 
   #now(): number {
@@ -274,7 +280,7 @@ export class World {
 
   deps(): PublisherDeps {
     const { database, storage, signers, clock, random, telemetry, policy } = this;
-    return { database, storage, signers, verify: verifyThreshold, clock, random, telemetry, policy };
+    return { database, storage, signers, verify: rememberedVerdict, clock, random, telemetry, policy };
   }
 
   /** The bytes of timestamp.json that clients see now. */

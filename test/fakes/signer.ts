@@ -7,8 +7,8 @@ import type { Signer, Signers } from "../../src/ports/signer.ts";
 import type { Key } from "../../src/tuf/documents.ts";
 
 export interface MemorySigners extends Signers {
-  /** Makes a new ed25519 key under `uri`; its public half, as metadata carries it. */
-  addEd25519(uri: string): Key;
+  /** Puts an ed25519 key under `uri`, a new one unless given; its public half, as metadata carries it. */
+  addEd25519(uri: string, privateKey?: KeyObject): Key;
   /** Makes a new P-256 key under `uri`. */
   addEcdsa(uri: string): Key;
   /** Makes a new RSA-2048 key under `uri` (slow: tens of milliseconds). */
@@ -32,7 +32,7 @@ export function createMemorySigners(): MemorySigners {
   };
 
   const signers: MemorySigners = {
-    addEd25519: (uri) => add(uri, generateKeyPairSync("ed25519").privateKey, "ed25519", "ed25519"),
+    addEd25519: (uri, privateKey = generateKeyPairSync("ed25519").privateKey) => add(uri, privateKey, "ed25519", "ed25519"),
     addEcdsa: (uri) => add(uri, generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey, "ecdsa", "ecdsa-sha2-nistp256"),
     addRsa: (uri) => add(uri, generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey, "rsa", "rsassa-pss-sha256"),
     remove: (uri) => void keys.delete(uri),
