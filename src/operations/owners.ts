@@ -5,7 +5,7 @@ import { parseEnvelope } from "../tuf/parse.ts";
 import { belowIn, NESTED, stampIn } from "../roles/below.ts";
 import { delegationTreeOf, ownerOf, type DelegationTree } from "../roles/delegation.ts";
 import { OUTSIDE, outsideIn, type OutsideRoles } from "../roles/outside-roles.ts";
-import { treesToCome } from "../roles/pending-edit.ts";
+import { treesToCome, type TreeToCome } from "../roles/pending-edit.ts";
 import type { Database } from "../ports/database.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
 
@@ -43,6 +43,8 @@ interface Known {
 
 export function createOwners(database: Database): Owners {
   let cached: Known | undefined;
+  /** Of the documents that wait for people; they are read when something about them changed. */
+  let toCome: { readonly stamp: string; readonly tree: DelegationTree; readonly trees: readonly TreeToCome[] } | undefined;
   const read = async (): Promise<Known | undefined> => {
     const envelope = await database.envelope("targets");
     if (envelope === undefined) return undefined;
@@ -74,7 +76,10 @@ export function createOwners(database: Database): Owners {
     },
     async pending() {
       const known = await read();
-      const trees = known === undefined ? [] : treesToCome(known.tree, await database.signingEvents());
+      const stamp = known === undefined ? "" : await database.signingStamp();
+      if (known === undefined || stamp === "") return () => undefined;
+      if (toCome?.stamp !== stamp || toCome.tree !== known.tree) toCome = { stamp, tree: known.tree, trees: treesToCome(known.tree, await database.signingEvents()) };
+      const { trees } = toCome;
       return (path) => trees.map(({ tree }) => ownerOf(tree, path)).find((role) => role !== undefined);
     },
     async targets() {

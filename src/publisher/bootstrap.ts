@@ -31,6 +31,7 @@ import { composeRole } from "./press.ts";
 import { TIMESTAMP } from "./project.ts";
 import type { Sealer } from "./seal.ts";
 import { eventOf } from "./units.ts";
+import type { WaitingEvents } from "./waiting-events.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -39,15 +40,15 @@ const DAY_MS = 86_400_000;
  * undefined when there was nothing to do, it was refused, or it waits for signatures.
  * What is not the request's fault (storage, signer away) is thrown, and tried again.
  */
-export async function bootstrap(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer): Promise<Head | undefined> {
+export async function bootstrap(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, waiting: WaitingEvents): Promise<Head | undefined> {
   const state = await deps.database.setting("bootstrap");
-  await endCancelled(deps, hold, typeof state === "string" && state.startsWith("signing-"));
-  if (typeof state === "string" && state.startsWith("signing-")) return await carryOutSigned(deps, hold, sealer, state.slice("signing-".length));
+  await endCancelled(deps, hold, waiting, typeof state === "string" && state.startsWith("signing-"));
+  if (typeof state === "string" && state.startsWith("signing-")) return await carryOutSigned(deps, hold, sealer, state.slice("signing-".length), waiting);
   if (typeof state !== "string" || !state.startsWith("pre-")) return undefined;
   const task = state.slice("pre-".length);
   const payload = await deps.database.setting("bootstrap_request");
   try {
-    return await carryOut(deps, hold, sealer, task, payload);
+    return await carryOut(deps, hold, sealer, task, payload, waiting);
   } catch (error) {
     const refusal = refusalOf(error);
     if (refusal === undefined) throw error;
@@ -58,11 +59,10 @@ export async function bootstrap(deps: PublisherDeps, hold: LeaseHold, sealer: Se
 }
 
 /** Who signed what was stopped is told; what was to be signed with a root that was stopped goes with it. */
-async function endCancelled(deps: PublisherDeps, hold: LeaseHold, isSigning: boolean): Promise<void> {
-  const { database } = deps;
-  const orphans = isSigning ? [] : (await database.signingEvents()).filter(({ kind, state }) => kind === "delegated" && state !== "cancelled");
-  if (orphans.length > 0) await database.endTasks(hold.lease, [], undefined, orphans.map(({ id }) => ({ giveUp: { event: id, reason: "the bootstrap was stopped" } })));
-  for (const event of await database.signingEvents()) if (event.state === "cancelled") await dismiss(deps, hold, event);
+async function endCancelled(deps: PublisherDeps, hold: LeaseHold, waiting: WaitingEvents, isSigning: boolean): Promise<void> {
+  const orphans = isSigning ? [] : (await waiting.all()).filter(({ kind, state }) => kind === "delegated" && state !== "cancelled");
+  if (orphans.length > 0) await deps.database.endTasks(hold.lease, [], undefined, orphans.map(({ id }) => ({ giveUp: { event: id, reason: "the bootstrap was stopped" } })));
+  for (const event of await waiting.all()) if (event.state === "cancelled") await dismiss(deps, hold, event);
 }
 
 /** How a fault of the request itself is answered; undefined for faults of the surroundings. */
@@ -77,7 +77,7 @@ function refusalOf(error: unknown): Omit<TaskResult, "lastUpdateMs"> | undefined
 
 class MissingRoot extends Error {}
 
-async function carryOut(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, payload: SettingValue | undefined): Promise<Head | undefined> {
+async function carryOut(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, payload: SettingValue | undefined, waiting: WaitingEvents): Promise<Head | undefined> {
   await requireSaneClock(deps, undefined);
   bootstrapSettingsOf(payload);
   const document = rootOf(payload);
@@ -91,7 +91,7 @@ async function carryOut(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, ta
   if (first.people.length === 0) return await publishFirst(deps, hold, sealer, task, root, first, { events: [], files: [] });
   const id = deps.random.hex(16);
   await awaitSignatures(deps, hold, task, root, document, await firstSigned(deps, hold, first, payload, id), id);
-  return await carryOutSigned(deps, hold, sealer, task);
+  return await carryOutSigned(deps, hold, sealer, task, waiting);
 }
 
 const checkedRoot = ({ clock, policy }: PublisherDeps, payload: SettingValue | undefined, bytes: Buffer): BootstrapRoot =>
@@ -108,28 +108,28 @@ async function requireFeasible(deps: PublisherDeps, sealer: Sealer, root: Bootst
 }
 
 /** Answers who signed root, and targets where people sign that; carries the request out once enough have. What is refused then can be mended, or stopped. */
-async function carryOutSigned(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string): Promise<Head | undefined> {
+async function carryOutSigned(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, task: string, waiting: WaitingEvents): Promise<Head | undefined> {
   const { database, clock } = deps;
   const payload = await database.setting("bootstrap_request");
-  let events = await bootstrapEvents(deps);
+  let events = await bootstrapEvents(waiting);
   const [event] = events;
   if (event === undefined) return undefined;
   if (events.some(({ state }) => state === "open")) {
-    const waiting = standingsOf(events, clock.now());
-    if (waiting.answers.length > 0) await database.endTasks(hold.lease, waiting.answers);
-    if (!waiting.complete) return undefined;
+    const standings = standingsOf(events, clock.now());
+    if (standings.answers.length > 0) await database.endTasks(hold.lease, standings.answers);
+    if (!standings.complete) return undefined;
     try {
       await freeze(deps, hold, sealer, task, payload, events);
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
       deps.telemetry.log.warn({ task, reason: reasonOf(error) }, "refused bootstrap");
-      const told = waiting.answers.map((answer) => answer.task);
+      const told = standings.answers.map((answer) => answer.task);
       const answers = events.flatMap((each) => refusedAnswers(each, refusal.error ?? refusal.message, clock.now())).filter((answer) => !told.includes(answer.task));
       if (answers.length > 0) await database.endTasks(hold.lease, answers);
       return undefined;
     }
-    events = await bootstrapEvents(deps);
+    events = await bootstrapEvents(waiting);
   }
   const [frozen, ...others] = events;
   if (frozen?.frozen === undefined) return undefined;
@@ -148,8 +148,8 @@ async function carryOutSigned(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
 }
 
 /** Root's first. */
-async function bootstrapEvents({ database }: PublisherDeps): Promise<readonly SigningEvent[]> {
-  const live = (await database.signingEvents()).filter(({ state }) => state !== "cancelled");
+async function bootstrapEvents(waiting: WaitingEvents): Promise<readonly SigningEvent[]> {
+  const live = (await waiting.all()).filter(({ state }) => state !== "cancelled");
   const root = live.find(({ kind }) => kind === "bootstrap");
   return root === undefined ? [] : [root, ...live.filter((event) => event.kind === "delegated" && noteOf(event).root === root.id)];
 }

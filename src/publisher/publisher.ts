@@ -146,7 +146,7 @@ export class Publisher {
   async #work(hold: LeaseHold): Promise<boolean> {
     const { clock, database } = this.#deps;
     if (this.#head === undefined) {
-      this.#head = await bootstrap(this.#deps, hold, this.#sealer);
+      this.#head = await bootstrap(this.#deps, hold, this.#sealer, this.#waiting);
       this.#nextTick = this.#head === undefined ? clock.monotonic() + this.#deps.policy.refresh.tickMs : 0;
     }
     await this.#teller.signing(hold, await this.#waiting.all());
