@@ -24,7 +24,7 @@ import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
 import { beginEvents, type Asked } from "./event-begin.ts";
 import { isAsSigned, NOT_AS_SIGNED, stalenessOf } from "./event-check.ts";
-import { endCancelled, giveUp, restart, type EventTurn } from "./event-end.ts";
+import { endCancelled, endPublished, giveUp, restart, type EventTurn } from "./event-end.ts";
 import { publishEvents } from "./event-publish.ts";
 import type { Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
@@ -58,6 +58,7 @@ export class DelegatedEvents {
     for (const id of [...this.#retry.keys()]) if (!events.some((event) => event.id === id)) this.#retry.delete(id);
     for (const event of events) {
       if (event.state === "cancelled") return { head: await endCancelled(this.#deps, turn, head, event, events), worked: true };
+      if (await endPublished(this.#deps, turn, head, event)) return { head, worked: true };
       const { root: belongsTo } = noteOf(event);
       if (belongsTo !== undefined && !all.some(({ id, state }) => id === belongsTo && state !== "cancelled")) {
         await giveUp(this.#deps, turn, [event], "the root it belongs to is not to be signed any more");

@@ -5,7 +5,10 @@ import type { EventEffect, SigningEvent } from "../ports/database.ts";
 import { RoleError } from "../roles/errors.ts";
 import { noteOf, unitIn } from "../roles/pending-edit.ts";
 import { withSuccessors } from "../roles/successor.ts";
-import { dismiss } from "./answers.ts";
+import { TufError } from "../tuf/errors.ts";
+import { parseEnvelope } from "../tuf/parse.ts";
+import { READ_AT_MOST } from "./adopt-trust.ts";
+import { dismiss, finishedAnswers } from "./answers.ts";
 import type { CeremonyTurn } from "./ceremony.ts";
 import type { PublisherDeps } from "./deps.ts";
 import type { Head } from "./head.ts";
@@ -24,6 +27,32 @@ export async function giveUp(deps: PublisherDeps, { hold, lookAgain }: EventTurn
   await deps.database.endTasks(hold.lease, [], undefined, [...effects, ...starts]);
   deps.telemetry.log.warn({ roles: events.map(({ role }) => role), reason, again: starts.length }, "gave up what people were signing");
   lookAgain();
+}
+
+/**
+ * A history that this database lost, and adopted, published this very document: whoever signed it is told so. Its file is
+ * there, and this version or a later one in force. (Also there is a file that was put and never published, and gave way to a later
+ * one; who signed that is told a little too much.) Answers whether it was so.
+ */
+export async function endPublished({ database, storage, clock, telemetry }: PublisherDeps, { hold, lookAgain }: EventTurn, head: Head, event: SigningEvent): Promise<boolean> {
+  if (event.state === "cancelled" || event.version > (head.book.version(event.role) ?? 0)) return false;
+  const published = await storage.read(`${String(event.version)}.${event.role}.json`, READ_AT_MOST);
+  if (published === undefined || !saysTheSame(published.bytes, event.document)) return false;
+  // It may have ended with a head of this very turn.
+  if (!(await database.signingEvents()).some(({ id, state }) => id === event.id && state !== "cancelled")) return false;
+  await database.endTasks(hold.lease, finishedAnswers(event, clock.now()), undefined, [{ giveUp: { event: event.id, reason: "it is published" } }]);
+  telemetry.log.info({ role: event.role, version: event.version }, "what people signed was published by a history this database had lost");
+  lookAgain();
+  return true;
+}
+
+function saysTheSame(published: Buffer, document: Buffer): boolean {
+  try {
+    return parseEnvelope(published, "targets").canonical.equals(parseEnvelope(document, "targets").canonical);
+  } catch (error) {
+    if (error instanceof TufError) return false;
+    throw error;
+  }
 }
 
 /** Given up; a change of delegations begins anew on what is in force, with the online keys in force, while it can be. */
