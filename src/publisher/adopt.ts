@@ -37,6 +37,8 @@ import { PublisherError } from "./errors.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import { TIMESTAMP } from "./project.ts";
 import { foldAll } from "./publish.ts";
+import { LastShown } from "./adopt-shown.ts";
+import { PRESS_FIRST } from "./press-first.ts";
 import { requireStated } from "./stated.ts";
 import { contextOf } from "./split-edit.ts";
 
@@ -131,8 +133,9 @@ class AdoptionOf {
     this.#see(timestamp.version, ofSnapshot.version);
 
     const snapshotFile = await this.#snapshot();
-    const targets = await this.#targets(snapshotFile !== undefined);
-    const below = belowIn(await database.setting(NESTED));
+    const shown = await LastShown.of(this.#deps, this.#rows);
+    const targets = await this.#targets(snapshotFile !== undefined, shown);
+    const below = shown === undefined ? belowIn(await database.setting(NESTED)) : await shown.below();
     const before = delegationTreeOf(targets.ours, below);
     const tree = snapshotFile === undefined ? delegationTreeOf(targets.signed, below) : await this.#delegated(targets, below);
     this.#pressMissing(tree);
@@ -155,7 +158,7 @@ class AdoptionOf {
         ...this.#signed,
       ],
       counter: this.#counter,
-      settings: { ...binSettings(tree), [NESTED]: settingOf(belowOf(tree), this.#id) as unknown as SettingValue },
+      settings: { ...binSettings(tree), [NESTED]: settingOf(belowOf(tree), this.#id) as unknown as SettingValue, ...(snapshotFile === undefined ? { [PRESS_FIRST]: true } : {}) },
       changes: this.#pending.ended.map(({ id, task, outcome, role }): CutChange => ({ id, task, outcome, role })),
       results,
       ...(press.length === 0 ? {} : { press: { task: { id: this.#deps.random.hex(16), kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles: press } }, roles: press } }),
@@ -211,20 +214,25 @@ class AdoptionOf {
   }
 
   /** Top-level targets: the newer of the two says which roles there are, and who takes a path. */
-  async #targets(hasSnapshot: boolean): Promise<TargetsChoice> {
+  async #targets(hasSnapshot: boolean, shown: LastShown | undefined): Promise<TargetsChoice> {
     const ours = await this.#deps.database.envelope("targets");
     if (ours === undefined) throw new Error("the database has a head and no targets");
     const oursParsed = parseEnvelope(ours.bytes, "targets");
     const keep: TargetsChoice = { ours: oursParsed.signed, signed: oursParsed.signed, published: oursParsed.signed, envelope: undefined };
-    if (!hasSnapshot) return keep;
+    // Where nothing stored says which roles there are it is what clients were shown last, never what none of them saw.
+    const fall = async (): Promise<TargetsChoice> => {
+      const last = await shown?.targets();
+      return last === undefined ? keep : { ours: oursParsed.signed, signed: last.signed, published: last.signed, envelope: last };
+    };
+    if (!hasSnapshot) return await fall();
     const stated = this.#stated("targets");
-    if (stated === undefined) return keep;
+    if (stated === undefined) return await fall();
     this.#see(stated.version);
     const reason = await this.#refusal(`${String(stated.version)}.targets.json`, (bytes) => { this.#trusted.updateTargets(bytes); });
     const stored = this.#trusted.targets();
     if (reason !== undefined || stored === undefined) {
       this.#keepOurs("targets", stated, reason ?? "");
-      return keep;
+      return await fall();
     }
     const published = stored.signed;
     if (!this.#isNewer("targets", stored)) {

@@ -9,6 +9,7 @@ import { belowIn, NESTED } from "../roles/below.ts";
 import { delegationTreeOf } from "../roles/delegation.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import type { LeaseHold } from "./lease-hold.ts";
+import { PRESS_FIRST } from "./press-first.ts";
 
 export interface Jumped {
   /** Every version from now on is above this. */
@@ -29,6 +30,7 @@ export async function jump({ database, clock, random, telemetry }: Pick<Publishe
     task: { id: task, kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles } },
     changes: roles.map((role) => ({ kind: "refresh", role, path: "", fragment: "" })),
     held: false,
+    settings: { [PRESS_FIRST]: true },
     limits: { changes: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER },
   });
   telemetry.log.info({ by, counter, task }, "jumped ahead");

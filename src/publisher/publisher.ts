@@ -38,6 +38,7 @@ import { Pace } from "./pace.ts";
 import { askedOf, unpressed, waitsOf } from "./people.ts";
 import { planBatch, standsAlone, type Plan } from "./plan.ts";
 import { Unpressable } from "./press.ts";
+import { pressedFirst, wasPressedFirst } from "./press-first.ts";
 import { project } from "./project.ts";
 import { endingTasks, publish, unpressableOf, type PublishOrder } from "./publish.ts";
 import { readHead } from "./read-head.ts";
@@ -155,6 +156,13 @@ export class Publisher {
     this.#head = { ...this.#head, expiry: expiryPolicyOf(settings), handed: handedOf(settings) };
     const nowMs = await requireSaneClock(this.#deps, this.#head);
     await this.#watchStorage(hold);
+    const first = pressedFirst(settings, this.#head);
+    if (first !== undefined) {
+      const { id } = this.#head;
+      await this.#publishOne(hold, this.#head, [], first, nowMs);
+      if (this.#head.id !== id) await wasPressedFirst(database, hold);
+      return true;
+    }
     const events = await this.#waiting.all();
     const ticks = clock.monotonic() >= this.#nextTick;
     // Beside people, keys that change, and what the clock asks for, no row is on its way.

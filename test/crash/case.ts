@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { sha256Hex } from "../../src/tuf/crypto.ts";
 import { Actor, type FaultKind } from "./actor.ts";
-import { begin, emptyCache, finish, visit, type Seen } from "./clients.ts";
+import { begin, emptyCache, finish, isKeyless, visit, type Seen } from "./clients.ts";
 import { isAtRest, isSettled, settle, until, type Scenario } from "./scenarios.ts";
 import { World } from "./world.ts";
 
@@ -14,8 +14,8 @@ export interface Fault {
   readonly at: number | { readonly call: string; readonly nth: number };
 }
 
-/** B: as clients saw it before; N: anything newer; O: older, of a database that lost commits; –: no repository. */
-type Letter = "B" | "N" | "O" | "–";
+/** B: as clients saw it before; N: anything newer; O: older, of a database that lost commits; –: no repository; ×: a client fails closed. */
+type Letter = "B" | "N" | "O" | "–" | "×";
 
 /** What there is when the fault was met, and before anybody does anything about it. */
 export interface Facts {
@@ -42,7 +42,15 @@ export async function runCase(scenario: Scenario, fault: Fault): Promise<Facts> 
   visit(world.storage, world.root, cache, world.clock.now());
   const flight = begin(world.storage, cache);
 
-  const letterOf = async (seen: Seen | undefined): Promise<Letter> => letter(base, seen === undefined ? 0 : await seqOf(world, seen.timestamp));
+  const letterOf = async (walk: () => Seen | undefined): Promise<Letter> => {
+    try {
+      const seen = walk();
+      return letter(base, seen === undefined ? 0 : await seqOf(world, seen.timestamp));
+    } catch (error) {
+      if (scenario.failsClosed === true && isKeyless(error)) return "×";
+      throw error;
+    }
+  };
   const actor = new Actor(world);
   let count = 0;
   actor.fault = (call, at) => {
@@ -66,9 +74,9 @@ export async function runCase(scenario: Scenario, fault: Fault): Promise<Facts> 
   const facts = {
     head: letter(base, (await world.inner.publisher()).seq),
     tasks: (await world.openTasks()) === 0 ? ("ended" as const) : ("open" as const),
-    fresh: await letterOf(visit(world.storage, world.root, emptyCache(), now)),
-    returning: await letterOf(visit(world.storage, world.root, cache, now)),
-    inFlight: await letterOf(flight === undefined ? undefined : finish(world.storage, world.root, flight, now)),
+    fresh: await letterOf(() => visit(world.storage, world.root, emptyCache(), now)),
+    returning: await letterOf(() => visit(world.storage, world.root, cache, now)),
+    inFlight: await letterOf(() => (flight === undefined ? undefined : finish(world.storage, world.root, flight, now))),
   };
   if (actor.stopped && !actor.dead && !actor.paused) await world.clock.advance(LEASE_MS);
   actor.letFail();

@@ -28,13 +28,16 @@ export interface Seen {
 
 /** What a client keeps from one walk to the next. */
 export interface Cache {
+  /** How many roots it knew. */
+  roots?: number;
   timestamp?: Buffer;
   snapshot?: Buffer;
   readonly targets: Map<string, Buffer>;
 }
 
-/** A client that read the timestamp and nothing else yet. */
+/** A client that read the roots and the timestamp, and nothing else yet. */
 export interface InFlight {
+  readonly roots: readonly Buffer[];
   readonly timestamp: Buffer;
   /** The cache it started from. */
   readonly cache: Cache;
@@ -46,10 +49,16 @@ const copyOf = (cache: Cache): Cache => ({ ...cache, targets: new Map(cache.targ
 /** A refusal for age alone: right when no publisher lived, never when one did. */
 export const isExpired = (error: unknown): boolean => error instanceof TufError && error.code.endsWith("-expired");
 
-/** Fetches the timestamp. Undefined when there is no repository yet. */
+/** A refusal because of keys: right only while a root that recovers from a compromise is shown without its timestamp. */
+export const isKeyless = (error: unknown): boolean => error instanceof TufError && error.code === "threshold";
+
+/** Fetches roots and timestamp. Undefined when there is no repository yet. */
 export function begin(files: Files, cache: Cache): InFlight | undefined {
   const timestamp = files.peek("timestamp.json");
-  return timestamp === undefined ? undefined : { timestamp, cache: copyOf(cache) };
+  if (timestamp === undefined) return undefined;
+  const roots: Buffer[] = [];
+  for (let root = files.peek("1.root.json"); root !== undefined; root = files.peek(`${String(roots.length + 1)}.root.json`)) roots.push(root);
+  return { roots, timestamp, cache: copyOf(cache) };
 }
 
 /**
@@ -58,13 +67,16 @@ export function begin(files: Files, cache: Cache): InFlight | undefined {
  */
 export function finish(files: Files, root: Buffer, flight: InFlight, now: number, cache: Cache = flight.cache): Seen {
   const trusted = new TrustedSet(root, { now, verify: rememberedVerdict });
-  assert.equal(files.peek("2.root.json"), undefined);
-  assert.deepEqual(files.peek("1.root.json"), root, "1.root.json is there whenever a timestamp is");
-  if (flight.cache.timestamp !== undefined) tolerate(() => trusted.updateTimestamp(flight.cache.timestamp!), "timestamp-expired");
+  const [first, ...others] = flight.roots;
+  assert.deepEqual(first, root, "1.root.json is there whenever a timestamp is");
+  for (const next of others) trusted.updateRoot(next);
+  // 5.3.11: who finds the keys of timestamp or snapshot changed gives up what it stored.
+  const moved = (flight.cache.roots ?? flight.roots.length) === flight.roots.length ? [] : ["threshold"];
+  if (flight.cache.timestamp !== undefined) tolerate(() => trusted.updateTimestamp(flight.cache.timestamp!), "timestamp-expired", ...moved);
   tolerate(() => trusted.updateTimestamp(flight.timestamp), "timestamp-equal");
   const timestamp = trusted.timestamp!.signed;
 
-  if (flight.cache.snapshot !== undefined) tolerate(() => trusted.updateSnapshot(flight.cache.snapshot!, { trusted: true }), "snapshot-expired", "snapshot-version");
+  if (flight.cache.snapshot !== undefined) tolerate(() => trusted.updateSnapshot(flight.cache.snapshot!, { trusted: true }), "snapshot-expired", "snapshot-version", ...moved);
   const { version } = timestamp.meta["snapshot.json"];
   const snapshot = fetch(files, `${String(version)}.snapshot.json`);
   trusted.updateSnapshot(snapshot);
@@ -91,6 +103,7 @@ export function finish(files: Files, root: Buffer, flight: InFlight, now: number
       targets.set(path, target.length);
     }
   }
+  cache.roots = flight.roots.length;
   cache.timestamp = flight.timestamp;
   cache.snapshot = snapshot;
   for (const [role, bytes] of kept) cache.targets.set(role, bytes);

@@ -2,13 +2,17 @@
 // publisher that starts does it.
 
 import { Actor } from "./actor.ts";
+import { TEST_POLICY } from "../fakes/publisher-stage.ts";
 import { createHolder } from "../fakes/root-holders.ts";
+import { ROTATION } from "../../src/publisher/rotation.ts";
 import { rest, World, type WorldOptions } from "./world.ts";
 
 export interface Scenario {
   readonly options?: WorldOptions;
   /** The publisher is left alone for so long after it did what there was to do, milliseconds. */
   readonly lastsMs?: number;
+  /** Clients may be refused by keys: the old ones are compromised. */
+  readonly failsClosed?: true;
   /** Brings the world there. */
   prepare(world: World): Promise<void>;
 }
@@ -28,11 +32,11 @@ export async function until(world: World, done: () => boolean | Promise<boolean>
   return false;
 }
 
-/** Nothing accepted waits, and what is committed is visible. People sign what waits for them. */
+/** Nothing accepted waits, no keys are changing, and what is committed is visible. People sign what waits for them. */
 export async function isSettled(world: World): Promise<boolean> {
   if (await world.signAll()) return false;
   const { seq, visible } = await world.inner.publisher();
-  return seq === visible && (await world.openTasks()) === 0 && (await world.inner.openBatches()).length === 0;
+  return seq === visible && (await world.openTasks()) === 0 && (await world.inner.openBatches()).length === 0 && ((await world.inner.setting(ROTATION)) ?? null) === null;
 }
 
 /** A publisher does what there is to do, and ends. */
@@ -85,6 +89,8 @@ export async function dieAfter(world: World, name: string, nth = 1): Promise<voi
 }
 
 const HOUR_MS = 3_600_000;
+/** Keys that change settle soon, and what a signer did not answer is asked again soon. */
+const SOON: WorldOptions = { policy: { settleMs: 2_000, refresh: { ...TEST_POLICY.refresh, tickMs: 10_000 } } };
 
 /** Paths of both of two bins. */
 export const BOTH_BINS = ["a", "b", "c", "d", "e", "f"];
@@ -250,6 +256,36 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       world.people = PEOPLE.slice(0, 2);
       await world.signAll();
       await world.accept(world.adds(["p"]));
+    },
+  },
+  // A root of the same online key that people have signed.
+  root: {
+    options: SOON,
+    prepare: async (world) => {
+      await repository(world);
+      world.poll();
+      await world.accept(world.updatesRoot(world.nextRoot({ threshold: 2 })));
+      await world.accept(world.adds(["p"]));
+    },
+  },
+  // A root with another online key: both sign, settle, the root is shown, settle, the bins follow, the old key is dropped.
+  keys: {
+    options: SOON,
+    prepare: async (world) => {
+      await repository(world);
+      world.poll();
+      await world.accept(world.updatesRoot(world.nextRoot({ online: world.nextKey() })));
+      await world.accept(world.adds(["p"]));
+    },
+  },
+  // The online key is in wrong hands, and gone: a new root and everything new at once.
+  lostkey: {
+    failsClosed: true,
+    options: SOON,
+    prepare: async (world) => {
+      await repository(world);
+      await world.accept(world.updatesRoot(world.nextRoot({ online: world.nextKey() }), true));
+      world.signers.remove("fn:online");
     },
   },
   // Every bin, and every artifact, in one head.

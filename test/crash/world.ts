@@ -11,8 +11,9 @@ import { filesOfStorage } from "../../src/fsck/files.ts";
 import type { Accepted, AcceptRequest, Database, NewChange, TaskKind, Topic } from "../../src/ports/database.ts";
 import type { PublisherDeps, PublisherPolicy } from "../../src/publisher/deps.ts";
 import { sha256Hex } from "../../src/tuf/crypto.ts";
+import type { Key } from "../../src/tuf/documents.ts";
 import { createFakeClock, createFakeRandom } from "../fakes/clock.ts";
-import { DAY_MS, signedRoot, START, TEST_POLICY } from "../fakes/publisher-stage.ts";
+import { DAY_MS, START, TEST_POLICY } from "../fakes/publisher-stage.ts";
 import { rememberedVerdict } from "../fakes/remembered-verdict.ts";
 import { createMemorySigners } from "../fakes/signer.ts";
 import { createMemoryStorage } from "../fakes/storage.ts";
@@ -21,7 +22,8 @@ import { begin, emptyCache, finish, isExpired, isStillSo, visit, type Cache, typ
 import { memoryEngine, type Engine } from "./engine.ts";
 import { Model } from "./model.ts";
 import { publicKeyIdentity } from "../../src/tuf/keys.ts";
-import type { Holder } from "../fakes/root-holders.ts";
+import { createHolder, rootOf, signedBy, type Holder, type RootPlan, type SignedRoot } from "../fakes/root-holders.ts";
+import { Clients } from "../rotation/clients.ts";
 
 const WRITES = new Set([
   "accept", "openImport", "stageImport", "dropImport", "takeLease", "renewLease", "releaseLease", "halt", "cut", "allocate", "stageAdopted", "adopt", "stageResults", "stageTaskResults",
@@ -43,9 +45,13 @@ export interface WorldOptions {
   readonly limits?: { readonly changes: number; readonly bytes: number };
 }
 
-// All worlds begin with one root and one online key, so that what was verified once is known to all of them.
-const ONLINE = generateKeyPairSync("ed25519").privateKey;
-const ROOT = signedRoot(createMemorySigners().addEd25519("fn:online", ONLINE), START + 3650 * DAY_MS);
+// All worlds begin with one root and the same keys, so that what was verified once is known to all of them.
+const [ONLINE, NEXT] = [generateKeyPairSync("ed25519").privateKey, generateKeyPairSync("ed25519").privateKey];
+/** They sign roots, one of two. */
+export const ROOT_HOLDERS = [createHolder(), createHolder()] as const;
+const planOfRoot = (version: number, online: Key, more: Partial<RootPlan> = {}): ReturnType<typeof rootOf> =>
+  rootOf({ version, holders: ROOT_HOLDERS, threshold: 1, online, expiresMs: START + 3650 * DAY_MS, ...more });
+const ROOT = Buffer.from(JSON.stringify(signedBy(planOfRoot(1, createMemorySigners().addEd25519("fn:online", ONLINE)), ROOT_HOLDERS[0])));
 
 /** Calls of a database that takes its time. */
 let underWay = 0;
@@ -70,6 +76,7 @@ export class World {
   readonly telemetry = createMemoryTelemetry();
   readonly model = new Model();
   readonly root: Buffer;
+  readonly #online: Key;
   readonly policy: PublisherPolicy;
   readonly #limits: { readonly changes: number; readonly bytes: number };
   #inner: Database;
@@ -91,6 +98,8 @@ export class World {
   #lengths = 0;
   /** They sign whatever waits for them, as soon as somebody looks. */
   people: readonly Holder[] = [];
+  /** While keys change: who reads roots at one moment and what they lead to later, at every moment of it. */
+  #pollers: Clients | undefined;
   /** A task may have changed its state. */
   #tasksMoved = false;
 
@@ -99,14 +108,19 @@ export class World {
     this.policy = { ...TEST_POLICY, ...options.policy };
     this.#limits = options.limits ?? LIMITS;
     this.storage = createMemoryStorage({ weakReplace: options.weakReplace ?? false });
+    const look = (): void => this.#watch(() => this.#pollers?.look());
     this.storage.hooks = {
+      before: (operation) => {
+        if (operation === "create" || operation === "replace") look();
+      },
       after: (operation, name) => {
         if (operation === "replace") this.#watch(() => this.#timestampChanged());
         if (operation === "create") this.#watch(() => this.#created(name));
+        if (operation === "create" || operation === "replace") look();
       },
     };
     this.#inner = World.engine.open(() => this.#now());
-    this.signers.addEd25519("fn:online", ONLINE);
+    this.#online = this.signers.addEd25519("fn:online", ONLINE);
     this.root = ROOT;
   }
 
@@ -246,6 +260,33 @@ export class World {
     return this.request("metadata_delegation", [{ kind: "delegate", role: "targets", path: "", fragment: JSON.stringify(edit) }]);
   }
 
+  /** Root 2, of the same people and the same online key but for what `more` says; signed by all of them. */
+  nextRoot(more: Partial<RootPlan> = {}): SignedRoot {
+    return signedBy(planOfRoot(2, this.#online, more), ...ROOT_HOLDERS);
+  }
+
+  /** An online key to come. */
+  nextKey(): Key {
+    return this.signers.addEd25519("fn:next", NEXT);
+  }
+
+  /** A new root, complete, as the door stores it. */
+  updatesRoot({ signed, signatures }: SignedRoot, compromised = false): AcceptRequest {
+    const request = this.request("metadata_update", []);
+    const start = {
+      id: this.random.hex(16), role: "root", kind: "root" as const, version: signed.version, document: Buffer.from(JSON.stringify({ signed, signatures })), task: request.task.id, startedMs: this.clock.now(),
+      signatures: signatures.map((signature, at) => ({ ...signature, identity: publicKeyIdentity(ROOT_HOLDERS[at]!.key) })),
+      ...(compromised ? { note: { compromised } } : {}),
+    };
+    return { ...request, event: compromised ? { start, besideFrozen: true } : { start } };
+  }
+
+  /** From now on clients poll at every write, and none may be refused. */
+  poll(): void {
+    this.#pollers = new Clients({ storage: this.storage, clock: this.clock, deps: this.deps() });
+    this.#pollers.look();
+  }
+
   bootstrap(bins: number): AcceptRequest {
     const days = { root: 365, targets: 365, snapshot: 1, timestamp: 1, bins: 7 };
     const roles = Object.fromEntries(Object.entries(days).map(([role, expiration]) => [role, { expiration, ...(role === "bins" ? { number_of_delegated_bins: bins } : {}) }]));
@@ -348,6 +389,11 @@ export class World {
         if (!isExpired(error)) throw error;
       }
     });
+  }
+
+  /** Nobody is in flight any more. */
+  forgetFlight(): void {
+    this.#flight = this.#flightSaw = undefined;
   }
 
   /** Throws the first violation. Also compares the tasks with the model when one may have moved. */

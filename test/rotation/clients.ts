@@ -7,7 +7,15 @@ import assert from "node:assert/strict";
 import { TufError } from "../../src/tuf/errors.ts";
 import { delegationOf } from "../../src/tuf/search.ts";
 import { TrustedSet } from "../../src/tuf/trusted-set.ts";
-import type { RotationStage } from "../fakes/rotation-stage.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import { rememberedVerdict } from "../fakes/remembered-verdict.ts";
+
+/** The repository they look at. */
+export interface Watched {
+  readonly storage: { peek(name: string): Buffer | undefined };
+  readonly clock: Pick<Clock, "now" | "monotonic">;
+  readonly deps: { readonly policy: { readonly settleMs: number } };
+}
 
 interface Look {
   /** The last moment at which things looked so. */
@@ -23,15 +31,15 @@ interface Cache {
 }
 
 export class Clients {
-  readonly #stage: RotationStage;
+  readonly #stage: Watched;
   readonly #looks: Look[] = [];
   readonly #sample: number;
   readonly #cache: Cache = { roots: 1 };
   /** Walks that ended well. */
   walks = 0;
 
-  /** @param sample how many delegated roles a walk reads; all unless told, others at every walk */
-  constructor(stage: RotationStage, sample = Number.POSITIVE_INFINITY) {
+  /** @param sample how many delegated roles a walk reads; all unless told, others at every look */
+  constructor(stage: Watched, sample = Number.POSITIVE_INFINITY) {
     this.#stage = stage;
     this.#sample = sample;
   }
@@ -71,7 +79,7 @@ export class Clients {
     try {
       const [first, ...others] = roots;
       assert(first, "root 1 is there");
-      const trusted = new TrustedSet(first, { now: this.#stage.clock.now() });
+      const trusted = new TrustedSet(first, { now: this.#stage.clock.now(), verify: rememberedVerdict });
       for (const root of others) trusted.updateRoot(root);
       // 5.3.11: who finds the keys of timestamp or snapshot changed gives up what it stored.
       const known = cache !== undefined && cache.roots === roots.length;
@@ -95,7 +103,7 @@ export class Clients {
           if ((/-[0-9a-f]+$/.test(role) && !looked.has(`${role}.json`)) || delegationOf(signed, role) === undefined) continue;
           load(role, delegator);
           waiting.delete(role);
-          delegators.push(role);
+          if (trusted.targets(role)!.signed.delegations !== undefined) delegators.push(role);
         }
       }
       if (cache !== undefined) Object.assign(cache, { roots: roots.length, timestamp, snapshot });
@@ -108,7 +116,7 @@ export class Clients {
   #some(files: readonly string[]): readonly string[] {
     if (files.length <= this.#sample) return files;
     const step = files.length / this.#sample;
-    return Array.from({ length: this.#sample }, (_, at) => files[Math.floor((at * step + this.walks * 7) % files.length)]!);
+    return Array.from({ length: this.#sample }, (_, at) => files[Math.floor((at * step + this.#looks.length * 7) % files.length)]!);
   }
 
   #read(name: string): Buffer {
