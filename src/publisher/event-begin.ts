@@ -1,6 +1,6 @@
 // Which new versions of roles that people sign begin to wait for them (rule 24).
 
-import type { SigningEvent } from "../ports/database.ts";
+import type { OpenChange, SigningEvent } from "../ports/database.ts";
 import { pendingEdits } from "../roles/pending-edit.ts";
 import { namedByTargets, stillNamed, successorEdit } from "../roles/successor.ts";
 import type { PublisherDeps } from "./deps.ts";
@@ -8,7 +8,7 @@ import { endChanges, type EventTurn } from "./event-end.ts";
 import type { Head } from "./head.ts";
 import { listedOf } from "./listed.ts";
 import { askedOf, successorNeededBy } from "./people.ts";
-import { planBatch } from "./plan.ts";
+import { planBatch, type Plan } from "./plan.ts";
 import { HANDED, handedSetting } from "./rotation.ts";
 import { beginTargets } from "./targets-event.ts";
 import { eventOf, eventsOf, unitOf } from "./units.ts";
@@ -25,7 +25,7 @@ export interface Asked {
  * Answers the head, and whether anything was done. @throws Unpressable whose changes are to be set aside
  */
 export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: Head, events: readonly SigningEvent[], { due, edits }: Asked): Promise<{ readonly head: Head; readonly worked: boolean }> {
-  const { database, policy, telemetry } = deps;
+  const { database, telemetry } = deps;
   const people = askedOf(head);
   const pending = pendingEdits(events);
   // A version of targets that people sign may name a key that went meanwhile.
@@ -34,7 +34,7 @@ export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: He
   if (people.size === 0 && pending.length === 0) return { head, worked };
   const waiting = await database.waitingRoles();
   const busy = new Set([...events.filter(({ state }) => state !== "cancelled").map(({ role }) => role), ...pending.flatMap(({ signs }) => signs)]);
-  for (const role of people) if (!busy.has(role) && (await beginSuccessor(deps, turn, head, role, busy))) worked = true;
+  for (const role of people) if (!busy.has(role) && (await beginSuccessor(deps, turn, head, role, busy, waiting))) worked = true;
   const owed = people.has("targets") ? namedByTargets(head.tree, people, head.handed ?? []) : [];
   for (const role of new Set([...waiting, ...due, ...(owed.length > 0 ? ["targets"] : [])])) {
     if (busy.has(role)) continue;
@@ -49,8 +49,7 @@ export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: He
       if (head.rotation === undefined && !edits) worked = (await beginTargets(deps, turn, head, due.includes(role))) || worked;
       continue;
     }
-    const open = waiting.includes(role) ? await database.waitingChanges(role, { changes: policy.maxBatchChanges, bytes: policy.maxBatchBytes }) : [];
-    const plan = planBatch({ open, tree: head.tree, listed: await listedOf(deps, head, open), unpressable: new Map(), refresh: [], force: false });
+    const { open, plan } = await planOfWaiting(deps, head, role, waiting);
     if (plan.changes.some((change) => (change.role !== role && successorNeededBy(head, change.role) !== role) || change.outcome === "set-aside")) {
       await database.resumeWaiting(turn.hold.lease, role);
       worked = true;
@@ -68,6 +67,13 @@ export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: He
   return { head, worked };
 }
 
+/** What waits for `role`, if anything, and what becomes of it. */
+async function planOfWaiting(deps: PublisherDeps, head: Head, role: string, waiting: readonly string[]): Promise<{ readonly open: readonly OpenChange[]; readonly plan: Plan }> {
+  const { database, policy } = deps;
+  const open = waiting.includes(role) ? await database.waitingChanges(role, { changes: policy.maxBatchChanges, bytes: policy.maxBatchBytes }) : [];
+  return { open, plan: planBatch({ open, tree: head.tree, listed: await listedOf(deps, head, open), unpressable: new Map(), refresh: [], force: false }) };
+}
+
 /** Keys that went stay known while a role of people names them, or a change of delegations that waits does. */
 async function forgetHanded(deps: PublisherDeps, turn: EventTurn, head: Head): Promise<boolean> {
   const { handed = [] } = head;
@@ -78,15 +84,19 @@ async function forgetHanded(deps: PublisherDeps, turn: EventTurn, head: Head): P
   return true;
 }
 
-/** An online key that the role's delegation names went: the change of that delegation begins to wait for people (rule 25). */
-async function beginSuccessor(deps: PublisherDeps, turn: EventTurn, head: Head, role: string, busy: Set<string>): Promise<boolean> {
+/** An online key that the role's delegation names went: the change of that delegation begins to wait for people, and what waits for the role with it (rule 25). */
+async function beginSuccessor(deps: PublisherDeps, turn: EventTurn, head: Head, role: string, busy: Set<string>, waiting: readonly string[]): Promise<boolean> {
   const edit = head.rotation === undefined ? successorEdit(head.tree, role, head.handed ?? []) : undefined;
   if (edit === undefined) return false;
   const unit = await unitOf(deps, head, { ...edit, unit: deps.random.hex(16), signs: [] });
   if (unit.edit.signs.some((sign) => busy.has(sign))) return false;
-  const starts = await eventsOf(deps, turn.hold, unit, "");
+  // What waits for the role goes with it, so that people sign once.
+  const { open, plan } = await planOfWaiting(deps, head, role, unit.edit.signs.includes(role) ? waiting : []);
+  const isCarried = plan.publishes && plan.changes.every((change) => change.role === role && change.outcome !== "set-aside");
+  const carried = isCarried ? { changes: open.map(({ id, task }) => ({ id, task })), edits: plan.edits.get(role) ?? new Map<string, string>() } : undefined;
+  const starts = await eventsOf(deps, turn.hold, unit, "", carried);
   await deps.database.endTasks(turn.hold.lease, [], undefined, starts.map((start) => ({ start })));
   for (const sign of unit.edit.signs) busy.add(sign);
-  deps.telemetry.log.info({ role, signs: unit.edit.signs }, "a role of people and a replaced online key waits for signatures");
+  deps.telemetry.log.info({ role, signs: unit.edit.signs, changes: carried?.changes.length ?? 0 }, "a role of people and a replaced online key waits for signatures");
   return true;
 }

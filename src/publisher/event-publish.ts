@@ -12,10 +12,11 @@ import { giveUp, restart, type EventTurn } from "./event-end.ts";
 import type { Head } from "./head.ts";
 import { headChange, prove, proveNew } from "./head-change.ts";
 import { peopleOf } from "./people.ts";
+import type { PlannedChange } from "./plan.ts";
 import type { PressedFile } from "./press.ts";
 import { NameTaken } from "./publish.ts";
 import { publishTargets, targetsAsSigned } from "./targets-event.ts";
-import { settingsOfEdit, unitOf, type Unit } from "./units.ts";
+import { bothEdits, settingsOfEdit, unitOf, type Carried, type Unit } from "./units.ts";
 
 export async function publishEvents(deps: PublisherDeps, turn: EventTurn, head: Head, unit: readonly SigningEvent[], edit: PendingEdit | undefined): Promise<Head> {
   try {
@@ -63,14 +64,21 @@ async function publishUnit(deps: PublisherDeps, turn: EventTurn, head: Head, eve
     return head;
   }
   const files: PressedFile[] = [];
+  const changes: PlannedChange[] = [];
+  const asked = new Map<string, Carried["edits"]>();
   for (const event of events) {
     const document = frozenOf(event);
+    const carried = await planOf(deps, unit.next, event);
+    const isElsewhere = carried.changes.some(({ role, outcome }) => outcome === "set-aside" || (outcome === "apply" && role !== event.role));
+    const all = bothEdits(unit.rehoming.edits.get(event.role), carried.edits.get(event.role));
     const stale = stalenessOf(deps, head, event, document);
-    if (stale !== undefined || !(await isComposedOf(deps, unit.next, event, document, unit.rehoming.edits.get(event.role))) || unit.edit.signs.join() !== edit.signs.join()) {
+    if (stale !== undefined || isElsewhere || !(await isComposedOf(deps, unit.next, event, document, all)) || unit.edit.signs.join() !== edit.signs.join()) {
       await restart(deps, turn, head, event, events, stale ?? "what it moves is no longer what was signed");
       return head;
     }
     files.push(fileOfFrozen(event, document));
+    changes.push(...carried.changes);
+    asked.set(event.role, all);
   }
   const { next, rehoming } = unit;
   const nowMs = deps.clock.now();
@@ -79,7 +87,7 @@ async function publishUnit(deps: PublisherDeps, turn: EventTurn, head: Head, eve
   const { edits, newRoles, handed, retiredRoles, settings } = headChange(deps, head, next, rehoming, { live: online });
   await proveNew(turn.sealer, next, newRoles, handed);
   const published = await turn.publish({
-    head: next, plan: { changes: [], edits, publishes: true }, nowMs, moves: rehoming.moves, signed: files, tasks: events.flatMap((event) => finishedAnswers(event, nowMs)),
+    head: next, plan: { changes, edits: new Map([...edits, ...asked]), publishes: true }, nowMs, moves: rehoming.moves, signed: files, events: events.map(({ id }) => id), tasks: events.flatMap((event) => finishedAnswers(event, nowMs)),
     also: { envelopes: [], newRoles, retiredRoles, settings: { ...settings, ...settingsOfEdit(edit) }, endsEvents: events.map(({ id }) => id) },
   });
   turn.lookAgain();

@@ -56,12 +56,25 @@ export async function withLifetime(deps: Pick<PublisherDeps, "database">, head: 
 export const settingsOfEdit = ({ action, name, days }: PendingEdit): Record<string, SettingValue> =>
   action === "delete" ? { [`${name}_expiration`]: null } : days === undefined ? {} : { [`${name}_expiration`]: days };
 
-/** The signing events a unit takes, on documents as of now. @throws Unpressable */
-export async function eventsOf(deps: PublisherDeps, hold: LeaseHold, { edit, next, rehoming }: Unit, task: string): Promise<readonly NewSigningEvent[]> {
+/** Changes of a role's artifacts that its next version carries, and what they make of it. */
+export interface Carried {
+  readonly changes: NonNullable<NewSigningEvent["changes"]>;
+  readonly edits: ReadonlyMap<string, string | undefined>;
+}
+
+/** The signing events a unit takes, on documents as of now. `carried`: what the role of the edit lists differently with it. @throws Unpressable */
+export async function eventsOf(deps: PublisherDeps, hold: LeaseHold, { edit, next, rehoming }: Unit, task: string, carried?: Carried): Promise<readonly NewSigningEvent[]> {
   const events: NewSigningEvent[] = [];
-  for (const role of edit.signs) events.push(await eventOf(deps, hold, next, role, rehoming.edits.get(role), { task, edit }));
+  for (const role of edit.signs) {
+    const moved = rehoming.edits.get(role);
+    const [edits, changes] = role === edit.name && carried !== undefined ? [bothEdits(moved, carried.edits), carried.changes] : [moved, []];
+    events.push(await eventOf(deps, hold, next, role, edits, { task, edit, changes }));
+  }
   return events;
 }
+
+/** What moves, and then what is asked for: the last word on a path is a request's. */
+export const bothEdits = (moved: Carried["edits"] | undefined, asked: Carried["edits"] | undefined): Carried["edits"] => new Map([...(moved ?? []), ...(asked ?? [])]);
 
 interface EventCause extends Pick<EventNote, "edit" | "targets" | "also" | "root"> {
   readonly task?: string;

@@ -141,11 +141,52 @@ describe("a new online key where people sign too", () => {
       assert.ok(event);
       assert.deepEqual(noteOf(event).edit?.role?.keyids, [world.next, ANN.keyid, BOB.keyid]);
       await world.sign("mixed", BOB);
-      if (gone) await world.sign("mixed", BOB);
       assert.equal((await stage.ended(added)).state, "SUCCESS");
       world.clients.look();
       await world.fsck();
     }
+  });
+
+  test("what waits for the role when its key is exchanged is signed with that, once", async () => {
+    const world = await repository();
+    const { stage } = world;
+    await stage.add(["mixed/b"]);
+    await stage.settle();
+    await world.change();
+    await stage.settleAll();
+    const added = await stage.add(["mixed/c"]);
+    const removed = await stage.remove(["mixed/a"]);
+    await stage.settle();
+    await world.sign("mixed", ANN);
+    const [event] = (await stage.database.signingEvents()).filter(({ role }) => role === "mixed");
+    assert.deepEqual(event === undefined ? [] : noteOf(event).edit?.role?.keyids, [world.next, ANN.keyid, BOB.keyid]);
+    const late = await stage.add(["mixed/d"]);
+    await stage.settle();
+    await world.sign("mixed", BOB);
+    for (const task of [added, removed]) assert.equal((await stage.ended(task)).state, "SUCCESS");
+    assert.deepEqual((await stage.task(late)).waitingFor, ["mixed"]);
+    await world.sign("mixed", ANN);
+    assert.equal((await stage.ended(late)).state, "SUCCESS");
+    assert.deepEqual((await stage.database.signingEvents()).filter(({ role }) => role === "mixed"), []);
+    world.clients.look();
+    await world.fsck();
+  });
+
+  test("stopped, what it carried is not lost: it waits with the next", async () => {
+    const world = await repository();
+    const { stage } = world;
+    await stage.add(["mixed/b"]);
+    await stage.settle();
+    await world.change();
+    await stage.settleAll();
+    const added = await stage.add(["mixed/c"]);
+    await stage.settle();
+    await world.sign("mixed", ANN);
+    await stopSigning(stage.operations, "mixed");
+    await stage.settle();
+    await world.sign("mixed", BOB);
+    assert.equal((await stage.ended(added)).state, "SUCCESS");
+    await world.fsck();
   });
 
   test("stopped, it is asked for again: the old key has to go", async () => {
@@ -241,8 +282,8 @@ describe("recovery from a compromise where people sign too", () => {
     await world.sign("pool", ANN);
     assert.equal((await stage.ended(added)).state, "SUCCESS");
     assert.equal((await meta())["pool-bins-0.json"]?.hashes, undefined);
+    // What it carried is signed with the change of its key.
     await world.sign("mixed", ANN);
-    await world.sign("mixed", BOB);
     assert.equal((await stage.ended(waiting)).state, "SUCCESS");
     assert.equal((await stage.database.setting("handed_keys")) ?? null, null);
     await world.fsck();
