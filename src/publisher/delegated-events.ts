@@ -19,7 +19,7 @@ import type { Signature } from "../tuf/documents.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import { verifyThreshold } from "../tuf/threshold.ts";
 import { finishedAnswers, pendingAnswers, type Answer } from "./answers.ts";
-import type { CeremonyTurn } from "./ceremony.ts";
+import type { CeremonyTurn } from "./ceremony-turn.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
 import { beginEvents, type Asked } from "./event-begin.ts";

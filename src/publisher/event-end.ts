@@ -9,7 +9,7 @@ import { TufError } from "../tuf/errors.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import { READ_AT_MOST } from "./adopt-trust.ts";
 import { dismiss, finishedAnswers } from "./answers.ts";
-import type { CeremonyTurn } from "./ceremony.ts";
+import type { CeremonyTurn } from "./ceremony-turn.ts";
 import type { PublisherDeps } from "./deps.ts";
 import type { Head } from "./head.ts";
 import type { PlannedChange } from "./plan.ts";
