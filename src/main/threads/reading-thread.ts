@@ -3,7 +3,7 @@
 // It has a connection of its own, which no write waits for, and answers with the text that is sent. On Linux it
 // stands back behind the other threads when they want the processor, too: publishing comes first.
 
-import { constants, setPriority } from "node:os";
+import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { createAnswering } from "../../api/reading.ts";
 import { systemClock, systemRandom } from "../../drivers/clock/system/clock.ts";
@@ -15,10 +15,11 @@ import type { FromReader, ReadingOrder, ToReader } from "./reading-link.ts";
 const port = parentPort;
 if (port === null) throw new Error("this file runs as a worker thread");
 const { database: connector, sigstoreTrustedRoot, settings } = workerData as ReadingOrder;
-standBack();
 if (sigstoreTrustedRoot !== undefined) await useSigstore(sigstoreTrustedRoot);
 const database = await connectDatabase(connector);
 const answer = createAnswering({ database, clock: systemClock, random: systemRandom, owners: createOwners(database), ...settings });
+// Not before: who asks first waits for all of this.
+standBack();
 
 port.on("message", (message: ToReader) => {
   if (message === "stop") {
@@ -29,11 +30,14 @@ port.on("message", (message: ToReader) => {
   void answer(message.question).then((reply) => { port.postMessage({ no: message.no, reply } satisfies FromReader); });
 });
 
+/** A third of the share of a thread that wants the processor, too; all of it while none does. */
+const NICE = 5;
+
 /** Linux knows priorities of threads, and 0 is the one that calls; elsewhere it would be the whole process. */
 function standBack(): void {
   if (process.platform !== "linux") return;
   try {
-    setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
+    setPriority(0, NICE);
   } catch {
     // A sandbox forbids it: then all threads are alike.
   }
