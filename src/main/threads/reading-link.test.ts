@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +8,15 @@ import { DEFAULT_LIMITS } from "../../api/settings.ts";
 import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
 import { openDatabase } from "../database.ts";
 import { createReading } from "./reading-link.ts";
+
+/** The priorities of this process's threads by their names, from Linux's own table. */
+function threads(): ReadonlyMap<string, number> {
+  return new Map(readdirSync("/proc/self/task").map((task) => {
+    const stat = readFileSync(`/proc/self/task/${task}/stat`, "utf8");
+    const end = stat.lastIndexOf(")");
+    return [stat.slice(stat.indexOf("(") + 1, end), Number(stat.slice(end + 2).split(" ")[16])];
+  }));
+}
 
 void test("the reading thread answers as the routes do, begins again after its end, and leaves nobody waiting", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "rstuf-reading-"));
@@ -21,6 +31,11 @@ void test("the reading thread answers as the routes do, begins again after its e
   });
   const tasks = { path: "/api/v1/tasks", query: {}, params: {} };
   assert.deepEqual(await reading.answering(tasks), { status: 200, json: '{"data":[]}' });
+
+  if (process.platform === "linux") {
+    const nice = threads();
+    assert.equal(nice.get("reading"), Math.min(19, (nice.get("database") ?? 0) + 5), "it stands back behind the others");
+  }
 
   const early = await reading.answering({ path: "/api/v1/artifacts/", query: {}, params: {} });
   assert.ok("problem" in early);
