@@ -48,4 +48,22 @@ describe("Publisher.run", () => {
     stopping.abort();
     await running;
   });
+
+  for (const [who, options] of [["the configuration", { policy: { minIntervalMs: 1_000 } }], ["the storage", { minReplaceMs: 1_000 }]] as const) {
+    test(`timestamps are as far apart as ${who} asks`, { timeout: 20_000 }, async () => {
+      const stage = createPublisherStage(options);
+      await stage.bootstrap(2);
+      await stage.add(["p"]);
+      await stage.settle();
+      const shown = stage.storage.peek("timestamp.json");
+      await stage.add(["q"]);
+      const turning = stage.publisher.turn();
+      await stage.clock.whenSleeping(1);
+      await stage.clock.advance(999);
+      assert.deepEqual(stage.storage.peek("timestamp.json"), shown);
+      await stage.clock.advance(1);
+      await turning;
+      assert.notDeepEqual(stage.storage.peek("timestamp.json"), shown);
+    });
+  }
 });

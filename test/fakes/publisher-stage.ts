@@ -66,6 +66,8 @@ export interface StageOptions {
   readonly policy?: Partial<PublisherPolicy>;
   readonly startMs?: number;
   readonly rootDays?: number;
+  /** How long the storage asks for between two timestamps. */
+  readonly minReplaceMs?: number;
   /** The root to begin with; its online key is given. */
   readonly root?: (online: Key) => object;
 }
@@ -74,7 +76,7 @@ export function createPublisherStage(options: StageOptions = {}): Stage {
   const clock = createFakeClock(options.startMs ?? START);
   const random = createFakeRandom(1);
   const database = createMemoryDatabase({ now: () => clock.now() });
-  const storage = createMemoryStorage();
+  const storage = createMemoryStorage({ minReplaceMs: options.minReplaceMs ?? 0 });
   const signers = createMemorySigners();
   const telemetry = createMemoryTelemetry();
   const deps: PublisherDeps = { database, storage, signers, verify: verifyThreshold, clock, random, telemetry, policy: { ...TEST_POLICY, ...options.policy } };
