@@ -47,7 +47,7 @@ const SOURCES: readonly { readonly name: string; readonly id: string; readonly e
 for (const { name, id, environment } of SOURCES) {
   test(`of ${name}`, async () => {
     Object.assign(process.env, environment());
-    const storage = await openS3Storage({ endpoint: server.url, bucket: S3_BUCKET });
+    const storage = await openS3Storage({ endpoint: server.url, bucket: S3_BUCKET, prefix: "" });
     server.seen.length = 0;
     assert.equal(await storage.read("timestamp.json", 100), undefined);
     assert.deepEqual(server.seen.map(({ headers }) => /Credential=([^/]+)\//.exec(headers.authorization ?? "")?.[1]), [id]);
