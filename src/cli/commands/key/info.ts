@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import { AppError } from "../../../lib/app-error.ts";
+import { namedKey } from "../../admin/key-files.ts";
 import { readKeyFile } from "../../admin/key-halves.ts";
 import type { CliContext } from "../../context.ts";
 import { examplesText } from "../../examples.ts";
@@ -19,21 +20,22 @@ export function keyInfoCommand(context: CliContext): Command {
         "Reads public and private keys (PEM), X.509 certificates and TUF's own JSON. Nothing of a private key is shown.",
     )
     .argument("<file...>", "files that hold a key each")
+    .option("--name <name>", "also the keyid under which metadata lists it by this name")
     .option("--password-file <file>", "the password of encrypted private keys, in its first line")
     .option("--json", "one JSON object per key on stdout")
     .addHelpText("after", examplesText([{ commands: KEY_INFO_EXAMPLES }], "0 all read, 1 not all, 2 used wrongly"))
-    .action(async (files: string[], flags: { readonly passwordFile?: string }, self: Command) => {
-      context.setExitCode(await tellAll(await openSession(context, self), files, flags.passwordFile));
+    .action(async (files: string[], flags: { readonly passwordFile?: string; readonly name?: string }, self: Command) => {
+      context.setExitCode(await tellAll(await openSession(context, self), files, flags));
     });
 }
 
-async function tellAll(session: Session, files: readonly string[], passwordFile: string | undefined): Promise<number> {
+async function tellAll(session: Session, files: readonly string[], { name, passwordFile }: { readonly name?: string; readonly passwordFile?: string }): Promise<number> {
   const { context, json } = session;
   let failed = 0;
   for (const file of files) {
     try {
       const { key } = await readKeyFile(session, file, passwordFile);
-      tellKey(context, json, { file, ...factsOf(key) });
+      tellKey(context, json, { file, ...factsOf(key), ...(name === undefined ? {} : { listedAs: name, listedKeyid: namedKey(key, name).keyid }) });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       const { code, message } = error as AppError;

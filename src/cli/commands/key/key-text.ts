@@ -23,6 +23,8 @@ const LABELS: Readonly<Record<string, string>> = {
   keytype: "type",
   scheme: "scheme",
   fileName: "default name",
+  listedAs: "listed as",
+  listedKeyid: "keyid there",
   privateFile: "private key",
   publicFile: "public key",
   uri: "URI",

@@ -90,6 +90,12 @@ describe("rstuf key generate", () => {
 });
 
 describe("rstuf key info", () => {
+  test("--name says the keyid that a document lists the key under by that name", async () => {
+    await key("generate", "--name", "ann");
+    const converted = JSON.parse((await key("convert", "ann.pub", "--to", "tuf", "--name", "ann")).stdout) as Parameters<typeof keyidOf>[0];
+    assert.match((await key("info", "ann.pub", "--name", "ann")).stdout, new RegExp(`keyid there +${keyidOf(converted)}\n`));
+  });
+
   test("says the same of both halves, encrypted or not", async () => {
     writeFileSync(join(cwd, "password"), "pw\n");
     const made = JSON.parse((await key("generate", "--name", "k", "--password-file", "password", "--json")).stdout) as { keyid: string; fileName: string };
