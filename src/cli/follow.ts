@@ -34,8 +34,25 @@ export interface FollowOptions {
 }
 
 export interface Far {
-  readonly progress: Progress;
-  readonly of: (task: Task) => { readonly done: number; readonly total: number } | undefined;
+  /** Draws how far it is; false when the task does not say. */
+  readonly show: (task: Task) => boolean;
+  readonly clear: () => void;
+}
+
+/** Of an import, which says how many artifacts clients see already. */
+export function farOfImport(session: Session): Far {
+  let progress: Progress | undefined;
+  return {
+    show({ result }) {
+      const { lines, imported_artifacts: done, invalid_paths: invalid } = (result?.details ?? {}) as Readonly<Record<string, unknown>>;
+      if (typeof lines !== "number" || typeof done !== "number") return false;
+      // What was published before we looked counts for no rate.
+      progress ??= session.progress({ label: "publish", unit: "artifacts", from: done });
+      progress.update(done, lines - (typeof invalid === "number" ? invalid : 0));
+      return true;
+    },
+    clear: () => progress?.clear(),
+  };
 }
 
 /** A log has a line every ten seconds. */
@@ -66,13 +83,11 @@ export async function untilEnded(session: Session, api: RestClient, taskId: stri
       onChange: (task) => {
         draw("");
         options.onState?.(task);
-        const far = options.far?.of(task);
-        if (far !== undefined && !hasEnded(task)) options.far?.progress.update(far.done, far.total);
-        else if (!hasEnded(task)) draw(`waiting for task ${taskId}: ${task.state}`);
+        if (!hasEnded(task) && options.far?.show(task) !== true) draw(`waiting for task ${taskId}: ${task.state}`);
       },
     });
   } finally {
     draw("");
-    options.far?.progress.clear();
+    options.far?.clear();
   }
 }

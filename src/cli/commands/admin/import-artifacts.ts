@@ -5,16 +5,16 @@ import { requireBootstrap } from "../../admin/send.ts";
 import type { CliContext } from "../../context.ts";
 import { CliError } from "../../errors.ts";
 import { examplesText } from "../../examples.ts";
-import { follow, withWait, type WaitFlags } from "../../follow.ts";
+import { farOfImport, follow, withWait, type WaitFlags } from "../../follow.ts";
 import { BegunImport, isSame, type Begun } from "../../import/begun.ts";
 import { sourceFiles, type SourceFile } from "../../import/source.ts";
 import { isPassing, stateOf, upload, type Uploaded } from "../../import/upload.ts";
 import { withServer } from "../../options.ts";
+import type { Progress } from "../../output/progress.ts";
 import { count, number } from "../../output/words.ts";
 import { openSession, type Session } from "../../session.ts";
 import type { RestClient } from "../../../sdk/client.ts";
 import { RestError } from "../../../sdk/errors.ts";
-import type { Task } from "../../../sdk/tasks.ts";
 
 interface Flags extends WaitFlags {
   readonly csv: readonly string[];
@@ -87,8 +87,8 @@ async function begin(session: Session, api: RestClient, memory: BegunImport, fil
 
 async function send(session: Session, api: RestClient, files: readonly SourceFile[], key: string | undefined, dryRun: boolean): Promise<Uploaded> {
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-  const from = key === undefined || dryRun ? 0 : ((await stateOf(api, key, session.context.interruption()))?.lines ?? 0);
-  const progress = session.progress({ label: dryRun ? "check" : "import", unit: "artifacts", from });
+  // Passing over what is stored takes time, and counts for no rate: the clock begins with what is sent.
+  let progress: Progress | undefined;
   try {
     return await upload(api, {
       files,
@@ -97,22 +97,25 @@ async function send(session: Session, api: RestClient, files: readonly SourceFil
       dryRun,
       signal: session.context.interruption(),
       // How many there are is known when all are read; until then the bytes say about how many.
-      onProgress: (artifacts, readBytes) => progress.update(artifacts, total === 0 || readBytes === 0 ? undefined : Math.max(artifacts, Math.round((artifacts * total) / readBytes))),
+      onProgress: (artifacts, readBytes) => {
+        progress ??= session.progress({ label: dryRun ? "check" : "import", unit: "artifacts", from: artifacts });
+        progress.update(artifacts, total === 0 || readBytes === 0 ? undefined : Math.max(artifacts, Math.round((artifacts * total) / readBytes)));
+      },
       onBreak: ({ message, why }) => {
-        progress.clear();
+        progress?.clear();
         session.note(`The connection broke (${why ?? message}). Waits for the service; Ctrl-C ends the waiting, and loses nothing.`);
       },
       onBack: (stored) => session.note(`The service is back: goes on behind the ${number(stored)} artifacts that are stored.`),
     });
   } catch (error) {
-    progress.clear();
+    progress?.clear();
     if (session.context.interruption().aborted && !dryRun) {
       throw new CliError("interrupted", "interrupted", { why: key === undefined ? "nothing is kept of an import from stdin without --key" : "what arrived is stored", ...(key === undefined ? {} : { todo: "the same command goes on behind it" }), cause: error });
     }
     if (error instanceof RestError && isPassing(error) && !dryRun) throw new RestError(error.code, error.message, { why: error.why, todo: broken(files, key), cause: error });
     throw error;
   } finally {
-    progress.clear();
+    progress?.clear();
   }
 }
 
@@ -121,12 +124,6 @@ function broken(files: readonly SourceFile[], key: string | undefined): string {
   if (!files.some(({ path }) => path === "-")) return "the same command goes on behind what is stored, when the service runs again";
   if (key === undefined) return "what came through a pipe cannot be read again, and nothing is kept of it without --key: name a file, or pipe it all again with --key NAME";
   return `what came through a pipe cannot be read again: pipe it all once more with --key ${key}; what is stored is passed over`;
-}
-
-/** So many are published: clients see them. */
-function published({ result }: Task): { readonly done: number; readonly total: number } | undefined {
-  const { lines, imported_artifacts: done, invalid_paths: invalid } = (result?.details ?? {}) as Readonly<Record<string, unknown>>;
-  return typeof lines === "number" && typeof done === "number" ? { done, total: lines - (typeof invalid === "number" ? invalid : 0) } : undefined;
 }
 
 async function tell(session: Session, api: RestClient, { lines, invalidPaths, taskId }: Uploaded, flags: Flags): Promise<void> {
@@ -140,7 +137,7 @@ async function tell(session: Session, api: RestClient, { lines, invalidPaths, ta
   session.say(`Submitted ${count(lines, "artifact")}`);
   session.say(`Publish artifacts task id is ${taskId}`);
   if (leftOut !== undefined) session.note(leftOut);
-  const task = flags.wait === true ? await follow(session, api, taskId, { what: "the import", timeout: flags.timeout, far: { progress: session.progress({ label: "publish", unit: "artifacts" }), of: published } }) : undefined;
+  const task = flags.wait === true ? await follow(session, api, taskId, { what: "the import", timeout: flags.timeout, far: farOfImport(session) }) : undefined;
   session.emit({ taskId, lines, invalidPaths, ...(task === undefined ? {} : { state: task.state, details: task.result?.details }) });
   if (task !== undefined) session.say("Finished. Every client that refreshes now finds them.");
 }

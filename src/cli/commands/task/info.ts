@@ -6,7 +6,7 @@ import { getTask, type Task } from "../../../sdk/tasks.ts";
 import type { CliContext } from "../../context.ts";
 import { examplesText } from "../../examples.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { seconds, untilEnded } from "../../follow.ts";
+import { farOfImport, seconds, untilEnded } from "../../follow.ts";
 import { withServer } from "../../options.ts";
 import { openSession } from "../../session.ts";
 import { tellState, tellTask } from "./task-text.ts";
@@ -45,7 +45,14 @@ export function taskWatchCommand(context: CliContext): Command {
     .addHelpText("after", examplesText([{ title: "With the id that artifact add said:", commands: ["rstuf task watch TASK_ID --api-server http://127.0.0.1:8080"] }], "0 succeeded, 1 failed, 2 used wrongly, 3 not ended in time"))
     .action(async (taskId: string, flags: Flags, self: Command) => {
       const session = await openSession(context, self);
-      const task = await untilEnded(session, await session.api(), taskId, { ...flags, onState: (each) => tellState(session, each) });
+      let told = "";
+      // At a terminal a bar says how far it is; each state is told once.
+      const tell = (each: Task): void => {
+        const now = `${each.state} ${each.result?.message ?? ""}`;
+        if (session.json || now !== told) tellState(session, each);
+        told = now;
+      };
+      const task = await untilEnded(session, await session.api(), taskId, { ...flags, far: farOfImport(session), onState: tell });
       if (!session.json) tellTask(session, task, flags.all === true);
       context.setExitCode(hasFailed(task) ? EXIT.failed : EXIT.done);
     });
