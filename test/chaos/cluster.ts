@@ -81,8 +81,8 @@ export class Place {
   }
 }
 
-export interface Cluster {
-  readonly places: readonly Place[];
+/** What processes of a repository share. */
+export interface Ground {
   readonly server: PostgresServer | ReplicatedServer;
   readonly bucket: ObjectServer;
   /** Where clients read. With a slash at its end. */
@@ -91,21 +91,15 @@ export interface Cluster {
   readonly folder: string;
   /** A connection of the test's own. */
   readonly database: Database;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly databaseName: string;
+}
+
+export interface Cluster extends Ground {
+  readonly places: readonly Place[];
   /** Another API of those that run, each time. */
   anyApi(): string | undefined;
   end(): Promise<void>;
-}
-
-/** What processes of a repository share. */
-export interface Ground {
-  readonly server: PostgresServer | ReplicatedServer;
-  readonly bucket: ObjectServer;
-  readonly metadataUrl: string;
-  readonly root: Buffer;
-  readonly folder: string;
-  readonly database: Database;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly databaseName: string;
 }
 
 /** A database, a bucket, keys and a repository; what it starts goes with `parts`. */

@@ -7,25 +7,8 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
 import type { ArtifactFiles } from "../../../src/api/files.ts";
+import { cert, key } from "../../fakes/tls/localhost.ts";
 import { createTestApi, HEADERS } from "./fixture.ts";
-
-// A throw-away pair for localhost, made for this test; it protects nothing.
-const cert = `-----BEGIN CERTIFICATE-----
-MIIBmzCCAUGgAwIBAgIUPN0Z7ijyI6zEqQ9z7vI0L5ZspJMwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMzAxMjc0NloYDzIxMjYxMDMw
-MDEyNzQ2WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAASZIDebsNsjCzkRPQtex5L/n/3Cd8roH4DZR+knWa0Kb2I1f7/n1LSB
-h/CbRKngdrNELO4AQjzrwUSuu2q1aSmVo28wbTAdBgNVHQ4EFgQU5xpb5OMLHMML
-J22oFCju+KaxwK0wHwYDVR0jBBgwFoAU5xpb5OMLHMMLJ22oFCju+KaxwK0wDwYD
-VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
-zj0EAwIDSAAwRQIhAPwodf8P3lDcQYv3OpCabm+jJHa0yQKpT9ZnCUD9djOcAiAG
-V1MkxX6lUZqWDcmW3UiaZKQM3FadTd52Jq1jj6NwBA==
------END CERTIFICATE-----`;
-const key = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgKtzFlb3LUfVzto2n
-scJ5HN7doEXuGPg9ttQ3rXdbppyhRANCAASZIDebsNsjCzkRPQtex5L/n/3Cd8ro
-H4DZR+knWa0Kb2I1f7/n1LSBh/CbRKngdrNELO4AQjzrwUSuu2q1aSmV
------END PRIVATE KEY-----`;
 
 test("with a certificate the service speaks TLS", async (context) => {
   const { app } = await createTestApi({ settings: { tls: { cert, key } } });
