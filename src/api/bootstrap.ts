@@ -5,9 +5,11 @@ import { bootstrap, type BootstrapRequest } from "../operations/bootstrap.ts";
 import { getBootstrap } from "../operations/get-bootstrap.ts";
 import { Delegations } from "./delegations.ts";
 import { submittedAnswer, type Resource } from "./routes.ts";
-import { Days, dictionary, RawObject, submittedSchema, WaitQuery } from "./schemas.ts";
+import { Days, dictionary, RawObject, SigningWindow, submittedSchema, WaitQuery } from "./schemas.ts";
 
 const Role = Type.Object({ expiration: Days }, { $id: "Role" });
+
+const SignedRole = Type.Object({ expiration: Days, signing_window: Type.Optional(Type.Union([SigningWindow, Type.Null()])) }, { $id: "SignedRole" });
 
 const BinsRole = Type.Object(
   {
@@ -22,8 +24,8 @@ const BootstrapPayload = Type.Object(
     settings: Type.Object({
       targets_online_key: Type.Optional(Type.Union([Type.Boolean(), Type.Null()], { description: "false: people sign targets, with the keys that root names for it; then it is a signing event beside root, and nothing is published before both are complete" })),
       roles: Type.Object({
-        root: Role,
-        targets: Role,
+        root: SignedRole,
+        targets: SignedRole,
         snapshot: Role,
         timestamp: Role,
         bins: Type.Optional(Type.Union([BinsRole, Type.Null()])),

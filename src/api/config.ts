@@ -4,13 +4,13 @@ import { Type } from "typebox";
 import { getConfig } from "../operations/get-config.ts";
 import { putConfig } from "../operations/put-config.ts";
 import { submittedAnswer, type Resource } from "./routes.ts";
-import { Days, dictionary, RawObject, submittedSchema, WaitQuery } from "./schemas.ts";
+import { Days, dictionary, SigningWindow, RawObject, submittedSchema, WaitQuery } from "./schemas.ts";
 
 const words = { bootstrapRequired: { message: "No Repository Settings/Config found.", error: "It requires bootstrap." } };
 
 const ConfigResponse = Type.Object({ data: RawObject, message: Type.String() }, { $id: "ConfigGetResponse" });
 
-const ConfigPayload = Type.Object({ settings: Type.Object({ expiration: dictionary(Days, { description: "Days by role name" }) }) }, { $id: "PutPayload" });
+const ConfigPayload = Type.Object({ settings: Type.Object({ expiration: dictionary(Days, { description: "Days by role name" }), signing_window: Type.Optional(Type.Union([dictionary(Type.Union([SigningWindow, Type.Null()])), Type.Null()], { description: "Days before they expire from which people are asked for the next versions of root, targets and delegated roles, by role name; null: as the configuration says" })) }) }, { $id: "PutPayload" });
 
 export function configRoutes(resource: Resource): void {
   resource.route({
@@ -43,7 +43,7 @@ export function configRoutes(resource: Resource): void {
     docs: {
       tag: "Config",
       summary: "Put a task to update settings.",
-      description: "Changes the lifetime of roles, in days. It holds from the next version of each role on.",
+      description: "Changes the lifetime of roles, in days, which holds from the next version of each role on; and how long before it expires a role asks people for signatures, which holds at once.",
       operationId: "put_api_v1_config__put",
       examples: {
         lifetimes: {

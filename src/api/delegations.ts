@@ -4,7 +4,7 @@ import { Type } from "typebox";
 import { changeDelegations, type DelegationEdit, type WantedDelegations } from "../operations/change-delegations.ts";
 import { submittedAnswer, type Method, type Resource, type RouteDocs } from "./routes.ts";
 import { uploadMetadata } from "../operations/upload-metadata.ts";
-import { Days, dictionary, RawObject, submittedSchema, WaitQuery } from "./schemas.ts";
+import { Days, dictionary, RawObject, SigningWindow, submittedSchema, WaitQuery } from "./schemas.ts";
 
 const Key = Type.Object(
   {
@@ -29,6 +29,7 @@ const DelegatedRole = Type.Object(
     "x-rstuf-expire-policy": Type.Optional(Type.Union([Days, Type.Null()], { description: "Lifetime in days; that of targets when absent" })),
     parent: Type.Optional(Type.Union([Type.String(), Type.Null()], { description: "The custom role that delegates to it; targets when absent. Its paths count as far as the parent takes them" })),
     signing: Type.Optional(Type.Union([Type.Unsafe<"outside" | "service">({ type: "string", enum: ["outside", "service"] }), Type.Null()], { description: "`outside`: a team signs it elsewhere and uploads it (PUT /api/v1/delegations/{role}/metadata); the change comes with its next document. As before when absent; `service` for a new role" })),
+    signing_window: Type.Optional(Type.Union([SigningWindow, Type.Null()])),
     bins: Type.Optional(Type.Union([Type.Integer(), Type.Null()], { description: "2 to 16,384: what it takes is listed in so many hash bins of its own, rounded down to a power of two" })),
   },
   { $id: "TUFSignedDelegationsRoles" },

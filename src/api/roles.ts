@@ -11,13 +11,13 @@ import { pageAnswer, pageQuery, pageSchema, placeOf, TOO_EARLY } from "./paging.
 import type { Readings } from "./routes.ts";
 
 const KINDS = ["root", "targets", "snapshot", "timestamp", "delegated", "bins"] as const;
-const STATES = ["fresh", "due", "late", "expired", "retired"] as const;
+const STATES = ["fresh", "due", "late", "expired", "retired", "declared"] as const;
 
 const Kind = Type.Unsafe<(typeof KINDS)[number]>({ type: "string", enum: KINDS });
 const State = Type.Unsafe<(typeof STATES)[number]>({
   type: "string",
   enum: STATES,
-  description: "`fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it",
+  description: "`fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it; `declared`: its team signs it elsewhere, and it comes with their first document",
 });
 const Signing = Type.Unsafe<string>({ type: "string", enum: ["online", "offline", "mixed", "outside"], description: "Who signs it: this service, people it asks, both together, or a team elsewhere that uploads it" });
 const Expires = Type.String({ format: "date-time" });
@@ -33,11 +33,12 @@ const authority = {
 const role = {
   name: Type.String(),
   kind: Kind,
-  version: Type.Integer(),
-  expires: Expires,
+  version: Type.Optional(Type.Integer({ description: "Absent of a declared role, like `expires` and `length`" })),
+  expires: Type.Optional(Expires),
   state: State,
-  length: Type.Integer({ description: "Bytes of its file" }),
+  length: Type.Optional(Type.Integer({ description: "Bytes of its file" })),
   ...authority,
+  signing_window_seconds: Type.Optional(Type.Integer({ description: "So long before it expires people are asked for its next version; absent where this service asks nobody" })),
 };
 
 const ListedRole = Type.Object(role, { $id: "ListedRole" });
@@ -288,12 +289,14 @@ export function roleRoutes(readings: Readings): void {
   });
 }
 
-function roleBody({ name, kind, version, expiresMs, state, length, authority: by }: RoleView) {
+function roleBody({ name, kind, state, published, authority: by, signingWindowMs }: RoleView) {
   return {
-    name, kind, version,
-    expires: formatExpires(expiresMs),
-    state, length,
+    name, kind,
+    ...(published === undefined ? {} : { version: published.version, expires: formatExpires(published.expiresMs) }),
+    state,
+    ...(published === undefined ? {} : { length: published.length }),
     ...(by === undefined ? {} : { delegated_by: by.by, threshold: by.threshold, keyids: by.keyids, signing: by.signing }),
+    ...(signingWindowMs === undefined ? {} : { signing_window_seconds: Math.floor(signingWindowMs / 1000) }),
   };
 }
 

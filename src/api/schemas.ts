@@ -2,6 +2,7 @@
 // the OpenAPI document.
 
 import { Type, type Static, type TSchema, type TUnsafe } from "typebox";
+import { MOST_WINDOW_DAYS } from "../roles/policy.ts";
 
 /** An object with members of any name, each as `values`. */
 export function dictionary<V extends TSchema>(values: V, options: Record<string, unknown> = {}): TUnsafe<Record<string, Static<V>>> {
@@ -16,6 +17,7 @@ export const LastUpdate = Type.String({ format: "date-time", description: "RFC 3
 /** A century: later dates are no lifetimes but mistakes. */
 const MAX_DAYS = 36_500;
 
+export const SigningWindow = Type.Integer({ exclusiveMinimum: 0, maximum: MOST_WINDOW_DAYS, description: "People are asked for its next version so many days before it expires, at most for half of its lifetime; as the configuration says when absent" });
 export const Days = Type.Integer({ exclusiveMinimum: 0, maximum: MAX_DAYS, description: "Lifetime in days" });
 
 export const TASK_STATES = [

@@ -1,6 +1,7 @@
 // How the HTTP side behaves, as configuration decided. Read once, when the API is made.
 
 import type { OperationLimits } from "../operations/deps.ts";
+import type { SigningWindows } from "../roles/refresh.ts";
 
 export interface ApiSettings {
   /** The program's version, for the OpenAPI document. */
@@ -25,6 +26,8 @@ export interface ApiSettings {
   readonly refreshAtFraction?: number;
   /** A document that would expire so soon is not published any more; 0 when absent. */
   readonly refreshMarginMs?: number | undefined;
+  /** How long before they expire roles ask people for their signatures. */
+  readonly signingWindows?: Omit<SigningWindows, "own"> | undefined;
   /** Trial mode: nothing here depends on it but what the documentation page says. */
   readonly trial: boolean;
 }

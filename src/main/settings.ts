@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS, LOOPBACK_HOSTS, type ApiSettings } from "../api/setting
 import type { Config } from "../config/schema.ts";
 import type { FileSignersOptions } from "../drivers/signer/file/signers.ts";
 import type { PublisherPolicy } from "../publisher/deps.ts";
+import type { SigningWindows } from "../roles/refresh.ts";
 import type { PurgeOrder } from "./purge.ts";
 import { readTokensFile } from "./tokens-file.ts";
 
@@ -22,11 +23,13 @@ export function publisherPolicyOf(config: Config): PublisherPolicy {
     keep: { tasksMs: retention.taskMs, committedMs: retention.committedMs, idempotencyMs: retention.idempotencyMs, noticesMs: retention.eventMs, mostNotices: retention.maxEvents },
     snapshotHashes: config.snapshot.hashes,
     binsStyle: config.bins.style,
-    signingWindowMs: config.signing.windowDays * 86_400_000,
+    signingWindows: signingWindowsOf(config),
     settleMs: config.rotation.settleSeconds * 1000,
     allowUnportableKeys: config.keys.allowUnportable,
   };
 }
+
+export const signingWindowsOf = ({ signing }: Config): Omit<SigningWindows, "own"> => ({ defaultMs: signing.windowDays * 86_400_000, rootMs: signing.rootWindowDays * 86_400_000 });
 
 /** Where private online keys are; plain values, the password revealed: never log it. */
 export function signersOf({ keyDir, signers }: Config): Omit<FileSignersOptions, "env"> {
@@ -68,6 +71,7 @@ export function apiSettingsOf(config: Config, version: string, trial: boolean): 
     ...(tls.cert === undefined || tls.key === undefined ? {} : { tls: { cert: readFileSync(tls.cert), key: readFileSync(tls.key) } }),
     refreshAtFraction: config.refresh.atRemainingFraction,
     refreshMarginMs: config.refresh.marginMs,
+    signingWindows: signingWindowsOf(config),
     trial,
   };
 }

@@ -5,6 +5,7 @@ import { isBinName } from "../tuf/bins.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import { delegationOf } from "../tuf/threshold.ts";
 import type { DelegationTree } from "../roles/delegation.ts";
+import type { OutsideRoles } from "../roles/outside-roles.ts";
 import type { OperationDeps } from "./deps.ts";
 
 export interface Authority {
@@ -23,7 +24,7 @@ export interface Documents {
   readonly targets: Targets;
   readonly tree: DelegationTree;
   /** Roles that a team signs elsewhere. */
-  readonly outside: ReadonlySet<string>;
+  readonly outside: OutsideRoles;
 }
 
 /** The documents in force; undefined before bootstrap. */
@@ -32,7 +33,7 @@ export async function readDocuments({ database, owners }: OperationDeps): Promis
   const targets = await owners.targets();
   const tree = await owners.tree();
   if (stored === undefined || targets === undefined || tree === undefined) return undefined;
-  return { root: parseEnvelope(stored.bytes, "root").signed, rootBytes: stored.bytes.length, targets, tree, outside: (await owners.outside()).roles };
+  return { root: parseEnvelope(stored.bytes, "root").signed, rootBytes: stored.bytes.length, targets, tree, outside: await owners.outside() };
 }
 
 /** Undefined when nobody does: a role that is retired. */

@@ -89,6 +89,7 @@ function asAsked({ keys, roles, bins }: WantedDelegations): WantedDelegations {
       ...(typeof role.parent === "string" ? { parent: role.parent } : {}),
       ...(typeof role.bins === "number" ? { bins: role.bins } : {}),
       ...(role.signing === "outside" || role.signing === "service" ? { signing: role.signing } : {}),
+      ...(typeof role.signing_window === "number" ? { signing_window: role.signing_window } : {}),
     })),
   };
 }

@@ -5,7 +5,7 @@ import { namesIn, type BinSet, type DelegationTree } from "../roles/delegation.t
 import { signingModeOf, type SigningMode } from "../roles/signing-mode.ts";
 import { authorityIn } from "./authority.ts";
 import type { OperationDeps } from "./deps.ts";
-import { context, viewOf, type RoleView } from "./list-roles.ts";
+import { roleTerms, viewOf, type RoleView } from "./list-roles.ts";
 
 export interface TreeNode {
   readonly role: RoleView;
@@ -32,7 +32,8 @@ export interface BinsNode {
 
 /** From targets down, to any depth. @throws OperationError `bootstrap-required` */
 export async function delegationTree(deps: OperationDeps): Promise<TreeNode> {
-  const { documents, expiry } = await context(deps);
+  const terms = await roleTerms(deps);
+  const { documents } = terms;
   const { tree } = documents;
   const now = deps.clock.now();
   const firstExpiry = (await deps.database.firstExpiry()).get("bins");
@@ -43,7 +44,7 @@ export async function delegationTree(deps: OperationDeps): Promise<TreeNode> {
     const row = rows.get(name);
     // Delegated in this moment, and not published yet.
     if (row === undefined) return undefined;
-    const role = viewOf(row, documents, expiry, now, deps.refreshAtFraction);
+    const role = viewOf(row, terms, now);
     const delegation = authorityIn(documents, name)?.delegation;
     return {
       role,

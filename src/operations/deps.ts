@@ -3,6 +3,7 @@
 import type { Clock, Random } from "../ports/clock.ts";
 import type { Accepted, AcceptRequest, Database } from "../ports/database.ts";
 import type { Owners } from "./owners.ts";
+import type { SigningWindows } from "../roles/refresh.ts";
 
 export interface OperationDeps {
   readonly database: Database;
@@ -14,6 +15,8 @@ export interface OperationDeps {
   readonly refreshAtFraction?: number | undefined;
   /** A document that would expire so soon is not published any more; 0 when absent. */
   readonly refreshMarginMs?: number | undefined;
+  /** How long before they expire roles ask people for their signatures. */
+  readonly signingWindows?: Omit<SigningWindows, "own"> | undefined;
 }
 
 export interface OperationLimits {

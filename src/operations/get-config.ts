@@ -2,6 +2,7 @@ import type { SettingValue } from "../ports/database.ts";
 import { CATCH_ALL } from "../roles/catch-all.ts";
 import { knownElsewhere } from "../roles/delegation-edit.ts";
 import { EXPIRE_POLICY } from "../roles/custom-delegations.ts";
+import { signingWindowSetting } from "../roles/policy.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
 import type { OperationDeps } from "./deps.ts";
 import { signingEnvelope } from "./get-signing.ts";
@@ -34,9 +35,11 @@ async function customDelegations({ owners }: OperationDeps, settings: Readonly<R
   if (tree === undefined || (custom.length === 0 && tree.bins.length > 0)) return undefined;
   const roles = custom.map(({ parent, ...role }) => {
     const bins = tree.delegators.get(role.name)?.bins;
+    const window = settings[signingWindowSetting(role.name)];
     return {
       ...role,
       [EXPIRE_POLICY]: settings[`${role.name}_expiration`] ?? settings["targets_expiration"] ?? null,
+      ...(typeof window === "number" ? { signing_window: window } : {}),
       ...(parent === "targets" ? {} : { parent }),
       ...(bins === undefined ? {} : { bins: 2 ** bins.bitLength }),
     };

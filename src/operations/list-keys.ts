@@ -7,7 +7,7 @@ import { namesIn } from "../roles/delegation.ts";
 import { onlineUriOf } from "../roles/online-key.ts";
 import { authorityIn, type Authority } from "./authority.ts";
 import type { OperationDeps } from "./deps.ts";
-import { context } from "./list-roles.ts";
+import { roleTerms } from "./list-roles.ts";
 
 export interface KeyView {
   readonly keyid: string;
@@ -22,7 +22,7 @@ const TOP_LEVEL = ["root", "timestamp", "snapshot", "targets"];
 
 /** In order of keyid. @throws OperationError `bootstrap-required` */
 export async function listKeys(deps: OperationDeps, after: string | undefined, limit: number): Promise<{ readonly rows: readonly KeyView[]; readonly next?: string }> {
-  const { documents } = await context(deps);
+  const { documents } = await roleTerms(deps);
   const { tree } = documents;
   const named: readonly (readonly [string, Authority | undefined])[] = [
     ...[...TOP_LEVEL, ...tree.custom.map(({ name }) => name)].map((name) => [name, authorityIn(documents, name)] as const),

@@ -1,13 +1,16 @@
-// New lifetimes of roles. They hold from each role's next press.
+// New lifetimes of roles, which hold from each role's next press, and when people are asked for them.
 
 import type { SettingValue, TaskResult } from "../ports/database.ts";
 import { own } from "../lib/own.ts";
+import { signingWindowSetting } from "../roles/policy.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
 
 export interface PutConfig {
   /** Days, by role name; each at least 1. */
   readonly expiration: { readonly [role: string]: number };
+  /** Days before it expires, by name of a role that people may sign; null: as the configuration says. */
+  readonly signing_window?: { readonly [role: string]: number | null } | null;
 }
 
 /**
@@ -31,9 +34,20 @@ export async function putConfig(deps: OperationDeps, request: PutConfig, idempot
       updated.push(role);
     }
   }
+  for (const [role, days] of Object.entries(request.signing_window ?? {})) {
+    if (SIGNED_ONLINE.has(role) || (own(current, `${role}_expiration`) ?? undefined) === undefined) {
+      if (!invalid.includes(role)) invalid.push(role);
+    } else {
+      settings[signingWindowSetting(role)] = days;
+      if (!updated.includes(role)) updated.push(role);
+    }
+  }
   const task = { id: newTaskId(deps.random), kind: "update_settings", createdMs: now, request: { roles: updated } } as const;
   return submit(deps, { task, changes: [], held: false, settings, result: resultOf(updated, invalid, now) }, idempotency);
 }
+
+/** Roles that no people sign. */
+const SIGNED_ONLINE: ReadonlySet<string> = new Set(["timestamp", "snapshot", "bins"]);
 
 function resultOf(updated: readonly string[], invalid: readonly string[], now: number): TaskResult {
   if (updated.length + invalid.length === 0) {

@@ -47,8 +47,15 @@ export async function updateRoot(deps: OperationDeps, request: UpdateRoot, idemp
   if (envelope === undefined) return refused("Unsupported Metadata type");
   try {
     const start = await eventOf(deps, envelope, { compromised: request.compromised === true, offlineTargets: request.targets_online_key === false }, task.id, now);
-    // A recovery waits for no change of keys that is under way.
-    return await submit(deps, { task, changes: [], held: false, event: request.compromised === true ? { start, besideFrozen: true } : { start } }, idempotency);
+    const own = (await deps.database.signingEvents()).find((event) => event.kind === "root" && event.state === "open" && event.task === "");
+    const event = {
+      start,
+      // A recovery waits for no change of keys that is under way.
+      ...(request.compromised === true ? { besideFrozen: true as const } : {}),
+      // What the publisher began because root nears its end gives way.
+      ...(own === undefined ? {} : { inPlaceOf: { event: own.id, reason: "another root was asked for in its place" } }),
+    };
+    return await submit(deps, { task, changes: [], held: false, event }, idempotency);
   } catch (error) {
     if (error instanceof RoleError) return refused(error.message);
     if (error instanceof DatabaseError && error.code === "event-exists") return refused(WAITING);

@@ -275,7 +275,7 @@ export interface NewSigningEvent {
   readonly document: Uint8Array;
   /** Those it came with. */
   readonly signatures: readonly EventSignature[];
-  /** The task that started it. */
+  /** The task that started it; empty: the publisher did, by itself. */
   readonly task: string;
   readonly startedMs: number;
   /** What whoever started it wants to find again. */
@@ -313,8 +313,11 @@ export interface SigningEvent extends Omit<NewSigningEvent, "document" | "signat
 
 /** One of: a new event; one more signature of an open one; the end of an open one; the publisher gives an open or frozen one up. */
 export type EventEffect =
-  /** `besideFrozen`: also while the role's event before is frozen and not published yet. */
-  | { readonly start: NewSigningEvent; readonly besideFrozen?: true }
+  /**
+   * `besideFrozen`: also while the role's event before is frozen and not published yet. `inPlaceOf`: that event, if it is
+   * open still, is given up with this reason.
+   */
+  | { readonly start: NewSigningEvent; readonly besideFrozen?: true; readonly inPlaceOf?: { readonly event: string; readonly reason: string } }
   | { readonly giveUp: { readonly event: string; readonly reason: string } }
   | { readonly sign: { readonly event: string; readonly signature: EventSignature } }
   | { readonly cancel: { readonly event: string } };

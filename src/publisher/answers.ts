@@ -15,7 +15,9 @@ export interface Answer {
 const success = (message: string, details: Record<string, unknown>, nowMs: number): TaskResult => ({ state: "SUCCESS", message, details, lastUpdateMs: nowMs });
 const errored = (message: string, error: string, nowMs: number): TaskResult => ({ state: "ERRORED", message, error, lastUpdateMs: nowMs });
 
-const startsWithTask = ({ kind, answered }: SigningEvent): boolean => kind !== "delegated" && !answered;
+/** Whoever started it has an answer, or nobody asked for it. */
+export const isTold = ({ answered, task }: SigningEvent): boolean => answered || task === "";
+const startsWithTask = (event: SigningEvent): boolean => event.kind !== "delegated" && !isTold(event);
 const nameOf = ({ kind, role }: SigningEvent): string => (kind === "delegated" ? role : "Root");
 const isBootstrap = (event: SigningEvent): boolean => event.kind === "bootstrap";
 

@@ -19,8 +19,8 @@ import { changesOnlineKeys, checkNextRoot, demandsOf, requireNoOldKey } from "..
 import { ONLINE_ROLES } from "../roles/root-rules.ts";
 import { completedAt, plainSignature } from "../roles/signing-event.ts";
 import type { Root } from "../tuf/documents.ts";
-import { parseEnvelope } from "../tuf/parse.ts";
-import { dismiss, finishedAnswers, pendingAnswers, refusedAnswers, signedFile } from "./answers.ts";
+import { parseEnvelope, parseExpires } from "../tuf/parse.ts";
+import { dismiss, finishedAnswers, isTold, pendingAnswers, refusedAnswers, signedFile } from "./answers.ts";
 import type { CeremonyTurn } from "./ceremony-turn.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
@@ -64,22 +64,27 @@ export class Ceremony {
   async #tend(turn: CeremonyTurn, event: SigningEvent, head: Head, events: readonly SigningEvent[]): Promise<Head> {
     const { database, clock } = this.#deps;
     const next = parseEnvelope(event.document, "root");
+    const outrun = outrunBy(event, next.signed, head, clock.now());
+    if (outrun !== undefined) {
+      await database.endTasks(turn.hold.lease, [], undefined, [{ giveUp: { event: event.id, reason: outrun } }]);
+      return head;
+    }
     const demands = demandsOf(head.root, next.signed);
     const signed = completedAt(demands, { canonical: next.canonical, signatures: event.signatures.map(plainSignature) });
     const toldNow = async (count: number | undefined): Promise<void> => this.#tell(turn, pendingAnswers(event, count, clock.now()));
     if (clock.monotonic() < (this.#retry.get(event.id) ?? Number.NEGATIVE_INFINITY)) {
-      if (event.answered) await toldNow(signed);
+      if (isTold(event)) await toldNow(signed);
       return head;
     }
     const countBeside = async (): Promise<number | undefined> => ((await this.#beside(turn, event, next.signed, head, events)) === "waits" ? undefined : signed);
-    let count = event.answered ? await countBeside() : signed;
-    if (event.answered && count === undefined) {
+    let count = isTold(event) ? await countBeside() : signed;
+    if (isTold(event) && count === undefined) {
       await toldNow(count);
       return head;
     }
     const refusal = await this.#refusalOf(turn, event, head, signed);
     if (refusal !== undefined) return await this.#refuse(turn, event, head, refusal, signed);
-    if (!event.answered) count = await countBeside();
+    if (!isTold(event)) count = await countBeside();
     this.#retry.delete(event.id);
     await toldNow(count);
     // A change of keys that is under way comes first, but for a recovery: that ends it.
@@ -127,7 +132,7 @@ export class Ceremony {
     if (refusal.worthWaiting) return head;
     const waiting = pendingAnswers(event, count, clock.now()).filter(({ task }) => task !== event.task);
     const others = refusedAnswers(event, refusal.reason, clock.now()).filter(({ task }) => !waiting.some((answer) => answer.task === task));
-    const cancel = event.answered ? [] : [{ cancel: { event: event.id } }];
+    const cancel = isTold(event) ? [] : [{ cancel: { event: event.id } }];
     if (waiting.length + others.length > 0) await database.endTasks(hold.lease, [...waiting, ...others], undefined, cancel);
     return head;
   }
@@ -155,4 +160,11 @@ export class Ceremony {
     await database.endEvent(hold.lease, event.id, { envelopes: [], results });
     return head;
   }
+}
+
+/** Why nobody needs to sign a root any more that began because the one before neared its end. One that somebody asked for waits until somebody stops it. */
+function outrunBy({ task }: SigningEvent, next: Root, head: Head, now: number): string | undefined {
+  if (task !== "") return undefined;
+  if (next.version <= head.root.version) return `root version ${String(head.root.version)} is published`;
+  return parseExpires(next.expires) <= now ? `it expired at ${next.expires}` : undefined;
 }

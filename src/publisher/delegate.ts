@@ -24,7 +24,7 @@ import { NO_REHOMING, rehome, type Rehoming } from "./rehome.ts";
 import { resized } from "./resize.ts";
 import type { Sealer } from "./seal.ts";
 import { splitEdit, type Outcome, type Split } from "./split-edit.ts";
-import { eventsOf } from "./units.ts";
+import { eventsOf, forgottenTimes, timesOf } from "./units.ts";
 
 /** So many paths that no role takes any more are named in a result; the others are counted. */
 const NAMED = 1_000;
@@ -88,11 +88,11 @@ export function sourceOf(deps: PublisherDeps, head: Head, after: DelegationTree)
   return to === undefined || from === undefined ? undefined : { roles: namesIn(to), read: resized(deps, head, from, to) };
 }
 
-/** A deleted role's lifetime goes with it. */
-export function settingsOf({ days, deleted }: Outcome, edit: DelegationEdit, head: Head, tree: DelegationTree): Record<string, SettingValue> {
+export function settingsOf({ days, windows, deleted }: Outcome, edit: DelegationEdit, head: Head, tree: DelegationTree): Record<string, SettingValue> {
   const bins = edit.action === "add" ? edit.bins : undefined;
   return {
-    ...Object.fromEntries([...[...days].map(([role, count]) => [`${role}_expiration`, count] as const), ...deleted.map((role) => [`${role}_expiration`, null] as const)]),
+    ...timesOf(days, windows),
+    ...Object.assign({}, ...deleted.map(forgottenTimes)) as Record<string, SettingValue>,
     ...(tree.bins.length > 0 && head.tree.bins.length === 0 ? { bins_expiration: bins?.expiration ?? DEFAULT_DAYS.bins } : {}),
   };
 }

@@ -6,7 +6,7 @@ import type { Signers } from "../ports/signer.ts";
 import type { Storage } from "../ports/storage.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
 import type { BinsStyle } from "../roles/delegation.ts";
-import type { RefreshPolicy } from "../roles/refresh.ts";
+import type { RefreshPolicy, SigningWindows } from "../roles/refresh.ts";
 import type { SnapshotHashes } from "../roles/snapshot.ts";
 import type { Verify } from "./seal.ts";
 
@@ -43,8 +43,8 @@ export interface PublisherPolicy {
   readonly keep: { readonly tasksMs: number; readonly committedMs: number; readonly idempotencyMs: number; readonly noticesMs: number; readonly mostNotices: number };
   /** How long old and new online keys sign together before and after a new root is shown, milliseconds (rule 20). */
   readonly settleMs: number;
-  /** How long before it expires a role that people sign asks for their signatures, milliseconds. */
-  readonly signingWindowMs: number;
+  /** How long before they expire roles that people sign ask for their signatures; a role's own window goes before. */
+  readonly signingWindows: Omit<SigningWindows, "own">;
   readonly snapshotHashes: SnapshotHashes;
   readonly binsStyle: BinsStyle;
   readonly allowUnportableKeys: boolean;

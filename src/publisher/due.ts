@@ -1,7 +1,7 @@
 // Which roles the database says are due for a refresh now (promise 6).
 
 import type { RoleRow } from "../ports/database.ts";
-import { lifetimeMs, type RoleKind } from "../roles/policy.ts";
+import { lifetimeMs, signingWindowsOf, type RoleKind } from "../roles/policy.ts";
 import { dueMs, dueRoles, longestLeftMs, shareOf, signingLeftMs, type Expiring } from "../roles/refresh.ts";
 import type { PublisherDeps } from "./deps.ts";
 import type { Head } from "./head.ts";
@@ -43,7 +43,8 @@ export async function dueNow(deps: PublisherDeps, head: Head, now: number): Prom
   const force = expiring.some((role) => isAlways(role) && dueMs(role, refresh) <= now);
   const share = shareOf(head.book.size, head.expiry.bins, refresh);
   const asked = askedOf(head);
-  const signed = expiring.filter(({ role, lifetimeMs: lifetime, expiresMs }) => asked.has(role) && expiresMs - signingLeftMs(lifetime, refresh, deps.policy.signingWindowMs) <= now);
+  const windows = { ...deps.policy.signingWindows, own: signingWindowsOf(await deps.database.settings()) };
+  const signed = expiring.filter((role) => asked.has(role.role) && role.expiresMs - signingLeftMs(role, refresh, windows) <= now);
   return { roles: dueRoles(expiring.filter((role) => !isAlways(role) && !waits.has(role.role)), share, now, refresh), people: signed.map(({ role }) => role), force };
 }
 

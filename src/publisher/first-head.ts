@@ -29,7 +29,7 @@ import type { PressedFile } from "./press.ts";
 import { publish } from "./publish.ts";
 import type { Sealer } from "./seal.ts";
 import { contextOf, splitEdit, type Split } from "./split-edit.ts";
-import { eventsOf } from "./units.ts";
+import { eventsOf, timesOf } from "./units.ts";
 
 export interface FirstHead {
   /** As it will be, without files. */
@@ -66,7 +66,7 @@ export async function firstHeadOf(deps: PublisherDeps, sealer: Sealer, task: str
   const days = new Map([...(split?.outcome.days ?? []), ...(split !== undefined && tree.bins.length > 0 ? [["bins", asked?.bins?.expiration ?? DEFAULT_DAYS.bins] as const] : [])]);
   const outside = outsideSetting((split?.next ?? bare).outside, tree.custom) as unknown as SettingValue;
   const nested = nestedSetting(belowOf(tree), deps.random.hex(8)) as unknown as SettingValue;
-  const stored = { ...settingsOf(root, settings, tree, task, document, days), ...(nested === null ? {} : { [NESTED]: nested }), ...(outside === null ? {} : { [OUTSIDE]: outside }) };
+  const stored = { ...settingsOf(root, settings, tree, task, document, days), ...timesOf(new Map(), new Map([...settings.windows, ...(split?.outcome.windows ?? [])])), ...(nested === null ? {} : { [NESTED]: nested }), ...(outside === null ? {} : { [OUTSIDE]: outside }) };
   const head: Head = { ...(split?.next ?? bare), expiry: expiryPolicyOf(stored) };
   return { head, settings: stored, people: [...peopleOf(head)].sort(), waiting: split?.waiting ?? [] };
 }

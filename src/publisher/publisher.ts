@@ -45,6 +45,7 @@ import { endingTasks, publish, unpressableOf, type PublishOrder } from "./publis
 import { readHead } from "./read-head.ts";
 import { recover } from "./recover.ts";
 import { handedOf } from "./rotation.ts";
+import { beginRoot } from "./root-expiry.ts";
 import { Rounds, type Round } from "./round.ts";
 import { Sealer } from "./seal.ts";
 import { Teller } from "./tell.ts";
@@ -178,10 +179,11 @@ export class Publisher {
       return true;
     }
     const due = ticks ? await this.#tick(hold, this.#head) : NOTHING_DUE;
+    const renews = ticks && (await beginRoot(this.#deps, hold, this.#head, events));
     const begun = await this.#begin(hold, this.#head, events, { due: due.people, edits: open.some(({ kind }) => kind === "delegate") });
     if (open.length === 0 && due.roles.length === 0 && !due.force) {
       await this.#behind.ended();
-      return begun || ceremony === "slice";
+      return begun || renews || ceremony === "slice";
     }
     await this.#spaceOut();
     this.#suspectsTurn = !this.#suspectsTurn;

@@ -20,7 +20,7 @@ import { rehomeIfSigned, signersOf, unitEvents, withLifetime, type Unit } from "
 
 const DAY_MS = 86_400_000;
 
-export type Outcome = Pick<EditOutcome, "added" | "updated" | "deleted" | "failed" | "days">;
+export type Outcome = Pick<EditOutcome, "added" | "updated" | "deleted" | "failed" | "days" | "windows">;
 
 export interface Split {
   /** What is done at once. */
@@ -42,7 +42,7 @@ export interface Split {
  */
 export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head, edit: DelegationEdit, events: readonly SigningEvent[]): Promise<Split> {
   const pending = [...pendingEdits(events), ...head.outside.declared];
-  const outcome = { added: [] as string[], updated: [] as string[], deleted: [] as string[], failed: [] as { role: string; reason: string }[], days: new Map<string, number>() };
+  const outcome = { added: [] as string[], updated: [] as string[], deleted: [] as string[], failed: [] as { role: string; reason: string }[], days: new Map<string, number>(), windows: new Map<string, number>() };
   const waiting: Unit[] = [];
   const superseded = new Set<string>();
   const declared: string[] = [];
@@ -96,13 +96,13 @@ export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head,
         next = { ...withTree(next, made.tree), outside: withOutside(next.outside, name, true) };
         outcome[action === "add" ? "added" : "updated"].push(name);
       } else {
-        const edit = pendingEditOf(deps, next, withTree(next, made.tree), { name, action: action, days: undefined, signs: [] }, before?.after, added.map((other) => other.name));
+        const edit = pendingEditOf(deps, next, withTree(next, made.tree), { name, action, days: undefined, window: undefined, signs: [] }, before?.after, added.map((other) => other.name));
         next = { ...next, outside: { ...next.outside, declared: [...next.outside.declared, edit] } };
         declared.push(name);
       }
       continue;
     }
-    const days = made.days.get(name);
+    const [days, window] = [made.days.get(name), made.windows.get(name)];
     const taken = { ...withTree(next, made.tree), outside: withOutside(next.outside, name, false) };
     const after = await withLifetime(deps, taken, { name, ...(days === undefined ? {} : { days }) });
     const rehoming = await rehomeIfSigned(deps, head, after);
@@ -114,6 +114,7 @@ export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head,
       next = { ...after, outside: { ...after.outside, declared: next.outside.declared } };
       outcome[action === "add" ? "added" : action === "update" ? "updated" : "deleted"].push(name);
       if (days !== undefined) outcome.days.set(name, days);
+      if (window !== undefined) outcome.windows.set(name, window);
       continue;
     }
     const busy = signs.find((sign) => [...pending.filter((other) => other !== before), ...waiting.map((unit) => unit.edit)].some((other) => other.signs.includes(sign)));
@@ -123,7 +124,7 @@ export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head,
     }
     supersede();
     for (const event of events) if (event.kind === "delegated" && signs.includes(event.role) && event.state !== "cancelled") superseded.add(event.id);
-    waiting.push({ next: after, rehoming, edit: pendingEditOf(deps, next, after, { name, action, days, signs }, before?.after, added.map((other) => other.name)) });
+    waiting.push({ next: after, rehoming, edit: pendingEditOf(deps, next, after, { name, action, days, window, signs }, before?.after, added.map((other) => other.name)) });
   }
   return { outcome, next, waiting, superseded: [...superseded], declared };
 }
@@ -145,7 +146,7 @@ async function splitOutside({ database }: PublisherDeps, head: Head, before: Hea
 
 /** What of the edit is kept until it is signed. */
 function pendingEditOf(
-  deps: Pick<PublisherDeps, "random">, before: Head, after: Head, { name, action, days, signs }: Pick<PendingEdit, "name" | "action" | "signs"> & { readonly days: number | undefined },
+  deps: Pick<PublisherDeps, "random">, before: Head, after: Head, { name, action, days, window, signs }: Pick<PendingEdit, "name" | "action" | "signs"> & { readonly days: number | undefined; readonly window: number | undefined },
   place: readonly string[] | undefined, pendingNames: readonly string[],
 ): PendingEdit {
   const parent = (action === "delete" ? before : after).tree.custom.find((each) => each.name === name)?.parent ?? "targets";
@@ -161,6 +162,7 @@ function pendingEditOf(
     keys: Object.fromEntries(Object.entries(delegations?.keys ?? {}).filter(([keyid]) => role?.keyids.includes(keyid) === true)),
     after: place ?? [...siblings.slice(0, Math.max(0, at)).map((each) => each.name), ...(action === "add" ? pendingNames : [])],
     ...(days === undefined ? {} : { days }),
+    ...(window === undefined ? {} : { window }),
     signs,
   };
 }

@@ -4,6 +4,7 @@ import type { NewNotice, RoleRow, SigningEvent } from "../ports/database.ts";
 import { formatExpires, parseExpires } from "../tuf/parse.ts";
 import { lifetimeMs } from "../roles/policy.ts";
 import { roleStateOf } from "../roles/role-state.ts";
+import { isTold } from "./answers.ts";
 import type { PublisherDeps } from "./deps.ts";
 import type { Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
@@ -28,7 +29,7 @@ export class Teller {
    * task was told so. A delegated role's document is composed because people must sign it.
    */
   async signing(hold: LeaseHold, events: readonly SigningEvent[]): Promise<void> {
-    const waiting = events.filter((event) => event.state === "open" && (event.kind === "delegated" || event.answered) && !this.#signing.has(event.id));
+    const waiting = events.filter((event) => event.state === "open" && (event.kind === "delegated" || isTold(event)) && !this.#signing.has(event.id));
     if (waiting.length === 0) return;
     await this.#deps.database.post(hold.lease, waiting.map(signingRequired));
     for (const { id } of waiting) this.#signing.add(id);

@@ -3,7 +3,7 @@
 import type { NewSigningEvent, SettingValue, SigningEvent } from "../ports/database.ts";
 import { StorageError } from "../ports/storage.ts";
 import { changedDelegators } from "../roles/delegation-edit.ts";
-import { expiresAfter, expiryPolicyOf, lifetimeMs } from "../roles/policy.ts";
+import { expiresAfter, expiryPolicyOf, lifetimeMs, signingWindowSetting } from "../roles/policy.ts";
 import { unitIn, type EventNote, type PendingEdit } from "../roles/pending-edit.ts";
 import { canonicalString, envelopeBytes } from "../tuf/canonical.ts";
 import type { Json } from "../tuf/documents.ts";
@@ -52,9 +52,15 @@ export async function withLifetime(deps: Pick<PublisherDeps, "database">, head: 
   return { ...head, expiry: expiryPolicyOf({ ...(await deps.database.settings()), [`${name}_expiration`]: days }) };
 }
 
-/** A deleted role's lifetime goes with it. */
-export const settingsOfEdit = ({ action, name, days }: PendingEdit): Record<string, SettingValue> =>
-  action === "delete" ? { [`${name}_expiration`]: null } : days === undefined ? {} : { [`${name}_expiration`]: days };
+/** A deleted role's lifetime and window go with it. */
+export const settingsOfEdit = ({ action, name, days, window }: PendingEdit): Record<string, SettingValue> =>
+  action === "delete" ? forgottenTimes(name) : timesOf(new Map(days === undefined ? [] : [[name, days]]), new Map(window === undefined ? [] : [[name, window]]));
+
+/** As the settings keep the lifetimes and signing windows of roles, days. */
+export const timesOf = (days: ReadonlyMap<string, number>, windows: ReadonlyMap<string, number>): Record<string, SettingValue> =>
+  Object.fromEntries([...[...days].map(([role, count]) => [`${role}_expiration`, count] as const), ...[...windows].map(([role, count]) => [signingWindowSetting(role), count] as const)]);
+
+export const forgottenTimes = (role: string): Record<string, SettingValue> => ({ [`${role}_expiration`]: null, [signingWindowSetting(role)]: null });
 
 /** Changes of a role's artifacts that its next version carries, and what they make of it. */
 export interface Carried {

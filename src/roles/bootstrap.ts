@@ -58,6 +58,8 @@ function checkSignatures(root: ParsedEnvelope<"root">, refuse: Refuse): void {
 export interface BootstrapSettings {
   /** Days. */
   readonly expiration: { readonly root: number; readonly targets: number; readonly snapshot: number; readonly timestamp: number; readonly bins?: number };
+  /** Days before root and targets expire from which people are asked for the next one, where that was said. */
+  readonly windows: ReadonlyMap<string, number>;
   /** A power of two, 2 - 16,384; undefined with custom delegations. */
   readonly bins: number | undefined;
 }
@@ -75,15 +77,16 @@ export function bootstrapSettingsOf(payload: unknown): BootstrapSettings {
   if (roles === undefined) throw new RoleError("bootstrap-refused", "No 'settings' in the payload");
   const days = (role: string): number => Number(member(member(roles, role), "expiration"));
   const four = { root: days("root"), targets: days("targets"), snapshot: days("snapshot"), timestamp: days("timestamp") };
+  const windows = new Map(["root", "targets"].map((role) => [role, member(member(roles, role), "signing_window")] as const).filter((each): each is readonly [string, number] => typeof each[1] === "number"));
   const custom = member(roles, "delegations") ?? undefined;
   const hasBins = (member(roles, "bins") ?? undefined) !== undefined;
   if (custom !== undefined && hasBins) throw new RoleError("bootstrap-refused", "Bootstrap cannot use both hash bin delegation and custom target delegations");
-  if (custom !== undefined) return { expiration: four, bins: undefined };
+  if (custom !== undefined) return { expiration: four, windows, bins: undefined };
   const bins = Number(member(member(roles, "bins"), "number_of_delegated_bins"));
   if (!Number.isSafeInteger(bins) || bins < 2 || bins > 16_384) {
     throw new RoleError("bootstrap-refused", "bins must be a number from 2 to 16384");
   }
-  return { expiration: { ...four, bins: days("bins") }, bins: floorToPowerOfTwo(bins) };
+  return { expiration: { ...four, bins: days("bins") }, windows, bins: floorToPowerOfTwo(bins) };
 }
 
 function member(value: unknown, name: string): unknown {

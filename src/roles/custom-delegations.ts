@@ -14,6 +14,7 @@ import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import { CATCH_ALL } from "./catch-all.ts";
 import { BINS_PREFIX } from "./delegation.ts";
 import { onlineUriOf } from "./online-key.ts";
+import { MOST_WINDOW_DAYS } from "./policy.ts";
 
 /** How many of each one repository may have. Patterns are compared in pairs. */
 export const DELEGATION_LIMITS = { roles: 256, patterns: 1024, keys: 256 } as const;
@@ -43,6 +44,8 @@ export interface WantedRole {
   readonly bins?: number | null;
   /** `outside`: a team signs its documents elsewhere, and uploads them. As before when absent; `service` for a new role. */
   readonly signing?: WantedSigning | null;
+  /** So many days before it expires its people are asked for the next version. As before when absent; that of the configuration for a new role. */
+  readonly signing_window?: number | null;
 }
 
 /** The repository's own bins: they list what no custom role takes. */
@@ -111,7 +114,9 @@ export function delegationFaults(wanted: WantedDelegations, known: ReadonlySet<s
       if (role.keyids.length === 0) faults.push({ at: [...at, "keyids"], rule: "a role that is signed outside has keys of its own", code: "signing" });
       if (role.keyids.some((keyid) => onlineUriOf(own(wanted.keys, keyid)) !== undefined)) faults.push({ at: [...at, "keyids"], rule: "a role that is signed outside has no key of this service", code: "signing" });
       if (typeof role.bins === "number") faults.push({ at: [...at, "bins"], rule: "a role that is signed outside has no bins", code: "signing" });
+      if (typeof role.signing_window === "number") faults.push({ at: [...at, "signing_window"], rule: "nobody here is asked for a role that is signed outside", code: "signing" });
     }
+    if (typeof role.signing_window === "number" && !isWindow(role.signing_window)) faults.push({ at: [...at, "signing_window"], rule: WINDOW, code: "signing" });
     for (const [place, keyid] of role.keyids.entries()) {
       if (own(wanted.keys, keyid) === undefined && !known.has(keyid)) faults.push({ at: [...at, "keyids", place], rule: "names a key that is not among the keys", code: "keyid" });
     }
@@ -120,6 +125,8 @@ export function delegationFaults(wanted: WantedDelegations, known: ReadonlySet<s
 }
 
 export const BIN_COUNT = `a number of bins is from 2 to ${String(MAX_BINS)}`;
+export const WINDOW = `a signing window is a whole number of days from 1 to ${String(MOST_WINDOW_DAYS)}`;
+export const isWindow = (days: number): boolean => Number.isInteger(days) && days >= 1 && days <= MOST_WINDOW_DAYS;
 export const isBinCount = (count: number): boolean => Number.isInteger(count) && count >= 2 && count <= MAX_BINS;
 
 export const patternsOf = (roles: readonly { readonly paths?: readonly string[] }[]): number => roles.reduce((sum, { paths }) => sum + (paths?.length ?? 0), 0);

@@ -43,6 +43,8 @@ export interface EditOutcome {
   readonly failed: readonly { readonly role: string; readonly reason: string }[];
   /** Days, by role, of those added or updated. */
   readonly days: ReadonlyMap<string, number>;
+  /** Days, by role, of those that were given a signing window. */
+  readonly windows: ReadonlyMap<string, number>;
 }
 
 /** Delegations by the role that delegates; none for a role that delegates nothing. */
@@ -59,6 +61,7 @@ export function applyEdit(edit: DelegationEdit, context: EditContext): EditOutco
   if (edit.action === "add" && edit.bins) draft = withBins(draft, edit.bins, edit.keys, context);
   if (edit.action === "bins") draft = withOtherBins(draft, edit, context);
   const days = new Map<string, number>();
+  const windows = new Map<string, number>();
   const failed: { role: string; reason: string }[] = [];
   const done: string[] = [];
   const going = edit.action === "delete" ? childrenFirst(edit.roles, context.tree) : [];
@@ -73,7 +76,10 @@ export function applyEdit(edit: DelegationEdit, context: EditContext): EditOutco
     }
     draft = next;
     done.push(wanted.name);
-    if (edit.action !== "delete") days.set(wanted.name, (wanted as WantedRole)[EXPIRE_POLICY] ?? context.defaultDays);
+    if (edit.action === "delete") continue;
+    const { [EXPIRE_POLICY]: lifetime, signing_window: window } = wanted as WantedRole;
+    days.set(wanted.name, lifetime ?? context.defaultDays);
+    if (typeof window === "number") windows.set(wanted.name, window);
   }
   const tree = written(draft);
   const asked = edit.roles.map(({ name }) => name).filter((name) => done.includes(name));
@@ -86,6 +92,7 @@ export function applyEdit(edit: DelegationEdit, context: EditContext): EditOutco
     deleted: edit.action === "delete" ? asked : [],
     failed,
     days,
+    windows,
   };
 }
 

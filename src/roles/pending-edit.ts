@@ -31,6 +31,8 @@ export interface PendingEdit {
   /** The roles before it. */
   readonly after: readonly string[];
   readonly days?: number;
+  /** Days before it expires from which its people are asked for its next version, when that changes. */
+  readonly window?: number;
   /** Roles whose envelopes it takes, sorted: one signing event each. */
   readonly signs: readonly string[];
 }

@@ -1,4 +1,4 @@
-// How long each kind of role lives, and how its lifetime becomes `expires`.
+// How long each kind of role lives, how its lifetime becomes `expires`, and when people are asked for the next one.
 
 import { formatExpires } from "../tuf/parse.ts";
 
@@ -36,14 +36,25 @@ export function expiryPolicyOf(settings: Readonly<Record<string, unknown>>): Exp
 }
 
 function* delegatedDays(settings: Readonly<Record<string, unknown>>): Generator<[string, number]> {
-  for (const [setting, value] of Object.entries(settings)) {
-    if (!setting.endsWith(EXPIRATION) || typeof value !== "number" || value <= 0) continue;
-    const role = setting.slice(0, -EXPIRATION.length);
-    if (!Object.hasOwn(DEFAULT_DAYS, role)) yield [role, value * DAY_MS];
-  }
+  for (const [role, ms] of daysIn(settings, EXPIRATION)) if (!Object.hasOwn(DEFAULT_DAYS, role)) yield [role, ms];
 }
 
 const EXPIRATION = "_expiration";
+const SIGNING_WINDOW = "_signing_window";
+
+/** Days before a role expires from which its people may be asked for its next version, at most. */
+export const MOST_WINDOW_DAYS = 3650;
+
+export const signingWindowSetting = (role: string): string => `${role}${SIGNING_WINDOW}`;
+
+/** Milliseconds by role, of those that have a window of their own: settings `<role>_signing_window` (days). */
+export const signingWindowsOf = (settings: Readonly<Record<string, unknown>>): ReadonlyMap<string, number> => new Map(daysIn(settings, SIGNING_WINDOW));
+
+function* daysIn(settings: Readonly<Record<string, unknown>>, suffix: string): Generator<[string, number]> {
+  for (const [setting, value] of Object.entries(settings)) {
+    if (setting.endsWith(suffix) && typeof value === "number" && value > 0) yield [setting.slice(0, -suffix.length), value * DAY_MS];
+  }
+}
 
 export function lifetimeMs(policy: ExpiryPolicy, kind: RoleKind, name: string): number {
   if (kind === "delegated") return policy.delegated.get(name) ?? policy.targets;

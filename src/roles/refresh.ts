@@ -37,12 +37,26 @@ export function longestLeftMs(lifetimeMs: number, policy: RefreshPolicy): number
   return Math.max((policy.atRemainingFraction + policy.jitterFraction) * lifetimeMs, policy.marginMs + 2 * policy.tickMs);
 }
 
+/** How long before they expire roles ask people for their next versions, milliseconds. */
+export interface SigningWindows {
+  /** Of roles without a window of their own. */
+  readonly defaultMs: number;
+  /** Of root, unless it has one of its own; 0: nobody is asked. */
+  readonly rootMs: number;
+  /** By role. */
+  readonly own: ReadonlyMap<string, number>;
+}
+
 /**
- * With so much of its life left, people should begin to sign a role's next version: as early as others are pressed
- * again, or by the window that people are given, but for short lives not before half of them is over.
+ * With so much of its life left, people are asked for a role's next version: by its own window; else as early as others
+ * are pressed again, or by the window that people are given. For short lives never before half of them is over.
+ * Root, which is signed by more people and more seldom, has no third. 0: nobody is asked.
  */
-export function signingLeftMs(lifetimeMs: number, policy: RefreshPolicy, windowMs: number): number {
-  return Math.max(policy.atRemainingFraction * lifetimeMs, Math.min(windowMs, lifetimeMs / 2));
+export function signingLeftMs(role: { readonly role: string; readonly lifetimeMs: number }, { atRemainingFraction }: Pick<RefreshPolicy, "atRemainingFraction">, windows: SigningWindows): number {
+  const half = role.lifetimeMs / 2;
+  if (role.role === "root") return windows.rootMs === 0 ? 0 : Math.min(windows.own.get("root") ?? windows.rootMs, half);
+  const own = windows.own.get(role.role);
+  return own === undefined ? Math.max(atRemainingFraction * role.lifetimeMs, Math.min(windows.defaultMs, half)) : Math.min(own, half);
 }
 
 /** How many roles a tick must press on average for `count` of this lifetime to stay fresh. */

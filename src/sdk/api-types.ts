@@ -105,8 +105,8 @@ export interface BootstrapPayload {
     /** false: people sign targets, with the keys that root names for it; then it is a signing event beside root, and nothing is published before both are complete */
     readonly targets_online_key?: boolean | null;
     readonly roles: {
-      readonly root: Role;
-      readonly targets: Role;
+      readonly root: SignedRole;
+      readonly targets: SignedRole;
       readonly snapshot: Role;
       readonly timestamp: Role;
       readonly bins?: BinsRole | null;
@@ -152,10 +152,11 @@ export interface DelegationMetadataPutResponse {
 export interface DelegationNode {
   readonly name?: string;
   readonly kind?: "root" | "targets" | "snapshot" | "timestamp" | "delegated" | "bins";
+  /** Absent of a declared role, like `expires` and `length` */
   readonly version?: number;
   readonly expires?: string;
-  /** `fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it */
-  readonly state?: "fresh" | "due" | "late" | "expired" | "retired";
+  /** `fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it; `declared`: its team signs it elsewhere, and it comes with their first document */
+  readonly state?: "fresh" | "due" | "late" | "expired" | "retired" | "declared";
   /** Bytes of its file */
   readonly length?: number;
   /** Absent of a retired role */
@@ -164,6 +165,8 @@ export interface DelegationNode {
   readonly keyids?: readonly string[];
   /** Who signs it: this service, people it asks, both together, or a team elsewhere that uploads it */
   readonly signing?: "online" | "offline" | "mixed" | "outside";
+  /** So long before it expires people are asked for its next version; absent where this service asks nobody */
+  readonly signing_window_seconds?: number;
   readonly paths?: readonly string[];
   readonly terminating?: boolean;
   readonly delegations?: readonly DelegationNode[];
@@ -267,18 +270,21 @@ export interface ListedKey {
 export interface ListedRole {
   readonly name: string;
   readonly kind: "root" | "targets" | "snapshot" | "timestamp" | "delegated" | "bins";
-  readonly version: number;
-  readonly expires: string;
-  /** `fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it */
-  readonly state: "fresh" | "due" | "late" | "expired" | "retired";
+  /** Absent of a declared role, like `expires` and `length` */
+  readonly version?: number;
+  readonly expires?: string;
+  /** `fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it; `declared`: its team signs it elsewhere, and it comes with their first document */
+  readonly state: "fresh" | "due" | "late" | "expired" | "retired" | "declared";
   /** Bytes of its file */
-  readonly length: number;
+  readonly length?: number;
   /** Absent of a retired role */
   readonly delegated_by?: string;
   readonly threshold?: number;
   readonly keyids?: readonly string[];
   /** Who signs it: this service, people it asks, both together, or a team elsewhere that uploads it */
   readonly signing?: "online" | "offline" | "mixed" | "outside";
+  /** So long before it expires people are asked for its next version; absent where this service asks nobody */
+  readonly signing_window_seconds?: number;
 }
 
 export interface ListedTask {
@@ -448,6 +454,8 @@ export interface PutPayload {
   readonly settings: {
     /** Days by role name */
     readonly expiration: Readonly<Record<string, number>>;
+    /** Days before they expire from which people are asked for the next versions of root, targets and delegated roles, by role name; null: as the configuration says */
+    readonly signing_window?: Readonly<Record<string, number | null>> | null;
   };
 }
 
@@ -510,18 +518,21 @@ export interface Role {
 export interface RoleDetail {
   readonly name: string;
   readonly kind: "root" | "targets" | "snapshot" | "timestamp" | "delegated" | "bins";
-  readonly version: number;
-  readonly expires: string;
-  /** `fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it */
-  readonly state: "fresh" | "due" | "late" | "expired" | "retired";
+  /** Absent of a declared role, like `expires` and `length` */
+  readonly version?: number;
+  readonly expires?: string;
+  /** `fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it; `declared`: its team signs it elsewhere, and it comes with their first document */
+  readonly state: "fresh" | "due" | "late" | "expired" | "retired" | "declared";
   /** Bytes of its file */
-  readonly length: number;
+  readonly length?: number;
   /** Absent of a retired role */
   readonly delegated_by?: string;
   readonly threshold?: number;
   readonly keyids?: readonly string[];
   /** Who signs it: this service, people it asks, both together, or a team elsewhere that uploads it */
   readonly signing?: "online" | "offline" | "mixed" | "outside";
+  /** So long before it expires people are asked for its next version; absent where this service asks nobody */
+  readonly signing_window_seconds?: number;
   /** Of its next version */
   readonly lifetime_seconds: number;
   readonly sha256?: string;
@@ -557,6 +568,12 @@ export interface RootVersion {
   readonly signed_by: readonly string[];
   /** What it changed, in words */
   readonly changes: readonly string[];
+}
+
+export interface SignedRole {
+  /** Lifetime in days */
+  readonly expiration: number;
+  readonly signing_window?: number | null;
 }
 
 export interface SigningDemand {
@@ -688,6 +705,7 @@ export interface TUFSignedDelegationsRoles {
   readonly parent?: string | null;
   /** `outside`: a team signs it elsewhere and uploads it (PUT /api/v1/delegations/{role}/metadata); the change comes with its next document. As before when absent; `service` for a new role */
   readonly signing?: "outside" | "service" | null;
+  readonly signing_window?: number | null;
   /** 2 to 16,384: what it takes is listed in so many hash bins of its own, rounded down to a power of two */
   readonly bins?: number | null;
 }
@@ -928,8 +946,8 @@ export interface Operations {
     readonly path: undefined;
     readonly query: {
       readonly kind?: "root" | "targets" | "snapshot" | "timestamp" | "delegated" | "bins";
-      /** `fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it */
-      readonly state?: "fresh" | "due" | "late" | "expired" | "retired";
+      /** `fresh`; `due`: a third or less of its lifetime is left, it is signed again now (`refresh.atRemainingFraction`); `late`: half of that passed as well; `expired`; `retired`: nobody delegates to it; `declared`: its team signs it elsewhere, and it comes with their first document */
+      readonly state?: "fresh" | "due" | "late" | "expired" | "retired" | "declared";
       /** The most entries of one page */
       readonly limit?: number;
       /** `next` of the page before; the first page has none */

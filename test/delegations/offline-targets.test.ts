@@ -7,7 +7,7 @@ import { LeaseHold } from "../../src/publisher/lease-hold.ts";
 import type { Json } from "../../src/tuf/documents.ts";
 import { DAY_MS } from "../fakes/publisher-stage.ts";
 import { createHolder } from "../fakes/root-holders.ts";
-import { createOfflineWorld, wantedRole, type OfflineWorld } from "./offline-world.ts";
+import { BINS, createOfflineWorld, wantedRole, type OfflineWorld } from "./offline-world.ts";
 
 async function repository(): Promise<OfflineWorld> {
   const world = createOfflineWorld();
@@ -264,6 +264,17 @@ describe("time", () => {
     await world.sign("targets", world.people[1]!, world.people[2]!);
     assert.ok(world.targets().version > first);
     await world.fsck();
+  });
+
+  test("targets asks by a window of its own, said at the beginning", async () => {
+    const world = createOfflineWorld();
+    const days = (expiration: number): object => ({ expiration });
+    await world.bootstrap({ roles: { root: days(365), targets: { ...days(365), signing_window: 10 }, snapshot: days(1), timestamp: days(1), ...BINS } });
+    await world.sign("targets", world.people[0]!, world.people[1]!);
+    await world.sleep(354 * DAY_MS);
+    assert.deepEqual(await world.waiting(), {});
+    await world.sleep(2 * DAY_MS);
+    assert.ok((await world.waiting())["targets"]);
   });
 
   test("after a jump people sign a version above all that clients may have seen", async () => {

@@ -291,9 +291,18 @@ describe("a role that a team signs elsewhere", () => {
   test("declared and not there yet: its name is taken, it can be changed, and taken back", async () => {
     const world = await repository();
     await world.delegate([team()], KEYS);
+    const listed = async (query: string): Promise<unknown[]> => ((await world.request("GET", `/api/v1/roles${query}`)).body.data as unknown as { name: string; state: string }[]).map(({ name, state }) => `${name} ${state}`);
+    assert.ok((await listed("?limit=1000")).includes("team declared"));
+    assert.deepEqual(await listed("?state=declared"), ["team declared"]);
+    assert.deepEqual(await listed("?kind=targets"), ["targets fresh"]);
+    const { status, body } = await world.request("GET", "/api/v1/roles/team");
+    assert.equal(status, 200);
+    const { version, state, delegated_by: by, signing, threshold } = body as Record<string, unknown>;
+    assert.deepEqual([version, state, by, signing, threshold], [undefined, "declared", "targets", "outside", 2]);
     assert.deepEqual((await world.delegate([{ name: "Team", paths: ["x/*"] }])).details.failed_roles, [{ role: "Team", reason: "role already exists" }]);
     assert.deepEqual((await world.update([team({ threshold: 1 })], KEYS)).details["waiting_for_metadata"], ["team"]);
     assert.equal((await upload(world, signed(world, { version: 1 }, BOB))).state, "SUCCESS");
+    assert.ok((await listed("?limit=1000")).includes("team fresh"));
     await world.delegate([team({ name: "second", paths: ["second/*"] })], KEYS);
     assert.deepEqual((await world.remove("second")).details.delegated_roles, ["second"]);
     assert.equal((await put(world, signed(world, { version: 1 }, ANN, BOB), "second")).status, 404);

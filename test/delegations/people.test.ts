@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import type { Key } from "../../src/tuf/documents.ts";
 import { parseEnvelope } from "../../src/tuf/parse.ts";
 import { DAY_MS, HOUR_MS } from "../fakes/publisher-stage.ts";
-import { createWorld, person, tufJs, type Person, type Role, type World } from "./world.ts";
+import { createWorld, person, tufJs, type Ended, type Person, type Role, type World } from "./world.ts";
 
 const [ANN, BOB, CEM] = [person(), person("ecdsa"), person("rsa")];
 const KEYS: Readonly<Record<string, Key>> = Object.fromEntries([ANN, BOB, CEM].map(({ keyid, key }) => [keyid, key]));
@@ -359,6 +359,46 @@ describe("time", () => {
     assert.ok((await pendingOf(world))["prod"]);
     await sign(world, "prod", ANN, BOB);
     assert.ok((await world.stage.database.role("prod"))!.expiresMs > expiresMs + 30 * DAY_MS);
+    await world.fsck();
+  });
+
+  test("a role with a window of its own asks by that: given with it, changed with it, and by itself", async () => {
+    const world = await createWorld();
+    await world.bootstrap([{ ...PROD, signing_window: 5 }, DEFAULT], KEYS);
+    await sign(world, "prod", ANN, CEM);
+    const windowOf = async (): Promise<unknown> => ((await world.request("GET", "/api/v1/roles/prod")).body as { signing_window_seconds?: number }).signing_window_seconds;
+    const sleep = async (days: number): Promise<void> => {
+      for (let day = 0; day < days; day++) {
+        await world.stage.clock.advance(DAY_MS);
+        await world.stage.settle();
+      }
+    };
+    assert.equal(await windowOf(), 5 * 86_400);
+    await sleep(54);
+    assert.deepEqual(await pendingOf(world), {});
+    await sleep(2);
+    assert.ok((await pendingOf(world))["prod"]);
+    await sign(world, "prod", ANN, BOB);
+
+    assert.equal((await world.update([{ ...PROD, signing_window: 30 }], KEYS)).state, "SUCCESS");
+    assert.equal(await windowOf(), 30 * 86_400);
+    assert.equal((await world.update([PROD], KEYS)).state, "SUCCESS");
+    assert.equal(await windowOf(), 30 * 86_400, "what is not said stays");
+    const set = async (windows: object): Promise<Ended> => world.ended("PUT", "/api/v1/config/", { settings: { expiration: {}, signing_window: windows } });
+    assert.deepEqual((await set({ prod: 2, bins: 3, nobody: 3 })).details, { updated_roles: ["prod"], invalid_roles: ["bins", "nobody"] });
+    assert.equal(await windowOf(), 2 * 86_400);
+    await sleep(55);
+    assert.deepEqual(await pendingOf(world), {});
+    await set({ prod: 3650 });
+    assert.equal(await windowOf(), 30 * 86_400, "no more than half of its life");
+    await sleep(1);
+    assert.ok((await pendingOf(world))["prod"]);
+    await sign(world, "prod", ANN, BOB);
+    await set({ prod: null });
+    assert.equal(await windowOf(), 20 * 86_400, "a third of its life, as all others");
+    await set({ prod: 7 });
+    await world.remove("prod");
+    assert.equal(await world.stage.database.setting("prod_signing_window"), null);
     await world.fsck();
   });
 

@@ -58,6 +58,7 @@ export interface Role {
   readonly days?: number;
   readonly parent?: string;
   readonly bins?: number;
+  readonly signing_window?: number;
 }
 
 export interface World {

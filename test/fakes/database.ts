@@ -1188,9 +1188,9 @@ function applyEffects(state: State, effects: readonly EventEffect[], task: strin
   }
 }
 
-function requireStart(state: State, given: NewSigningEvent, besideFrozen: boolean): void {
-  const inTheWay = (at: SigningState): boolean => at === "open" || (at === "frozen" && !besideFrozen);
-  if (state.events.some((event) => event.given.role === given.role && inTheWay(event.state))) throw new DatabaseError("event-exists", `${given.role} waits for signatures already`);
+function requireStart(state: State, given: NewSigningEvent, besideFrozen: boolean, inPlaceOf: string | undefined): void {
+  const inTheWay = (at: SigningState, id: string): boolean => (at === "open" && id !== inPlaceOf) || (at === "frozen" && !besideFrozen);
+  if (state.events.some((event) => event.given.role === given.role && inTheWay(event.state, event.given.id))) throw new DatabaseError("event-exists", `${given.role} waits for signatures already`);
   for (const [i, signature] of given.signatures.entries()) requireNew(given.signatures.slice(0, i), signature);
   for (const { id, task } of given.changes ?? []) openOf(state, id, task);
 }
@@ -1199,7 +1199,10 @@ function requireStart(state: State, given: NewSigningEvent, besideFrozen: boolea
 function applyEffect(state: State, effect: EventEffect, task: string): void {
   if ("start" in effect) {
     const given = structuredClone(effect.start);
-    requireStart(state, given, effect.besideFrozen === true);
+    const { inPlaceOf } = effect;
+    requireStart(state, given, effect.besideFrozen === true, inPlaceOf?.event);
+    const before = state.events.find((event) => event.given.id === inPlaceOf?.event && event.state === "open");
+    if (before !== undefined) Object.assign(before, { state: "cancelled", reason: inPlaceOf?.reason });
     state.events.push({ given, signatures: given.signatures.map((signature) => ({ signature, task: undefined })), state: "open", frozen: undefined, reason: undefined });
     for (const { id, task: owner } of given.changes ?? []) {
       const change = openOf(state, id, owner);

@@ -31,7 +31,7 @@ export const TEST_POLICY: PublisherPolicy = {
   refresh: { atRemainingFraction: 1 / 3, jitterFraction: 0.1, marginMs: HOUR_MS, tickMs: HOUR_MS },
   edgeStaleMs: DAY_MS,
   keep: { tasksMs: 30 * DAY_MS, committedMs: 30 * DAY_MS, idempotencyMs: DAY_MS, noticesMs: 7 * DAY_MS, mostNotices: 100_000 },
-  signingWindowMs: 14 * DAY_MS,
+  signingWindows: { defaultMs: 14 * DAY_MS, rootMs: 0 },
   settleMs: 60_000,
   snapshotHashes: "delegated",
   binsStyle: "succinct",

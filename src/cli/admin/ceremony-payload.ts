@@ -3,6 +3,7 @@
 // Where people sign targets, its first version is composed here as the service composes it (ADR 0023): by the same rules, byte
 // for byte, so that one ceremony signs both. Delegated roles that people sign wait for them at the service.
 
+import type { WantedDelegations } from "../../roles/custom-delegations.ts";
 import { applyEdit } from "../../roles/delegation-edit.ts";
 import { binDelegations, delegationTreeOf } from "../../roles/delegation.ts";
 import { composeRoot } from "../../roles/root.ts";
@@ -35,25 +36,33 @@ export function firstTargets(plan: CeremonyPlan, root: Pending, nowMs: number): 
   return isRoot(document) ? undefined : pendingTopTargets(document, undefined, root.document);
 }
 
-function firstDelegations({ bins, delegations, online, days }: CeremonyPlan): Delegations {
-  if (delegations === undefined) return binDelegations(bins?.number ?? 0, "succinct", online);
+function firstDelegations(plan: CeremonyPlan): Delegations {
+  const { bins, online, days } = plan;
+  const wanted = wantedOf(plan);
+  if (wanted === undefined) return binDelegations(bins?.number ?? 0, "succinct", online);
   const tree = delegationTreeOf({ delegations: { keys: {}, roles: [] } });
-  return applyEdit({ action: "add", ...delegations }, { tree, online, binsStyle: "succinct", allowUnportable: false, defaultDays: days.targets }).delegations;
+  return applyEdit({ action: "add", ...wanted }, { tree, online, binsStyle: "succinct", allowUnportable: false, defaultDays: days.targets }).delegations;
+}
+
+/** The contract has bins or delegations; both at once are asked for among the delegations. Undefined: bins alone. */
+function wantedOf({ bins, delegations }: CeremonyPlan): WantedDelegations | undefined {
+  if (delegations === undefined || bins === undefined) return delegations;
+  return { ...delegations, bins: { number_of_delegated_bins: bins.number, expiration: bins.days } };
 }
 
 export function bootstrapPayload(plan: CeremonyPlan, root: Pending, targets: Pending | undefined, timeoutSeconds: number): BootstrapPayload {
-  const { days, bins, delegations } = plan;
+  const { days, windows, bins, delegations } = plan;
+  const signed = (role: "root" | "targets"): object => ({ expiration: days[role], ...(windows[role] === undefined ? {} : { signing_window: windows[role] }) });
   return {
     settings: {
       ...(targets === undefined ? {} : { targets_online_key: false }),
       roles: {
-        root: { expiration: days.root },
+        root: signed("root"),
         timestamp: { expiration: days.timestamp },
         snapshot: { expiration: days.snapshot },
-        targets: { expiration: days.targets },
+        targets: signed("targets"),
         bins: bins === undefined || delegations !== undefined ? null : { expiration: bins.days, number_of_delegated_bins: bins.number },
-        // The contract has one or the other; both at once are asked for among the delegations.
-        delegations: (delegations === undefined ? null : bins === undefined ? delegations : { ...delegations, bins: { number_of_delegated_bins: bins.number, expiration: bins.days } }) as BootstrapPayload["settings"]["roles"]["delegations"],
+        delegations: (wantedOf(plan) ?? null) as BootstrapPayload["settings"]["roles"]["delegations"],
       },
     },
     metadata: { root: root.document.envelope as unknown as Readonly<Record<string, unknown>>, ...(targets === undefined ? {} : { targets: targets.document.envelope as unknown as Readonly<Record<string, unknown>> }) },

@@ -26,6 +26,7 @@ export interface DelegationFlags {
   readonly parent?: string;
   readonly bins?: string;
   readonly outside?: boolean;
+  readonly window?: string;
   readonly yes?: boolean;
 }
 
@@ -42,7 +43,7 @@ export async function updateRole(session: Session, flags: DelegationFlags): Prom
   const roles = targets.delegations?.roles ?? [];
   const name = flags.name ?? (await session.ask.choose({ message: "Which role changes?", flag: "--name ROLE", choices: roles.map((role) => ({ value: role.name, label: role.name, hint: (role.paths ?? []).join(" ") })) }));
   const role = await roleInForce(session, name);
-  const asked = flags.path === undefined && flags.key === undefined && flags.threshold === undefined && flags.days === undefined && flags.terminating === undefined && flags.outside === undefined;
+  const asked = flags.path === undefined && flags.key === undefined && flags.threshold === undefined && flags.days === undefined && flags.terminating === undefined && flags.outside === undefined && flags.window === undefined;
   const keys = targets.delegations?.keys ?? {};
   const changed = asked
     ? await payloadOf(session, [{ name, ...(await askRoleFacts(session, name, { paths: role.paths, days: role.days })) }])
@@ -103,6 +104,7 @@ function said(name: string, flags: DelegationFlags): WrittenRole {
     ...(flags.parent === undefined ? {} : { parent: flags.parent }),
     ...(flags.bins === undefined ? {} : { bins: Number(flags.bins) }),
     ...(flags.outside === true ? { outside: true } : {}),
+    ...(flags.window === undefined ? {} : { window: Number(flags.window) }),
   };
 }
 

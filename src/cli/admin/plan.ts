@@ -6,9 +6,9 @@
 //   online: { file: online.pub, name: online, uri: "fn:online" }
 //   timestamp: { days: 1 }
 //   snapshot: { days: 1 }
-//   targets: { days: 365 }   # with threshold and keys people sign it, not the online key
+//   targets: { days: 365 }   # with threshold and keys people sign it, not the online key; window: days before its end that they are asked
 //   bins: { days: 7, number: 256 }
-//   delegations: [{ name, paths, days, threshold, terminating, keys, parent, bins }]
+//   delegations: [{ name, paths, days, threshold, terminating, keys, parent, bins, window }]
 //
 // Bins, delegations, or both: then bins list what no custom role takes.
 //
@@ -16,7 +16,7 @@
 
 import { resolve } from "node:path";
 import { stringify } from "yaml";
-import { delegationFaults, type WantedDelegations } from "../../roles/custom-delegations.ts";
+import { delegationFaults, isWindow, WINDOW, type WantedDelegations } from "../../roles/custom-delegations.ts";
 import { DEFAULT_DAYS } from "../../roles/policy.ts";
 import { samePublicKey } from "../../tuf/keys.ts";
 import { CliError } from "../errors.ts";
@@ -24,12 +24,12 @@ import { defaultUri, namedKey, readPublicKey, type NamedKey } from "./key-files.
 
 /** A plan as it is written: nothing is read yet, anything may be missing or wrong. */
 export interface WrittenPlan {
-  root?: { days?: number; threshold?: number; keys?: readonly WrittenKey[] };
+  root?: { days?: number; window?: number; threshold?: number; keys?: readonly WrittenKey[] };
   online?: WrittenKey;
   timestamp?: { days?: number };
   snapshot?: { days?: number };
   /** With keys: people sign it. */
-  targets?: { days?: number; threshold?: number; keys?: readonly WrittenKey[] };
+  targets?: { days?: number; window?: number; threshold?: number; keys?: readonly WrittenKey[] };
   bins?: { days?: number; number?: number };
   delegations?: readonly WrittenRole[];
 }
@@ -50,10 +50,14 @@ export interface WrittenRole {
   readonly bins?: number;
   /** Its team signs it elsewhere, and uploads it. */
   readonly outside?: boolean;
+  /** So many days before it expires its people are asked for the next version. */
+  readonly window?: number;
 }
 
 export interface CeremonyPlan {
   readonly days: { readonly root: number; readonly timestamp: number; readonly snapshot: number; readonly targets: number };
+  /** Days before they expire from which people are asked for the next ones, where the plan says so. */
+  readonly windows: { readonly root?: number; readonly targets?: number };
   readonly root: { readonly threshold: number; readonly keys: readonly NamedKey[] };
   readonly online: NamedKey;
   /** The people who sign targets; undefined: the online key does. */
@@ -72,14 +76,14 @@ const isRecord = (value: unknown): value is Record_ => typeof value === "object"
 
 const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   "": ["root", "online", "timestamp", "snapshot", "targets", "bins", "delegations"],
-  root: ["days", "threshold", "keys"],
+  root: ["days", "window", "threshold", "keys"],
   timestamp: ["days"],
   snapshot: ["days"],
-  targets: ["days", "threshold", "keys"],
+  targets: ["days", "window", "threshold", "keys"],
   bins: ["days", "number"],
 };
 const KEY_MEMBERS = ["file", "name", "uri"];
-const ROLE_MEMBERS = ["name", "paths", "days", "threshold", "terminating", "keys", "parent", "bins", "outside"];
+const ROLE_MEMBERS = ["name", "paths", "days", "threshold", "terminating", "keys", "parent", "bins", "outside", "window"];
 
 /** Reads every key and checks everything. @throws CliError `plan-invalid` naming every fault */
 export async function checkPlan(written: unknown, folder: string): Promise<CeremonyPlan> {
@@ -100,6 +104,15 @@ export async function checkPlan(written: unknown, folder: string): Promise<Cerem
   };
   const allDays = { root: days("root"), timestamp: days("timestamp"), snapshot: days("snapshot"), targets: days("targets") };
 
+  const windows: { root?: number; targets?: number } = {};
+  for (const role of ["root", "targets"] as const) {
+    const part = plan[role];
+    const value = isRecord(part) ? part["window"] : undefined;
+    if (value === undefined) continue;
+    if (typeof value !== "number" || !isWindow(value)) faults.push(`${role}.window: ${WINDOW}`);
+    else windows[role] = value;
+  }
+
   const { threshold, keys } = await peopleAt(plan["root"], "root", folder, faults);
   const peoples = plan["targets"];
   const offline = isRecord(peoples) && (peoples["keys"] !== undefined || peoples["threshold"] !== undefined) ? await peopleAt(peoples, "targets", folder, faults) : undefined;
@@ -113,7 +126,7 @@ export async function checkPlan(written: unknown, folder: string): Promise<Cerem
   const bins = plan["bins"] === undefined ? undefined : { days: days("bins"), number: binsAt(plan["bins"], faults) };
   const delegations = plan["delegations"] === undefined ? undefined : await delegationsAt(plan["delegations"], folder, faults);
   if (faults.length > 0 || online === undefined) throw new CliError("plan-invalid", `the plan cannot be carried out:\n${faults.map((fault) => `  ${fault}`).join("\n")}`, { todo: "rstuf admin ceremony --print-plan shows what a plan looks like" });
-  return { days: allDays, root: { threshold, keys }, online, targets: offline, bins, delegations };
+  return { days: allDays, windows, root: { threshold, keys }, online, targets: offline, bins, delegations };
 }
 
 /** Who signs a role, and how many of them must. */
@@ -204,6 +217,7 @@ export async function delegationsAt(value: unknown, folder: string, faults: stri
       ...(each["parent"] === undefined ? {} : { parent: typeof each["parent"] === "string" ? each["parent"] : "" }),
       ...(each["bins"] === undefined ? {} : { bins: Number(each["bins"]) }),
       ...(each["outside"] === true ? { signing: "outside" as const } : {}),
+      ...(each["window"] === undefined ? {} : { signing_window: Number(each["window"]) }),
     });
   }
   const wanted: WantedDelegations = { keys, roles };

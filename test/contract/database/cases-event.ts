@@ -61,6 +61,22 @@ export const eventCases: readonly Case[] = [
     },
   },
   {
+    name: "an event takes the place of one that is open, which ends with the reason; not of a frozen one, and one that is gone is no matter",
+    run: async ({ database }) => {
+      const held = await lease(database);
+      await start(database, 1);
+      const instead = (n: number, of: number) => effect(database, n, { start: event(n, { signatures: [signature("a")] }), inPlaceOf: { event: id(of), reason: "one was asked for" } });
+      await instead(2, 1);
+      assert.deepEqual((await database.signingEvents()).map(({ id: is, state, reason }) => [is, state, reason]), [[id(1), "cancelled", "one was asked for"], [id(2), "open", undefined]]);
+      await refuses("event-exists", instead(3, 1));
+      await database.freezeEvent(held, id(2), { bytes: Buffer.from("two"), signatures: 1 });
+      await refuses("event-exists", instead(4, 2));
+      await database.endEvent(held, id(2), { envelopes: [], results: [] });
+      await instead(5, 2);
+      assert.deepEqual((await database.signingEvents()).map(({ id: is, state }) => [is, state]), [[id(1), "cancelled"], [id(5), "open"]]);
+    },
+  },
+  {
     name: "signatures keep their order, and each its task, answered or not",
     run: async ({ database }) => {
       const held = await lease(database);

@@ -150,7 +150,7 @@ describe("a ceremony without a terminal", () => {
   });
 
   test("by a plan in which people sign targets: both are signed at once, and the service takes them", async () => {
-    writeFileSync(join(folder, "offline.yaml"), "root: { threshold: 1, keys: [keys/bob.pub] }\nonline: { file: keys/online.pub, uri: \"fn:online\" }\ntargets: { threshold: 2, keys: [keys/bob.pub, keys/carol.pub, keys/ann.pub] }\nbins: { number: 16 }\n");
+    writeFileSync(join(folder, "offline.yaml"), "root: { threshold: 1, keys: [keys/bob.pub] }\nonline: { file: keys/online.pub, uri: \"fn:online\" }\ntargets: { threshold: 2, window: 40, keys: [keys/bob.pub, keys/carol.pub, keys/ann.pub] }\nbins: { number: 16, days: 5 }\ndelegations:\n  - { name: project, paths: [\"project/*\"], window: 9 }\n  - { name: arm, paths: [\"project/arm*\"], parent: project, bins: 4, days: 30 }\n");
     const { exitCode, stdout, stderr } = await run(["ceremony", "--plan", "offline.yaml", "--yes", "--dry-run", "--json", "--out", "offline.json", "--sign-with", "keys/bob", "--sign-with", "keys/carol"]);
     assert.equal(exitCode, 0, stderr);
     const { settings, metadata } = read("offline.json") as unknown as { settings: { targets_online_key: boolean }; metadata: { root: Json; targets: Json } };
@@ -166,6 +166,9 @@ describe("a ceremony without a terminal", () => {
     await stage.publisher.takeOver();
     await stage.settle();
     assert.deepEqual((await stage.task(task)).result?.details, { bootstrap: `Bootstrap finished ${task}` });
+    const kept = await stage.database.settings();
+    assert.deepEqual([kept["targets_signing_window"], kept["project_signing_window"], kept["bins_expiration"], kept["number_of_delegated_bins"]], [40, 9, 5, 16]);
+    assert.deepEqual((await stage.database.rolesAfter(undefined, { kind: "bins" }, 100)).length, 20);
   });
 
   test("what is missing is named, and nothing is waited for", async () => {

@@ -1,6 +1,8 @@
 // rstuf admin config: the repository's settings, and how long its roles live.
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { isWindow } from "../../../roles/custom-delegations.ts";
+import { MOST_WINDOW_DAYS } from "../../../roles/policy.ts";
 import { isDays, MOST_DAYS } from "../../admin/plan.ts";
 import { sendAndWait } from "../../admin/send.ts";
 import type { CliContext } from "../../context.ts";
@@ -11,7 +13,9 @@ import { factLines } from "../../output/table.ts";
 import { printable } from "../../printable.ts";
 import { openSession } from "../../session.ts";
 
-export const CONFIG_EXAMPLES = { get: ["rstuf admin config get --api-server http://127.0.0.1:8080", "rstuf admin config get trusted_root --api-server http://127.0.0.1:8080"], set: ["rstuf admin config set timestamp=2 bins=14 --api-server http://127.0.0.1:8080"] } as const;
+export const CONFIG_EXAMPLES = { get: ["rstuf admin config get --api-server http://127.0.0.1:8080", "rstuf admin config get trusted_root --api-server http://127.0.0.1:8080"], set: ["rstuf admin config set timestamp=2 bins=14 --api-server http://127.0.0.1:8080", "rstuf admin config set --window root=60 --window team=default --api-server http://127.0.0.1:8080"] } as const;
+
+const many = (text: string, before: unknown): string[] => [...((before as string[] | undefined) ?? []), text];
 
 export function configGetCommand(context: CliContext): Command {
   const command = withServer(new Command())
@@ -41,10 +45,11 @@ function inOneLine(value: unknown): string {
 
 export function configSetCommand(context: CliContext): Command {
   const command = withServer(new Command())
-    .description("Sets how many days new versions of roles live. It takes effect with each role's next version.")
-    .argument("<role=days...>", `a role and its days, 1 to ${MOST_DAYS}`)
+    .description("Sets how many days new versions of roles live, from each role's next version on; and how long before they expire people are asked to sign, from now on.")
+    .argument("[role=days...]", `a role and its days, 1 to ${MOST_DAYS}`)
+    .addOption(new Option("--window <role=days>", `people are asked for the next version so many days before the role expires, 1 to ${MOST_WINDOW_DAYS}, or default: as the service is configured; may be repeated`).argParser(many))
     .addHelpText("after", examplesText([{ commands: CONFIG_EXAMPLES.set }], "0 set, 1 refused or failed, 2 used wrongly"));
-  return command.action(async (pairs: string[]) => {
+  return command.action(async (pairs: string[], flags: { readonly window?: readonly string[] }) => {
     const session = await openSession(context, command);
     const expiration: Record<string, number> = {};
     for (const pair of pairs) {
@@ -52,7 +57,15 @@ export function configSetCommand(context: CliContext): Command {
       if (role === undefined || !isDays(Number(days))) throw new CliError("misused", `${pair} is no ROLE=DAYS with 1 to ${MOST_DAYS} days`);
       expiration[role] = Number(days);
     }
-    const sent = await sendAndWait(session, "Settings update", async () => (await session.api()).call("PUT /api/v1/config/", { body: { settings: { expiration } } }));
+    const windows: Record<string, number | null> = {};
+    for (const pair of flags.window ?? []) {
+      const [, role, days] = /^([A-Za-z0-9_-]+)=([0-9]+|default)$/.exec(pair) ?? [];
+      if (role === undefined || (days !== "default" && !isWindow(Number(days)))) throw new CliError("misused", `--window ${pair} is no ROLE=DAYS with 1 to ${MOST_WINDOW_DAYS} days, or ROLE=default`);
+      windows[role] = days === "default" ? null : Number(days);
+    }
+    if (pairs.length + (flags.window?.length ?? 0) === 0) throw new CliError("misused", "nothing is to be set: name ROLE=DAYS, --window ROLE=DAYS, or both");
+    const settings = { expiration, ...(flags.window === undefined ? {} : { signing_window: windows }) };
+    const sent = await sendAndWait(session, "Settings update", async () => (await session.api()).call("PUT /api/v1/config/", { body: { settings } }));
     const details = sent.result?.details as { readonly updated_roles?: readonly string[]; readonly invalid_roles?: readonly string[] } | undefined;
     if ((details?.updated_roles?.length ?? 0) > 0) session.say(`Set: ${details?.updated_roles?.join(", ") ?? ""}`);
     session.emit({ taskId: sent.taskId, ...details });

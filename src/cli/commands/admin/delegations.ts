@@ -24,6 +24,7 @@ function roleOptions(command: Command): Command {
     .addOption(new Option("--key <file>", "a public key of a person who signs; may be repeated (default: the online key)").argParser(many))
     .option("--threshold <number>", "so many of its keys must sign (default: all)")
     .option("--days <days>", "how long a version lives (default: 365)")
+    .option("--window <days>", "so long before it expires its people are asked for the next version (default: as the service is configured)")
     .option("--terminating", "a search for its artifacts ends with it (a new role's default)")
     .option("--no-terminating", "a search goes on behind it when it does not list an artifact")
     .option("--outside", "its team signs it elsewhere, and uploads it: rstuf admin delegations upload");

@@ -8,6 +8,8 @@ import type { Sql } from "./sessions.ts";
 /** Inside a transaction that holds the backlog. `task` brings the signature. */
 export async function applyEffect(sql: Sql, effect: EventEffect, task: string): Promise<void> {
   if ("start" in effect) {
+    const { inPlaceOf } = effect;
+    if (inPlaceOf !== undefined) await sql.run("UPDATE signing_event SET state = 'cancelled', reason = $2 WHERE id = $1 AND state = 'open'", inPlaceOf.event, inPlaceOf.reason);
     await start(sql, effect.start, effect.besideFrozen === true ? "state = 'open'" : "state <> 'cancelled'");
   } else if ("sign" in effect) {
     await addSignature(sql, await openEvent(sql, effect.sign.event), effect.sign.signature, task);

@@ -8,6 +8,8 @@ import { carry } from "./waiting.ts";
 /** Inside a transaction. `task` brings the signature. */
 export function applyEffect(db: Connection, effect: EventEffect, task: string): void {
   if ("start" in effect) {
+    const { inPlaceOf } = effect;
+    if (inPlaceOf !== undefined) db.run("UPDATE signing_event SET state = 'cancelled', reason = ? WHERE id = ? AND state = 'open'", inPlaceOf.reason, inPlaceOf.event);
     start(db, effect.start, effect.besideFrozen === true ? "state = 'open'" : "state <> 'cancelled'");
   } else if ("sign" in effect) {
     const { no } = openEvent(db, effect.sign.event);
