@@ -15,7 +15,7 @@ import { sessionsOf, type DatabaseConnector, type OpenDatabase } from "../databa
 export interface ReadingOrder {
   readonly database: DatabaseConnector;
   readonly sigstoreTrustedRoot: string | undefined;
-  readonly settings: Pick<OperationDeps, "limits" | "refreshAtFraction" | "refreshMarginMs">;
+  readonly settings: Pick<OperationDeps, "limits" | "refreshAtFraction" | "refreshMarginMs" | "signingWindows">;
 }
 
 export type ToReader = { readonly no: number; readonly question: Question } | "stop";
