@@ -2,7 +2,7 @@
 // the OpenAPI document.
 
 import { Type, type Static, type TSchema, type TUnsafe } from "typebox";
-import { MOST_WINDOW_DAYS } from "../roles/policy.ts";
+import { MOST_WINDOW_DAYS } from "../operations/put-config.ts";
 
 /** An object with members of any name, each as `values`. */
 export function dictionary<V extends TSchema>(values: V, options: Record<string, unknown> = {}): TUnsafe<Record<string, Static<V>>> {

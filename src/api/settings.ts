@@ -1,7 +1,6 @@
 // How the HTTP side behaves, as configuration decided. Read once, when the API is made.
 
-import type { OperationLimits } from "../operations/deps.ts";
-import type { SigningWindows } from "../roles/refresh.ts";
+import type { OperationDeps, OperationLimits } from "../operations/deps.ts";
 
 export interface ApiSettings {
   /** The program's version, for the OpenAPI document. */
@@ -27,7 +26,7 @@ export interface ApiSettings {
   /** A document that would expire so soon is not published any more; 0 when absent. */
   readonly refreshMarginMs?: number | undefined;
   /** How long before they expire roles ask people for their signatures. */
-  readonly signingWindows?: Omit<SigningWindows, "own"> | undefined;
+  readonly signingWindows?: OperationDeps["signingWindows"];
   /** Trial mode: nothing here depends on it but what the documentation page says. */
   readonly trial: boolean;
 }
