@@ -44,7 +44,7 @@ export function farOfImport(session: Session): Far {
   let progress: Progress | undefined;
   return {
     show({ result }) {
-      const { lines, imported_artifacts: done, invalid_paths: invalid } = (result?.details ?? {}) as Readonly<Record<string, unknown>>;
+      const { lines, imported_artifacts: done, invalid_paths: invalid } = (result?.details ?? {});
       if (typeof lines !== "number" || typeof done !== "number") return false;
       // What was published before we looked counts for no rate.
       progress ??= session.progress({ label: "publish", unit: "artifacts", from: done });
