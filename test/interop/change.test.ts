@@ -5,34 +5,11 @@
 // that has been there in every stage before.
 
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { generateKeyPair, writePrivatePem, type KeyPairType } from "../../src/drivers/signer/file/generate.ts";
-import type { Key, Root } from "../../src/tuf/documents.ts";
-import { keyFileName } from "../../src/tuf/keys.ts";
 import { createHolder, rootOf, signedBy, type Holder, type SignedRoot } from "../fakes/root-holders.ts";
-import type { Client } from "./clients.ts";
+import { firstRoot, onlineKey, onlineOf, polled, YEAR_MS } from "./roots.ts";
 import type { Service } from "./service.ts";
 import { CLIENTS, Watched } from "./watched.ts";
-
-const YEAR_MS = 365 * 86_400_000;
-
-/** Makes an online key and puts its private half where the service looks for it. */
-async function onlineKey({ keyDir }: Service, type: KeyPairType): Promise<Key> {
-  const pair = generateKeyPair(type);
-  await writePrivatePem(join(keyDir, keyFileName(pair.key)), pair.privatePem());
-  return { ...pair.key, "x-rstuf-online-key-uri": `fn:${keyFileName(pair.key)}` };
-}
-
-const onlineOf = ({ keys, roles }: Root): Key => keys[roles.timestamp.keyids[0]!]!;
-
-/** The first root, by `holders`, none of whom has signed it yet. */
-async function firstRoot({ service }: Watched, holders: readonly Holder[], threshold: number): Promise<Root> {
-  const root = rootOf({ version: 1, holders, threshold, online: onlineOf(service.bootstrap.metadata.root.signed), expiresMs: Date.now() + YEAR_MS });
-  await writeFile(service.root, JSON.stringify(signedBy(root, ...holders)));
-  return root;
-}
 
 describe("roots and online keys change", async () => {
   const ends = new AsyncDisposableStack();
@@ -76,19 +53,13 @@ describe("roots and online keys change", async () => {
     test(`the online key changes to ${type} while artifacts come and every client polls`, async () => {
       online = await onlineKey(service, type);
       let done = false;
-      const changed = service.submit("/api/v1/metadata/", { metadata: { root: nextRoot(holders) } }).finally(() => {
-        done = true;
-      });
-      let rounds = 0;
       const load = async (): Promise<void> => {
         for (let at = 0; !done || at < 3; at++) await watched.add(`load/${type}/${String(at)}`);
       };
-      const poll = async (client: Client, who: "fresh" | "returning"): Promise<void> => {
-        for (; !done; rounds++) await watched.glance(client, who);
-      };
-      const [details] = await Promise.all([changed, load(), ...CLIENTS.flatMap((client) => [poll(client, "fresh"), poll(client, "returning")])]);
-      assert.deepEqual(details, { role: "root" });
-      assert.ok(rounds >= 2 * CLIENTS.length);
+      const changes = polled(watched, () => service.submit("/api/v1/metadata/", { metadata: { root: nextRoot(holders) } })).finally(() => { done = true; });
+      const [{ answer, looks }] = await Promise.all([changes, load()]);
+      assert.deepEqual(answer, { role: "root" });
+      assert.ok(looks >= 2 * CLIENTS.length);
       // The second settle time, and the bins after it.
       while (await rotating(service)) await Promise.all(CLIENTS.flatMap((client) => [watched.glance(client, "fresh"), watched.glance(client, "returning")]));
     });

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Key } from "../../src/tuf/documents.ts";
 import { createHolder, type Holder } from "../fakes/root-holders.ts";
+import { pending } from "./signing.ts";
 import { Watched } from "./watched.ts";
 
 /** Every client, fresh and returning, at each stage. */
@@ -21,20 +22,11 @@ describe("roles that people sign come, change and go", async () => {
     ({ name, terminating: true, keyids: signers, threshold, paths, "x-rstuf-expire-policy": 60 });
   const prod = (...paths: readonly string[]): object => role("Prod", people.map(({ keyid }) => keyid), 2, ...paths);
 
-  /** What is to be signed: it is there a moment after a task says that it waits. */
-  async function pending(name: string): Promise<unknown> {
-    for (const until = Date.now() + 10_000; Date.now() < until; ) {
-      const { data } = (await (await fetch(`${service.origin}/api/v1/metadata/sign`)).json()) as { data?: { metadata?: Readonly<Record<string, { signed: unknown }>> } };
-      if (data?.metadata?.[name] !== undefined) return data.metadata[name].signed;
-    }
-    return assert.fail(`nothing waits for ${name}`);
-  }
-
   /** Those people sign what waits for `name`; what each was told. */
   async function sign(name: string, ...signers: readonly Holder[]): Promise<readonly unknown[]> {
     const said: unknown[] = [];
     for (const holder of signers) {
-      said.push((await service.submit("/api/v1/metadata/sign", { role: name, signature: holder.sign(await pending(name)) }))["update"]);
+      said.push((await service.submit("/api/v1/metadata/sign", { role: name, signature: holder.sign(await pending(service, name)) }))["update"]);
     }
     return said;
   }
