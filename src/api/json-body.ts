@@ -66,7 +66,7 @@ function eachPiece(payload: Body, take: (piece: Buffer) => void): Promise<void> 
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {
       payload.off("data", onPiece);
-      reject(error as Error);
+      reject(error);
     };
     const onPiece = (piece: Buffer): void => {
       try {

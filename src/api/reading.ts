@@ -27,7 +27,7 @@ export function readRoutes(readings: Readings): void {
 /** Answers them in the calling thread. */
 export function createAnswering(operations: OperationDeps): Answering {
   const routes = new Map<string, ReadRoute<TSchema, TSchema>>();
-  readRoutes({ operations, read: (route) => { routes.set(route.path, route as unknown as ReadRoute<TSchema, TSchema>); } });
+  readRoutes({ operations, read: (route) => { routes.set(route.path, route); } });
   return async ({ path, query, params }) => {
     try {
       const route = routes.get(path);

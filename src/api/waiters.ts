@@ -37,8 +37,10 @@ export function createWaiters(deps: { readonly database: Database; readonly cloc
     if (missed) for (const taskId of [...waiting.keys()]) await wakeIfEnded(taskId);
     for (const { kind, about } of notices) {
       if (kind !== "task-finished") continue;
-      await wakeIfEnded(String(about["task_id"]));
-      await wakeIfEnded(subTaskOf(String(about["task_id"])));
+      const { task_id: taskId } = about;
+      if (typeof taskId !== "string") continue;
+      await wakeIfEnded(taskId);
+      await wakeIfEnded(subTaskOf(taskId));
     }
   };
   const follow = async (from: string, end: AbortSignal): Promise<void> => {

@@ -441,7 +441,7 @@ export class SqliteClient implements Database {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw this.#isClosed();
       const call = ++this.#calls;
-      this.#send({ call, method, args } satisfies Call<K> as unknown as Call);
+      this.#send({ call, method, args } satisfies Call<K>);
       this.#pending.set(call, { resolve: resolve as (value: unknown) => void, reject });
       this.#keepAlive();
     });
