@@ -28,3 +28,15 @@ test("it keeps no process alive, and shows the collector to nobody else", () => 
     tidyWhenIdle();
     console.log(typeof globalThis.gc);`).trim(), "undefined");
 });
+
+test("threads that start at the same time each find the collector", () => {
+  assert.equal(run(`
+    import { Worker } from "node:worker_threads";
+    const arrived = new Int32Array(new SharedArrayBuffer(4));
+    const script = 'import { workerData } from "node:worker_threads"; const { url, arrived, threads } = workerData; const { tidyWhenIdle } = await import(url); Atomics.add(arrived, 0, 1); while (Atomics.load(arrived, 0) < threads); for (let i = 0; i < 50; i++) tidyWhenIdle();';
+    const threads = 3;
+    const ends = Array.from({ length: threads }, () => new Promise((resolve) => {
+      new Worker(script, { eval: true, workerData: { url: ${url}, arrived, threads } }).once("error", (error) => resolve(String(error))).once("exit", () => resolve("ended"));
+    }));
+    console.log([...new Set(await Promise.all(ends))].join());`).trim(), "ended");
+});
