@@ -9,7 +9,7 @@ import { databaseViewOf, publishedRows } from "../../test/fakes/published-rows.t
 import { openWebServer } from "../../test/fakes/web-server.ts";
 import { RepositoryBuilder } from "../../test/fakes/repository-builder.ts";
 import { AppError } from "../lib/app-error.ts";
-import type { OpenService } from "./commands/fsck.ts";
+import type { OpenService } from "./check-published.ts";
 import type { ProgramParts } from "./program.ts";
 
 const cwd = mkdtempSync(join(tmpdir(), "rstuf-cli-"));

@@ -3,7 +3,7 @@
 
 import { Command } from "commander";
 import type { CliContext } from "./context.ts";
-import type { OpenService } from "./commands/fsck.ts";
+import type { OpenService } from "./check-published.ts";
 import { addCommonOptions, addToGroup, VALUE_OPTIONS } from "./options.ts";
 
 /** What commands need beyond what the CLI may import. */

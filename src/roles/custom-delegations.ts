@@ -14,7 +14,7 @@ import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import { CATCH_ALL } from "./catch-all.ts";
 import { BINS_PREFIX } from "./delegation.ts";
 import { onlineUriOf } from "./online-key.ts";
-import { MOST_WINDOW_DAYS } from "./policy.ts";
+import { isWindow, MOST_WINDOW_DAYS } from "./policy.ts";
 
 /** How many of each one repository may have. Patterns are compared in pairs. */
 export const DELEGATION_LIMITS = { roles: 256, patterns: 1024, keys: 256 } as const;
@@ -126,7 +126,6 @@ export function delegationFaults(wanted: WantedDelegations, known: ReadonlySet<s
 
 export const BIN_COUNT = `a number of bins is from 2 to ${String(MAX_BINS)}`;
 export const WINDOW = `a signing window is a whole number of days from 1 to ${String(MOST_WINDOW_DAYS)}`;
-export const isWindow = (days: number): boolean => Number.isInteger(days) && days >= 1 && days <= MOST_WINDOW_DAYS;
 export const isBinCount = (count: number): boolean => Number.isInteger(count) && count >= 2 && count <= MAX_BINS;
 
 export const patternsOf = (roles: readonly { readonly paths?: readonly string[] }[]): number => roles.reduce((sum, { paths }) => sum + (paths?.length ?? 0), 0);

@@ -8,7 +8,8 @@ import type { Session } from "../session.ts";
 import { askKey, askKeys } from "./ask-keys.ts";
 import type { NamedKey } from "./key-files.ts";
 import { namedKey, readPublicKey } from "./key-files.ts";
-import { BIN_COUNTS, isDays, MOST_DAYS, type WrittenKey, type WrittenPlan, type WrittenRole } from "./plan.ts";
+import { isDays, MOST_DAYS } from "./days.ts";
+import { BIN_COUNTS, type WrittenKey, type WrittenPlan, type WrittenRole } from "./plan.ts";
 
 const DAY_MS = 86_400_000;
 const PLAN_FLAG = "--plan FILE";

@@ -16,10 +16,11 @@
 
 import { resolve } from "node:path";
 import { stringify } from "yaml";
-import { delegationFaults, isWindow, WINDOW, type WantedDelegations } from "../../roles/custom-delegations.ts";
-import { DEFAULT_DAYS } from "../../roles/policy.ts";
+import { delegationFaults, WINDOW, type WantedDelegations } from "../../roles/custom-delegations.ts";
+import { DEFAULT_DAYS, isWindow } from "../../roles/policy.ts";
 import { samePublicKey } from "../../tuf/keys.ts";
 import { CliError } from "../errors.ts";
+import { isDays, MOST_DAYS } from "./days.ts";
 import { defaultUri, namedKey, readPublicKey, type NamedKey } from "./key-files.ts";
 
 /** A plan as it is written: nothing is read yet, anything may be missing or wrong. */
@@ -66,10 +67,7 @@ export interface CeremonyPlan {
   readonly delegations: WantedDelegations | undefined;
 }
 
-export const MOST_DAYS = 36_500;
 export const BIN_COUNTS = Array.from({ length: 14 }, (_, power) => 2 ** (power + 1));
-
-export const isDays = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MOST_DAYS;
 
 type Record_ = Readonly<Record<string, unknown>>;
 const isRecord = (value: unknown): value is Record_ => typeof value === "object" && value !== null && !Array.isArray(value);

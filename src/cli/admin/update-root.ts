@@ -14,7 +14,7 @@ import { defaultUri, namedKey, readPublicKey, type NamedKey } from "./key-files.
 import { nextRoot, rootKeyNamed, type RootChange } from "./next-root.ts";
 import { writeJsonFile } from "./payload-file.ts";
 import { fingerprint, isRoot, standing, type Pending } from "./pending.ts";
-import { isDays, MOST_DAYS } from "./plan.ts";
+import { isDays, MOST_DAYS } from "./days.ts";
 import { rootInForce } from "./root-in-force.ts";
 import { detail, sendAndWait } from "./send.ts";
 import { outFile, serverOrDryRun } from "./shared-options.ts";

@@ -9,7 +9,7 @@ import { databaseViewOf, publishedRows } from "../../../test/fakes/published-row
 import { RepositoryBuilder } from "../../../test/fakes/repository-builder.ts";
 import { openWebServer } from "../../../test/fakes/web-server.ts";
 import { DatabaseError } from "../../ports/database.ts";
-import type { OpenService } from "./fsck.ts";
+import type { OpenService } from "../check-published.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 const cwd = mkdtempSync(join(tmpdir(), "rstuf-fsck-"));

@@ -1,41 +1,9 @@
 // rstuf fsck: is what is published whole, and what every client needs?
 
 import { Command } from "commander";
-import { resolve } from "node:path";
-import { createFileFetcher, folderUrl } from "../../drivers/fetcher/file/fetcher.ts";
-import { createHttpFetcher } from "../../drivers/fetcher/http/fetcher.ts";
-import { useSigstore } from "../../drivers/verifier/sigstore/sigstore.ts";
-import { filesByUrl, type PublishedFiles } from "../../fsck/files.ts";
-import { fsck, type DatabaseView } from "../../fsck/fsck.ts";
-import { CLIENT_LIMITS } from "../../tuf/trusted-set.ts";
+import type { FsckFlags, OpenService } from "../check-published.ts";
 import type { CliContext } from "../context.ts";
-import { CliError } from "../errors.ts";
 import { examplesText } from "../examples.ts";
-import { fsckJson, fsckLines } from "../fsck-report.ts";
-import { Progress } from "../output/progress.ts";
-import { readFileAtMost } from "../read-file.ts";
-
-/** What the service itself has: its database, and by that what is published, wherever that lies. */
-export interface OpenRepository {
-  readonly database: DatabaseView;
-  /** The storage that the configuration names. */
-  files(): Promise<PublishedFiles>;
-  /** Root version 1 as the database has it; undefined before there is one. */
-  firstRoot(): Promise<Buffer | undefined>;
-  close(): Promise<void>;
-}
-
-/** Both as they were given. @throws AppError saying why it cannot, a live service included */
-export type OpenService = (place: { readonly dataDir?: string | undefined; readonly config?: string | undefined }) => Promise<OpenRepository>;
-
-interface FsckFlags {
-  readonly metadata?: string;
-  readonly root?: string;
-  readonly dataDir?: string;
-  readonly config?: string;
-  readonly sigstoreTrustedRoot?: string;
-  readonly json?: boolean;
-}
 
 export const FSCK_EXAMPLES = [
   "rstuf fsck --metadata rstuf-data/metadata --root rstuf-data/trusted/1.root.json",
@@ -67,51 +35,7 @@ export function fsckCommand(context: CliContext, { openService }: { readonly ope
       ),
     )
     .action(async (flags: FsckFlags) => {
-      context.setExitCode(await run(context, flags, openService));
+      const { checkPublished } = await import("../check-published.ts");
+      context.setExitCode(await checkPublished(context, flags, openService));
     });
-}
-
-async function run(context: CliContext, flags: FsckFlags, openService: OpenService | undefined): Promise<number> {
-  const ours = flags.dataDir !== undefined || flags.config !== undefined;
-  if (!ours && (flags.metadata === undefined || flags.root === undefined)) throw new CliError("misused", "say --metadata and --root, or whose: --data-dir or --config");
-  if (flags.sigstoreTrustedRoot !== undefined) await useSigstore(resolve(context.cwd, flags.sigstoreTrustedRoot));
-  const opened = ours ? await open(flags, openService) : undefined;
-  const progress = new Progress(context, { label: "fsck", unit: "targets roles", silent: flags.json === true });
-  try {
-    const report = await fsck({
-      files: flags.metadata === undefined ? await whole(opened).files() : filesAt(context, flags.metadata),
-      root: flags.root === undefined ? await firstRoot(whole(opened)) : await readFileAtMost(resolve(context.cwd, flags.root), CLIENT_LIMITS.rootBytes),
-      database: opened?.database,
-      now: context.clock.now(),
-      onProgress: (done, known) => progress.update(done, known),
-    });
-    progress.clear();
-    if (flags.json === true) context.stdout.write(`${fsckJson(report)}\n`);
-    else for (const line of fsckLines(report)) context.stdout.write(`${line}\n`);
-    return report.faults.length === 0 ? 0 : 1;
-  } finally {
-    progress.clear();
-    await opened?.close();
-  }
-}
-
-async function open({ dataDir, config }: FsckFlags, openService: OpenService | undefined): Promise<OpenRepository> {
-  if (openService === undefined) throw new CliError("not-here", "--data-dir and --config need the service's database, and this program comes without");
-  return openService({ dataDir, config });
-}
-
-function whole(opened: OpenRepository | undefined): OpenRepository {
-  if (opened === undefined) throw new CliError("misused", "say --metadata and --root, or whose: --data-dir or --config");
-  return opened;
-}
-
-async function firstRoot(opened: OpenRepository): Promise<Buffer> {
-  const root = await opened.firstRoot();
-  if (root === undefined) throw new CliError("bootstrap-missing", "the service has no repository yet: there is nothing to look at");
-  return root;
-}
-
-function filesAt(context: CliContext, where: string): PublishedFiles {
-  if (/^https?:/i.test(where)) return filesByUrl(createHttpFetcher({ version: context.version }), where);
-  return filesByUrl(createFileFetcher(), /^file:/i.test(where) ? where : folderUrl(resolve(context.cwd, where)));
 }

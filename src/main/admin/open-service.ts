@@ -1,7 +1,7 @@
 // What `rstuf fsck` compares with: a service's database, nobody publishing meanwhile, and its storage.
 
 import type { CliContext } from "../../cli/context.ts";
-import type { OpenRepository } from "../../cli/commands/fsck.ts";
+import type { OpenRepository } from "../../cli/check-published.ts";
 import { filesOfStorage } from "../../fsck/files.ts";
 import type { Database } from "../../ports/database.ts";
 import type { Storage } from "../../ports/storage.ts";

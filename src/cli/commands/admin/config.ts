@@ -1,9 +1,8 @@
 // rstuf admin config: the repository's settings, and how long its roles live.
 
 import { Command, Option } from "commander";
-import { isWindow } from "../../../roles/custom-delegations.ts";
-import { MOST_WINDOW_DAYS } from "../../../roles/policy.ts";
-import { isDays, MOST_DAYS } from "../../admin/plan.ts";
+import { isWindow, MOST_WINDOW_DAYS } from "../../../roles/policy.ts";
+import { isDays, MOST_DAYS } from "../../admin/days.ts";
 import { sendAndWait } from "../../admin/send.ts";
 import type { CliContext } from "../../context.ts";
 import { CliError } from "../../errors.ts";

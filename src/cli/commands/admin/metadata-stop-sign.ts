@@ -1,8 +1,6 @@
 // rstuf admin metadata stop-sign: gives up a document that waits for signatures.
 
 import { Command } from "commander";
-import { askPending, choosePending } from "../../admin/find-pending.ts";
-import { standingLines } from "../../admin/pending.ts";
 import { sendAndWait } from "../../admin/send.ts";
 import type { CliContext } from "../../context.ts";
 import { CliError } from "../../errors.ts";
@@ -24,7 +22,7 @@ export function metadataStopSignCommand(context: CliContext): Command {
     .option("--yes", "do not ask")
     .addHelpText("after", examplesText([{ commands: STOP_SIGN_EXAMPLES }], "0 stopped, 1 refused or failed, 2 used wrongly"));
   return command.action(async (flags: Flags) => {
-    const session = await openSession(context, command);
+    const [session, { askPending, choosePending }, { standingLines }] = await Promise.all([openSession(context, command), import("../../admin/find-pending.ts"), import("../../admin/pending.ts")]);
     const pending = await choosePending(session, await askPending(session), flags);
     const { role } = pending;
     for (const line of standingLines(pending)) session.note(line);

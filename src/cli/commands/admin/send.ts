@@ -2,7 +2,6 @@
 
 import { Command } from "commander";
 import type { BootstrapPayload, MetadataDelegationsPayload, MetadataPostPayload, MetadataSignPostPayload } from "../../../sdk/api-types.ts";
-import { readJsonFile } from "../../admin/payload-file.ts";
 import { detail, requireBootstrap, sendAndWait, type Sent } from "../../admin/send.ts";
 import type { CliContext } from "../../context.ts";
 import { CliError } from "../../errors.ts";
@@ -75,6 +74,7 @@ export function sendCommand(kind: keyof typeof KINDS): (context: CliContext) => 
     return command.action(async (file: string) => {
       const session = await openSession(context, command);
       if (!session.hasServer) throw new CliError("server-missing", NEEDED, { todo: `say --api-server https://rstuf.example.org, or write SERVER into ${session.config.path}` });
+      const { readJsonFile } = await import("../../admin/payload-file.ts");
       const payload = await readJsonFile(session, file);
       const missing = members.filter((name) => typeof payload !== "object" || payload === null || !(name in payload));
       if (missing.length > 0) throw new CliError("document-unreadable", `${file} is no such payload`, { why: `it lacks: ${missing.join(", ")}`, todo: "is it the right file for this command?" });

@@ -9,7 +9,7 @@ import type { CliContext } from "../../context.ts";
 import { CliError, systemReason } from "../../errors.ts";
 import { examplesText } from "../../examples.ts";
 import { readPassword } from "../../read-file.ts";
-import { factsOf, tellKey } from "./key-text.ts";
+import { factsOf, tellKey } from "../../admin/key-text.ts";
 
 interface GenerateFlags {
   readonly type: KeyPairType;

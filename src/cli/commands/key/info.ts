@@ -1,15 +1,9 @@
 // rstuf key info: what TUF calls a key.
 
 import { Command } from "commander";
-import { AppError } from "../../../lib/app-error.ts";
-import { namedKey } from "../../admin/key-files.ts";
-import { readKeyFile } from "../../admin/key-halves.ts";
 import type { CliContext } from "../../context.ts";
 import { examplesText } from "../../examples.ts";
-import { EXIT } from "../../exit-codes.ts";
-import { printable } from "../../printable.ts";
-import { openSession, type Session } from "../../session.ts";
-import { factsOf, tellKey } from "./key-text.ts";
+import { openSession } from "../../session.ts";
 
 export const KEY_INFO_EXAMPLES = ["rstuf key info keys/online.pub", "rstuf key info keys/online keys/root-ann --password-file password.txt --json"] as const;
 
@@ -25,25 +19,7 @@ export function keyInfoCommand(context: CliContext): Command {
     .option("--json", "one JSON object per key on stdout")
     .addHelpText("after", examplesText([{ commands: KEY_INFO_EXAMPLES }], "0 all read, 1 not all, 2 used wrongly"))
     .action(async (files: string[], flags: { readonly passwordFile?: string; readonly name?: string }, self: Command) => {
-      context.setExitCode(await tellAll(await openSession(context, self), files, flags));
+      const [session, { tellKeys }] = await Promise.all([openSession(context, self), import("../../admin/tell-keys.ts")]);
+      context.setExitCode(await tellKeys(session, files, flags));
     });
-}
-
-async function tellAll(session: Session, files: readonly string[], { name, passwordFile }: { readonly name?: string; readonly passwordFile?: string }): Promise<number> {
-  const { context, json } = session;
-  let failed = 0;
-  for (const file of files) {
-    try {
-      const { key } = await readKeyFile(session, file, passwordFile);
-      tellKey(context, json, { file, ...factsOf(key), ...(name === undefined ? {} : { listedAs: name, listedKeyid: namedKey(key, name).keyid }) });
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      const { code, message } = error as AppError;
-      if (code === "interrupted") throw error;
-      failed += 1;
-      if (json) context.stdout.write(`${JSON.stringify({ file, error: { code, message } })}\n`);
-      context.stderr.write(`error: ${printable(message)} (${code})\n`);
-    }
-  }
-  return failed > 0 ? EXIT.failed : EXIT.done;
 }

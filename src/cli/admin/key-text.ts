@@ -1,9 +1,9 @@
 // How a key reads: what TUF calls it, and where it lies.
 
-import type { Key } from "../../../tuf/documents.ts";
-import { keyFileName, keyidOf } from "../../../tuf/keys.ts";
-import type { CliContext } from "../../context.ts";
-import { printable } from "../../printable.ts";
+import type { Key } from "../../tuf/documents.ts";
+import { keyFileName, keyidOf } from "../../tuf/keys.ts";
+import type { CliContext } from "../context.ts";
+import { printable } from "../printable.ts";
 
 export interface KeyFacts {
   readonly keyid: string;

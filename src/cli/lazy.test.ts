@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { test } from "node:test";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+/** Tells which files are loaded, as they are. */
+const TELL = `data:text/javascript,${encodeURIComponent('import { registerHooks } from "node:module"; registerHooks({ load(url, context, next) { process.stderr.write(url + "\\n"); return next(url, context); } });')}`;
+
+test("the help of no command waits for what only running it needs", () => {
+  // A script of completions is made of every command's help, and of nothing else.
+  const { stderr, status } = spawnSync(process.execPath, ["--import", TELL, join(ROOT, "bin", "rstuf.js"), "completion", "bash"], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  const loaded = stderr.split("\n").filter((url) => url.startsWith("file:"));
+  assert.ok(loaded.some((url) => url.endsWith("/src/cli/commands/fsck.ts")), "every command is there");
+  const packages = new Set(loaded.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []));
+  assert.deepEqual([...packages].sort(), ["@noble/hashes", "commander"]);
+  assert.deepEqual(loaded.filter((url) => /\/src\/(publisher|operations|fsck|drivers\/(database|storage))\/|\/src\/cli\/(ask|open-session|config-file)\.ts$|\/(custom-delegations|pending|plan)\.ts$/.test(url)), []);
+});
