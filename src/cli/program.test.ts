@@ -53,6 +53,14 @@ describe("rstuf", () => {
     });
   }
 
+  test("a long option has a line of its own, and pushes nothing over the edge", async () => {
+    const long = "--a-frank-name-that-is-longer-than-its-column";
+    const parts: ProgramParts = { commands: [{ name: "long", summary: "is long", load: async () => () => new Command().option("--short", "x".repeat(40)).option(long, "what it does, ".repeat(6).trim()) }] };
+    const { stdout } = await runCli(["long", "--help"], { cwd, parts });
+    assert.match(stdout, new RegExp(`\\n  --short {4,} x{40}\\n  ${long}\\n {14}what it does, `));
+    for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
+  });
+
   test("tells an error in one line, with its code and without a stack", async () => {
     const { stderr, exitCode } = await runCli(["fail"], { cwd, parts: failing(new AppError("some-code", "this went wrong", { cause: new Error("deep") })) });
     assert.equal(stderr, "error: this went wrong (some-code)\n");

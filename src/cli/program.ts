@@ -1,6 +1,6 @@
 // The command line: which commands there are, how usage errors read, and what the exit code is.
 
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, Option, type Help } from "commander";
 import { commandTree } from "./commands.ts";
 import type { CliContext } from "./context.ts";
 import { CliError } from "./errors.ts";
@@ -17,6 +17,7 @@ export interface ProgramParts extends CommandParts {
 }
 
 const HELP_COLUMNS = 80;
+const TERM_COLUMNS = 32;
 
 /** The program with the command at `path` in full, or with all of them. */
 export async function createProgram(context: CliContext, parts: ProgramParts, path: readonly string[] | "all"): Promise<Command> {
@@ -60,7 +61,7 @@ function adopt(command: Command, context: CliContext): void {
     // One paragraph: where its lines end is for the width to say.
     .description(command.description().replaceAll("\n", " "))
     .exitOverride()
-    .configureHelp({ helpWidth: HELP_COLUMNS, subcommandTerm: (child) => (child.name() === "help" ? "help [command]" : child.name()) })
+    .configureHelp({ helpWidth: HELP_COLUMNS, subcommandTerm: (child) => (child.name() === "help" ? "help [command]" : child.name()), padWidth, formatItem })
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
@@ -71,6 +72,20 @@ function adopt(command: Command, context: CliContext): void {
       outputError: (text, write) => write(`${text.trimEnd()}\nSee: ${fullName(command)} --help\n`),
     });
   for (const child of command.commands) adopt(child, context);
+}
+
+/** How wide the column of terms is: of those that leave room for what is said of them. */
+function padWidth(command: Command, help: Help): number {
+  const terms = [...help.visibleArguments(command).map((each) => help.argumentTerm(each)), ...help.visibleOptions(command).map((each) => help.optionTerm(each)), ...help.visibleCommands(command).map((each) => help.subcommandTerm(each))];
+  return Math.max(0, ...terms.map((term) => term.length).filter((length) => length <= TERM_COLUMNS));
+}
+
+/** A term that is too long for its column has a line of its own, so that no other is pushed to the right. */
+function formatItem(this: Help, term: string, width: number, description: string): string {
+  if (description === "") return `  ${term}`;
+  const indent = " ".repeat(width + 4);
+  const told = this.boxWrap(description, HELP_COLUMNS - indent.length).split("\n").join(`\n${indent}`);
+  return term.length > width ? `  ${term}\n${indent}${told}` : `  ${term.padEnd(width)}  ${told}`;
 }
 
 function fullName(command: Command): string {

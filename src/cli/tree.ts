@@ -61,7 +61,7 @@ export async function grow(parent: Command, nodes: readonly CommandNode[], path:
     const further = path === "all" ? "all" : path.slice(1);
     let command: Command;
     if ("commands" in node) {
-      command = new Command(node.name).summary(node.summary).description(node.description);
+      command = new Command(node.name).summary(node.summary).description(node.description).helpCommand("help [command]", "help for a command");
       addToGroup(command, { shown: false });
       await grow(command, node.commands, isWanted ? further : [], context, parts);
     } else if (isWanted) {

@@ -30,8 +30,9 @@ Examples:
   With database.url in postgres.yaml:
   $ ${example}
 
-Every other setting: docs/operate/configuration.md. Exit codes: 0 ended when told to,
-1 could not start or had to end, 2 used wrongly.`)
+Every other setting: docs/operate/configuration.md
+Exit codes: 0 ended when told to, 1 could not start or had to end,
+2 used wrongly.`)
     .action(async (options: ServeOptions) => {
       const { serve } = await import("../serve.ts");
       context.setExitCode(await serve(context, part, options));

@@ -21,8 +21,9 @@ Examples:
   $ rstuf serve --trial --port 0
   $ rstuf serve --data-dir rstuf-data --port 0
 
-Every other setting: docs/operate/configuration.md. Exit codes: 0 ended when told to,
-1 could not start or had to end, 2 used wrongly.`)
+Every other setting: docs/operate/configuration.md
+Exit codes: 0 ended when told to, 1 could not start or had to end,
+2 used wrongly.`)
     .action(async (options: ServeOptions) => {
       // Loaded when needed: the service's libraries are many, and most commands use none of them.
       const { serve } = await import("../serve.ts");
