@@ -1,9 +1,9 @@
 // Imports this machine has begun and not finished: under which key, and from which files. Written
-// before the first line is sent, and removed when the service has accepted the end, so that the
-// same command given again goes on, and given once more after that begins anew.
+// before the first line is sent, and marked when the service has accepted the end, so that the same
+// command given again goes on, and given once more after that says so and begins anew.
 
 import { randomUUID } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { sha256Hex } from "../../tuf/crypto.ts";
@@ -17,6 +17,8 @@ export interface Begun {
   /** RFC 3339. */
   readonly started: string;
   readonly files: readonly Pick<SourceFile, "path" | "bytes" | "modifiedMs">[];
+  /** The task that it became, once the service had all of it. */
+  readonly taskId?: string;
 }
 
 const MAX_BYTES = 1024 * 1024;
@@ -49,8 +51,9 @@ export class BegunImport {
     return this.#write({ ...begun, files: files.map(({ path, bytes, modifiedMs }) => ({ path, bytes, modifiedMs })) });
   }
 
-  async forget(): Promise<void> {
-    await rm(this.#file, { force: true });
+  /** The service has all of it. */
+  async ended(begun: Begun, taskId: string): Promise<void> {
+    await this.#write({ ...begun, taskId });
   }
 
   async #write(begun: Begun): Promise<Begun> {

@@ -154,8 +154,14 @@ describe("rstuf admin import-artifacts", () => {
     assert.match(unsure.stderr, /--resume or --restart/);
     assert.equal((await run(server, ["a.csv", "b.csv", "--resume"])).exitCode, 0);
     assert.deepEqual([...server.stored.values()], [["p/0", "p/1", "p/2", "p/3", "p/40", "p/5"]]);
-    assert.equal((await run(server, ["a.csv", "b.csv"])).exitCode, 0);
+    const again = await run(server, ["a.csv", "b.csv"]);
+    assert.equal(again.exitCode, 0);
+    assert.match(again.stderr.replaceAll(/\s+/g, " "), /This list was submitted before, on \d{4}-\d\d-\d\d, as task t1\. It is imported again/);
     assert.equal(server.stored.size, 2, "another import");
+    list("b.csv", [3, 41, 5]);
+    const other = await run(server, ["a.csv", "b.csv"]);
+    assert.doesNotMatch(other.stderr, /submitted before/);
+    assert.equal(other.exitCode, 0);
   });
 
   test("a service that is gone is waited for, which is told once, and so is that it is back", async () => {

@@ -76,6 +76,19 @@ describe("progress", () => {
     assert.equal(run(false, 5000, 4).split("\n").filter((line) => line !== "").length, 2);
     assert.equal(run(false, 1, 4), "");
   });
+  test("never draws wider than the screen: the bar gives way, then the label", () => {
+    for (const columns of [20, 40, 60, 80, 100, 120]) {
+      const { context, stderr } = createTestContext({ cwd: "/", isTty: true, columns, tickMs: 1000 });
+      for (const label of ["import", "wheels/a-name-that-is-rather-long-1.0.0-py3-none-any.whl"]) {
+        const progress = new Progress(context, { label, unit: "artifacts", isGuess: true });
+        progress.update(607_247, 2_007_991);
+        progress.update(607_247, undefined);
+      }
+      const lines = stderr().split("\r\u001b[K");
+      for (const line of lines) assert.ok(widthOf(line) < columns, `${columns}: ${line}`);
+      if (columns >= 80) assert.match(lines[1] ?? "", /^\[=+ +\] 30 % {2}607,247 of ~2,010,000 artifacts, .*import$/);
+    }
+  });
   test("draws no more often than five times a second, and nothing when silent", () => {
     assert.equal(run(true, 1, 3).match(/hello/g)?.length, 1);
     assert.equal(run(true, 1000, 3, true), "");
@@ -88,6 +101,8 @@ describe("words", () => {
     assert.deepEqual([0, 1, 999, 1000, 999_960, 1_500_000_000].map(bytes), ["0 bytes", "1 byte", "999 bytes", "1.0 kB", "1.0 MB", "1.5 GB"]);
     assert.deepEqual([500, 119_000, 3_600_000, 47 * 3_600_000, 90 * 86_400_000].map(duration), ["0 seconds", "119 seconds", "60 minutes", "47 hours", "90 days"]);
     assert.deepEqual([fromNow(3 * 86_400_000, 0), fromNow(0, 7_200_000)], ["in 3 days", "2 hours ago"]);
+    const day = 86_400_000;
+    assert.deepEqual([365 * day - 90_000, 365 * day - 3_700_000, day - 5_000, 47 * 3_600_000, 3_599_400, 59_000].map((left) => fromNow(left, 0)), ["in 365 days", "in 364 days", "in 24 hours", "in 47 hours", "in 60 minutes", "in 59 seconds"]);
     assert.deepEqual([7_000, 750_000, 10_860_000].map(clockTime), ["0:07", "12:30", "3:01:00"]);
   });
 });

@@ -5,7 +5,7 @@
 import type { CliContext } from "../context.ts";
 import { printable } from "../printable.ts";
 import { bytes, clockTime, number } from "./words.ts";
-import { cut, padEnd } from "./width.ts";
+import { cut, padEnd, widthOf } from "./width.ts";
 
 export interface ProgressOptions {
   /** What is being done, `hello.txt` or `uploading`. */
@@ -14,6 +14,8 @@ export interface ProgressOptions {
   readonly unit: string;
   /** How much there is, when that is known. */
   readonly total?: number | undefined;
+  /** The total is a guess from what was read so far, and said to be one. */
+  readonly isGuess?: boolean;
   /** So much was done before; it counts for no rate. */
   readonly from?: number;
   readonly silent?: boolean;
@@ -26,6 +28,9 @@ const LOG_EVERY_MS = 10_000;
 /** A rate over less is noise. */
 const RATE_AFTER_MS = 1_000;
 const BAR_COLUMNS = 20;
+const LEAST_BAR_COLUMNS = 5;
+/** So much of a label stays beside a bar. */
+const LABEL_COLUMNS = 8;
 const CLEAR_LINE = "\r\u001b[K";
 
 export class Progress {
@@ -66,7 +71,7 @@ export class Progress {
     const { label, unit } = this.#options;
     const total = this.#total;
     const amount = (n: number): string => (unit === "bytes" ? bytes(n) : number(n));
-    const parts = [total === undefined ? `${amount(done)}${unit === "bytes" ? "" : ` ${unit}`}` : `${amount(done)} of ${amount(total)}${unit === "bytes" ? "" : ` ${unit}`}`];
+    const parts = [total === undefined ? `${amount(done)}${unit === "bytes" ? "" : ` ${unit}`}` : `${amount(done)} of ${this.#options.isGuess === true && total > done ? `~${amount(Number(total.toPrecision(3)))}` : amount(total)}${unit === "bytes" ? "" : ` ${unit}`}`];
     const fresh = done - (this.#options.from ?? 0);
     if (elapsedMs >= RATE_AFTER_MS && fresh > 0) {
       const perSecond = fresh / (elapsedMs / 1000);
@@ -74,11 +79,19 @@ export class Progress {
       if (total !== undefined && total > done) parts.push(`${clockTime(((total - done) / perSecond) * 1000)} left`);
     }
     const told = parts.join(", ");
-    const short = (before: string): string => (this.#context.isTty ? cut(printable(label), Math.max(8, this.#context.columns() - 1 - before.length)) : printable(label));
-    if (total === undefined || total <= 0) return `${short(told)}  ${told}`;
-    const share = Math.min(1, done / total);
-    const percent = `${Math.floor(share * 100)} %`.padStart(5);
-    const bar = `[${padEnd("=".repeat(Math.floor(share * BAR_COLUMNS)), BAR_COLUMNS)}]${percent}  ${told}  `;
-    return this.#context.isTty ? bar + short(bar) : `${short("")}: ${percent.trim()}, ${told}`;
+    const percent = total === undefined || total <= 0 ? undefined : Math.floor(Math.min(1, done / total) * 100);
+    if (this.#context.isTty) return onOneLine(printable(label), told, percent, this.#context.columns() - 1);
+    return percent === undefined ? `${printable(label)}  ${told}` : `${printable(label)}: ${percent} %, ${told}`;
   }
+}
+
+/** A line that is wider than the screen could not be wiped: first the bar gives way, then the label. */
+function onOneLine(label: string, told: string, percent: number | undefined, columns: number): string {
+  if (percent === undefined) return cut(`${cut(label, Math.max(LABEL_COLUMNS, columns - told.length - 2))}  ${told}`, columns);
+  const fixed = `${`${percent} %`.padStart(5)}  ${told}`;
+  const forLabel = Math.min(widthOf(label), LABEL_COLUMNS) + 2;
+  const bar = Math.min(BAR_COLUMNS, columns - fixed.length - forLabel - 2);
+  const drawn = bar < LEAST_BAR_COLUMNS ? "" : `[${padEnd("=".repeat(Math.floor((percent / 100) * bar)), bar)}]`;
+  const rest = columns - drawn.length - fixed.length - 2;
+  return cut(rest < forLabel - 2 ? drawn + fixed : `${drawn}${fixed}  ${cut(label, rest)}`, columns);
 }

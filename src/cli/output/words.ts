@@ -36,9 +36,12 @@ export function duration(ms: number): string {
   return count(Math.floor(seconds / DAY), "day");
 }
 
-/** `in 3 days`, `2 hours ago`. */
+/** `in 3 days`, `2 hours ago`. What was given 365 days an instant ago has 365 days, not 364. */
 export function fromNow(atMs: number, nowMs: number): string {
-  return atMs >= nowMs ? `in ${duration(atMs - nowMs)}` : `${duration(nowMs - atMs)} ago`;
+  if (atMs < nowMs) return `${duration(nowMs - atMs)} ago`;
+  const left = atMs - nowMs;
+  const unit = left >= 2 * DAY * 1000 ? HOUR : left >= 2 * HOUR * 1000 ? MINUTE : left >= 2 * MINUTE * 1000 ? 1 : 0;
+  return `in ${duration(left + unit * 1000)}`;
 }
 
 /** `0:07`, `12:30`, `3:01:00`. */

@@ -17,7 +17,7 @@ import type { RestClient } from "../../../sdk/client.ts";
 import { RestError } from "../../../sdk/errors.ts";
 
 interface Flags extends WaitFlags {
-  readonly csv: readonly string[];
+  readonly csv?: readonly string[];
   readonly dryRun?: boolean;
   readonly key?: string;
   readonly resume?: boolean;
@@ -40,7 +40,7 @@ export function importArtifactsCommand(context: CliContext): Command {
         "Interrupted, it goes on where it was when the same command is given again.",
     )
     .argument("[file...]", "lists of artifacts; - is stdin")
-    .addOption(new Option("--csv <file>", "the same, by the name of older scripts; may be repeated").argParser<string[]>((file, before) => [...before, file]).default([], "none"))
+    .addOption(new Option("--csv <file>", "the same, by the name of older scripts; may be repeated").argParser<string[]>((file, before) => [...((before as string[] | undefined) ?? []), file]))
     .option("--dry-run", "have every line checked, and keep nothing")
     .option("--key <key>", "what the import is called, to go on with it from elsewhere")
     .option("--resume", "go on, although a file has changed: the rest behind what is stored")
@@ -50,7 +50,7 @@ export function importArtifactsCommand(context: CliContext): Command {
   return withServer(withWait(command))
     .addHelpText("after", examplesText([{ commands: IMPORT_EXAMPLES }], "0 accepted, with --wait published, 1 refused or failed,\n2 used wrongly, 3 not ended in time, 130 interrupted"))
     .action(async (words: string[], flags: Flags, self: Command) => {
-      await bringIn(await openSession(context, self), [...words, ...flags.csv], flags);
+      await bringIn(await openSession(context, self), [...words, ...(flags.csv ?? [])], flags);
     });
 }
 
@@ -66,7 +66,7 @@ async function bringIn(session: Session, words: readonly string[], flags: Flags)
   const memory = flags.dryRun === true || flags.key !== undefined || isPiped ? undefined : new BegunImport(session.context, api.server, files);
   const begun = memory === undefined ? undefined : await begin(session, api, memory, files, flags);
   const uploaded = await send(session, api, files, flags.key ?? begun?.key, flags.dryRun === true);
-  await memory?.forget();
+  if (begun !== undefined && uploaded.taskId !== undefined) await memory?.ended(begun, uploaded.taskId);
   await tell(session, api, uploaded, flags);
 }
 
@@ -74,6 +74,10 @@ async function bringIn(session: Session, words: readonly string[], flags: Flags)
 async function begin(session: Session, api: RestClient, memory: BegunImport, files: readonly SourceFile[], flags: Flags): Promise<Begun> {
   const now = session.context.clock.now();
   const before = flags.restart === true ? undefined : await memory.read();
+  if (before?.taskId !== undefined) {
+    if (isSame(before, files)) session.note(`This list was submitted before, on ${before.started.slice(0, 10)}, as task ${before.taskId}. It is imported again; what the repository has as the list has it stays as it is.`);
+    return memory.begin(files, now);
+  }
   const state = before === undefined ? undefined : await stateOf(api, before.key, session.context.interruption());
   if (before === undefined || state === undefined) return memory.begin(files, now);
   const stored = `${count(state.lines, "artifact")} of it ${state.lines === 1 ? "is" : "are"} stored`;
@@ -98,7 +102,7 @@ async function send(session: Session, api: RestClient, files: readonly SourceFil
       signal: session.context.interruption(),
       // How many there are is known when all are read; until then the bytes say about how many.
       onProgress: (artifacts, readBytes) => {
-        progress ??= session.progress({ label: dryRun ? "check" : "import", unit: "artifacts", from: artifacts });
+        progress ??= session.progress({ label: dryRun ? "check" : "import", unit: "artifacts", from: artifacts, isGuess: true });
         progress.update(artifacts, total === 0 || readBytes === 0 ? undefined : Math.max(artifacts, Math.round((artifacts * total) / readBytes)));
       },
       onBreak: ({ message, why }) => {
