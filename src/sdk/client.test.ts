@@ -118,6 +118,7 @@ describe("call", () => {
     const error = await failure(clientOf(`http://127.0.0.1:${(server.address() as AddressInfo).port}`).call("POST /api/v1/artifacts/import", { query: {}, body: body() }));
     server.close().closeAllConnections();
     assert.equal(error.code, "redirected");
+    assert.match(error.message, /sends us to http:\/\/127\.0\.0\.1:1\//);
     assert.ok(most - before < 400 * piece.length, `${most - before} bytes were kept`);
   });
 

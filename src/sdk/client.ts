@@ -40,6 +40,7 @@ export interface CallOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 120_000;
+const WHERE_TO_MS = 10_000;
 
 export class RestClient {
   /** The address without a slash at its end. */
@@ -128,8 +129,20 @@ export class RestClient {
     } catch (cause) {
       if (cause instanceof RestError) return { error: cause, again: false };
       if (request.signal?.aborted === true) return { error: interrupted(what), again: false };
-      if (isRedirect(cause)) return { error: redirected(what, undefined), again: false };
+      if (isRedirect(cause)) return { error: redirected(what, await this.#whereTo(request)), again: false };
       return { error: unreachable(what, this.server, request.timeoutMs, cause), again: isPassing(cause) };
+    }
+  }
+
+  /** Where a streamed request was sent on to, which its own answer does not say: asked without a body. */
+  async #whereTo({ url, signal }: Request): Promise<string | undefined> {
+    const headers = new Headers({ ...this.#options.headers, "user-agent": this.#options.userAgent });
+    try {
+      const { status, headers: told, body } = await fetch(url, { headers, redirect: "manual", signal: AbortSignal.any([AbortSignal.timeout(WHERE_TO_MS), ...(signal === undefined ? [] : [signal])]) });
+      await body?.cancel();
+      return status >= 300 && status < 400 ? (told.get("location") ?? undefined) : undefined;
+    } catch {
+      return undefined;
     }
   }
 
@@ -152,7 +165,7 @@ export class RestClient {
 
 /**
  * Without these fetch keeps a copy of all that is streamed, to send it once more after a redirect or a
- * challenge: 320 MB of an import of two million. A redirect fails then, instead of being told by its address.
+ * challenge: 320 MB of an import of two million. A redirect fails then, and its address is asked for apart.
  */
 const ONCE = { redirect: "error", window: null } as const;
 
