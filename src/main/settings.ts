@@ -18,6 +18,7 @@ export function publisherPolicyOf(config: Config): PublisherPolicy {
     leaseMs: publisher.leaseMs,
     // Of several processes on one database; a file has one.
     share: { fromRoles: config.database.url === undefined ? 0 : publisher.shareFromRoles, mostRoles: 512 },
+    foldBehindFrom: 64,
     refresh: { atRemainingFraction: refresh.atRemainingFraction, jitterFraction: refresh.jitterFraction, marginMs: refresh.marginMs, tickMs: publisher.tickMs },
     edgeStaleMs: retention.edgeStaleMs,
     keep: { tasksMs: retention.taskMs, committedMs: retention.committedMs, idempotencyMs: retention.idempotencyMs, noticesMs: retention.eventMs, mostNotices: retention.maxEvents },

@@ -37,6 +37,8 @@ export interface PublisherPolicy {
   /** How long a lease lasts without renewal, milliseconds. */
   readonly leaseMs: number;
   readonly share: SharePolicy;
+  /** Of so many imported changes or refreshed roles on, the rows of a batch follow while the next one is pressed. */
+  readonly foldBehindFrom: number;
   readonly refresh: RefreshPolicy;
   /** How long an edge may serve a stale timestamp, milliseconds; old files stay that much longer. */
   readonly edgeStaleMs: number;

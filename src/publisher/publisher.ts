@@ -279,7 +279,7 @@ export class Publisher {
     const imported = open.filter((change) => change.imported === true && !change.held).length;
     await this.#behind.passed(plan.edits.keys());
     try {
-      this.#head = await publish(this.#deps, hold, this.#sealer, { head, plan, nowMs, ...(imported + round.roles.length >= LONG ? { behind: this.#behind } : {}) });
+      this.#head = await publish(this.#deps, hold, this.#sealer, { head, plan, nowMs, ...(imported + round.roles.length >= this.#deps.policy.foldBehindFrom ? { behind: this.#behind } : {}) });
     } catch (error) {
       if (!(error instanceof Unpressable)) throw error;
       this.#setAside(error, plan);
@@ -464,9 +464,6 @@ export class Publisher {
 
 /** Of an import so many changes go at a time, however long they take. */
 const LEAST_IMPORTED = 256;
-
-/** Of so many imported changes or refreshed roles on, the rows of a batch follow while the next one is pressed. */
-const LONG = 64;
 
 const NOTHING_DUE: Due = { roles: [], people: [], force: false };
 

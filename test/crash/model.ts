@@ -71,6 +71,9 @@ export class Model {
       const before = this.#seen.get(path) ?? 0;
       assert.ok(change.order >= before, `clients see change ${String(change.order)} of ${path} after change ${String(before)}`);
       this.#seen.set(path, change.order);
+      // A timestamp on its way lands after the database lost what it publishes: it counts again.
+      const known = this.#byPath.get(path) ?? [];
+      if (!known.includes(change)) this.#byPath.set(path, [...known, change].sort((a, b) => a.order - b.order));
     }
     for (const [path, before] of this.#seen) {
       if (targets.has(path)) continue;

@@ -123,9 +123,9 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
   },
   // Imports, whose changes ride in several batches (of one import at a time, whatever the engine takes for "about two"), and a
-  // newer word on one of their paths.
+  // newer word on one of their paths; the rows of one follow while the next is pressed.
   import: {
-    options: { policy: { maxBatchChanges: 2 } },
+    options: { policy: { maxBatchChanges: 2, foldBehindFrom: 1 } },
     prepare: async (world) => {
       await repository(world);
       await world.import(BOTH_BINS.slice(0, 3));

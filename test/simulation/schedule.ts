@@ -81,7 +81,7 @@ class Schedule {
     this.#world = new World({
       seed,
       weakReplace: this.#chance(0.3),
-      policy: { share: { fromRoles: this.#shares ? 2 : 0, mostRoles: 1 }, maxBatchChanges: this.#pick([1, 3, 20_000]), refresh: { atRemainingFraction: 1 / 3, jitterFraction: 0.1, marginMs: 3_600_000, tickMs: this.#pick([60_000, 3_600_000]) } },
+      policy: { share: { fromRoles: this.#shares ? 2 : 0, mostRoles: 1 }, maxBatchChanges: this.#pick([1, 3, 20_000]), foldBehindFrom: this.#pick([1, 64]), refresh: { atRemainingFraction: 1 / 3, jitterFraction: 0.1, marginMs: 3_600_000, tickMs: this.#pick([60_000, 3_600_000]) } },
     });
   }
 
