@@ -144,7 +144,7 @@ export function delegationRoutes(resource: Resource): void {
     docs: {
       tag: "Delegations",
       summary: "Upload the next version of a role that is signed elsewhere.",
-      description: "The signed targets metadata of a role with `\"signing\": \"outside\"`, published byte for byte with the next batch once it is verified: signatures and threshold, a version above the last, its expiry, and that clients find everything it lists in that role.",
+      description: "The signed targets metadata of a role with `\"signing\": \"outside\"`, published byte for byte with the next batch (where people sign targets, the first one together with the targets they sign for it) once it is verified: signatures and threshold, a version above the last, its expiry, and that clients find everything it lists in that role.",
       operationId: "put_delegation_metadata",
       examples: {
         unknown: {

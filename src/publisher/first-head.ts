@@ -5,7 +5,7 @@
 import type { EventEffect, SettingValue, SigningEvent, TaskResult } from "../ports/database.ts";
 import { NESTED, settingOf as nestedSetting } from "../roles/below.ts";
 import { bootstrapSettingsOf, type BootstrapRoot, type BootstrapSettings } from "../roles/bootstrap.ts";
-import { bootstrapDelegationsOf, type WantedDelegations } from "../roles/custom-delegations.ts";
+import { bootstrapDelegationsOf, isSignedHere, type WantedDelegations } from "../roles/custom-delegations.ts";
 import { applyEdit } from "../roles/delegation-edit.ts";
 import { belowOf, binDelegations, binsOf, delegationTreeOf, namesIn, type DelegationTree } from "../roles/delegation.ts";
 import { RoleError } from "../roles/errors.ts";
@@ -22,7 +22,6 @@ import type { PublisherDeps } from "./deps.ts";
 import { authorityOf, type Head } from "./head.ts";
 import { prove } from "./head-change.ts";
 import type { LeaseHold } from "./lease-hold.ts";
-import { requireNoneElsewhere } from "./next-targets.ts";
 import { peopleOf, withTree } from "./people.ts";
 import { planBatch } from "./plan.ts";
 import type { PressedFile } from "./press.ts";
@@ -82,10 +81,14 @@ async function delegatedAtFirst(deps: PublisherDeps, sealer: Sealer, bare: Head,
     return split;
   }
   // People sign targets before anything is shown, and with it every role it delegates to.
-  requireNoneElsewhere(bare, wanted);
-  const outcome = applyEdit({ action: "add", ...wanted }, contextOf(deps, bare));
+  const outcome = applyEdit({ action: "add", ...wanted, roles: wanted.roles.filter(isSignedHere) }, contextOf(deps, bare));
   refuse(outcome.failed);
-  const next = withTree(bare, outcome.tree);
+  const begun = withTree(bare, outcome.tree);
+  // Those of teams come later, with their first documents, and targets is signed anew.
+  const elsewhere = wanted.roles.filter((role) => !isSignedHere(role));
+  const declared = elsewhere.length === 0 ? undefined : await splitEdit(deps, sealer, begun, { action: "add", keys: wanted.keys, roles: elsewhere }, []);
+  refuse(declared?.outcome.failed ?? []);
+  const next = declared?.next ?? begun;
   for (const { name } of outcome.tree.custom) await prove(sealer, next, name);
   return { outcome, next, waiting: [] };
 }

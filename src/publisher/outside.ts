@@ -5,9 +5,12 @@
 // along, so that no client ever sees the one without the other (rule 25, H26). Its version is the
 // team's; before the batch is cut the counter is raised above it, so that every number of ours that
 // follows is higher (rule 4, ADR 0022).
+//
+// Where people sign targets, a document that brings its delegation along waits for their next version, and is published
+// in the head that carries both (`next-targets.ts`); later ones of that role need nobody.
 
 import { reasonOf } from "../lib/app-error.ts";
-import type { Move, OpenChange, SigningEvent, TaskResult } from "../ports/database.ts";
+import type { Move, OpenChange, SettingValue, SigningEvent, TaskResult } from "../ports/database.ts";
 import { changedDelegators } from "../roles/delegation-edit.ts";
 import { RoleError } from "../roles/errors.ts";
 import { judgeOutside, type OutsideDocument } from "../roles/outside.ts";
@@ -18,24 +21,24 @@ import type { PublisherDeps } from "./deps.ts";
 import { authorityOf, type Head } from "./head.ts";
 import { headChange, type HeadChange } from "./head-change.ts";
 import type { LeaseHold } from "./lease-hold.ts";
-import { isBeingSigned } from "./next-targets.ts";
 import { peopleOf, redelegatedBy } from "./people.ts";
-import { fileOf, Unpressable } from "./press.ts";
+import { fileOf, Unpressable, type PressedFile } from "./press.ts";
 import { NameTaken, publish } from "./publish.ts";
 import { rehome } from "./rehome.ts";
 import type { Sealer } from "./seal.ts";
+import { isBeingSigned, isTaken } from "./units.ts";
 
 const DAY_MS = 86_400_000;
 
-/** Whether the document may bring a delegation along: then targets is signed anew. */
-export const isDeclared = (head: Head, role: string): boolean => head.outside.declared.some(({ name }) => name === role);
+/** Whether the change is one of delegations, or a document that may bring a delegation along: then whoever delegates is signed anew. */
+export const redelegates = ({ outside }: Head, { kind, role }: OpenChange): boolean => kind === "delegate" || (kind === "document" && outside.declared.some(({ name }) => name === role));
 
 /**
  * Publishes the document, or ends its task when there is nothing to publish.
  * @returns the new head, or undefined when nothing was published
  * @throws RoleError, NameTaken, Unpressable when it can't be; what else is thrown is not its fault
  */
-export async function publishDocument(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, head: Head, change: OpenChange, events: readonly SigningEvent[]): Promise<Head | undefined> {
+export async function publishDocument(deps: PublisherDeps, hold: LeaseHold, sealer: Sealer, head: Head, change: OpenChange): Promise<Head | undefined> {
   const { database, clock } = deps;
   const nowMs = clock.now();
   const { role } = change;
@@ -45,11 +48,10 @@ export async function publishDocument(deps: PublisherDeps, hold: LeaseHold, seal
     await database.endTasks(hold.lease, [{ task: change.task, result: resultOf(role, kept.version, [], nowMs) }]);
     return undefined;
   }
-  const { edit, next, document } = judged(deps, head, role, bytes, nowMs, events);
+  const { edit, next, document } = judged(deps, head, role, bytes, nowMs);
   const moves = await movesOf(deps, head, role, document);
   const along = edit === undefined ? undefined : await alongWith(deps, head, next, edit);
   await raiseCounter(deps, hold, document.version);
-  const days = Math.max(1, Math.round((document.expiresMs - nowMs) / DAY_MS));
   return await publish(deps, hold, sealer, {
     head: next,
     plan: { changes: [{ ...change, outcome: "apply" }], edits: along?.edits ?? new Map(), publishes: true },
@@ -61,7 +63,7 @@ export async function publishDocument(deps: PublisherDeps, hold: LeaseHold, seal
       envelopes: [],
       newRoles: along?.newRoles ?? [],
       retiredRoles: along?.retiredRoles ?? [],
-      settings: { ...along?.settings, [`${role}_expiration`]: days },
+      settings: { ...along?.settings, ...lifetimeOf(role, document, nowMs) },
     },
   });
 }
@@ -73,7 +75,7 @@ interface Judged {
 }
 
 /** Under the delegation that is declared, if it is signed for that; else under the one in force. @throws RoleError */
-function judged(deps: PublisherDeps, head: Head, role: string, bytes: Buffer, nowMs: number, events: readonly SigningEvent[]): Judged {
+function judged(deps: PublisherDeps, head: Head, role: string, bytes: Buffer, nowMs: number): Judged {
   const edit = head.outside.declared.find(({ name }) => name === role);
   const inForce = head.outside.roles.has(role);
   if (edit === undefined && !inForce) throw new RoleError("document-refused", `no role ${role} is signed outside any more`);
@@ -87,7 +89,6 @@ function judged(deps: PublisherDeps, head: Head, role: string, bytes: Buffer, no
   if (edit === undefined) return judge(head, undefined);
   try {
     const after = redelegatedBy(head, edit);
-    requireTargetsOnline(head, after, role, events);
     const declared = head.outside.declared.filter((other) => other !== edit);
     return judge({ ...after, outside: withOutside({ ...after.outside, declared }, role, true) }, edit);
   } catch (error) {
@@ -100,12 +101,44 @@ function judged(deps: PublisherDeps, head: Head, role: string, bytes: Buffer, no
   }
 }
 
-/** The delegation would come with the document, in a version of targets that only people can sign, or that theirs would undo. @throws RoleError */
-function requireTargetsOnline(head: Head, after: Head, role: string, events: readonly SigningEvent[]): void {
-  if (!peopleOf(head).has("targets") && !isBeingSigned("targets", events)) return;
-  if (!changedDelegators(head.tree, after.tree).includes("targets")) return;
-  throw new RoleError("document-refused", `people sign targets, which would have to delegate to ${role} anew: this release publishes a role that is signed elsewhere only where targets is signed online`);
+/** The document waits for the next version of targets: it brings a delegation along that people have to sign, or that theirs would undo. */
+export function waitsWithTargets(deps: PublisherDeps, head: Head, change: OpenChange, events: readonly SigningEvent[]): boolean {
+  if (!redelegates(head, change) || (!peopleOf(head).has("targets") && !isBeingSigned("targets", events))) return false;
+  try {
+    const { edit, next } = judged(deps, head, change.role, Buffer.from(change.fragment), deps.clock.now());
+    return edit !== undefined && changedDelegators(head.tree, next.tree).includes("targets");
+  } catch (error) {
+    if (error instanceof RoleError) return false;
+    throw error;
+  }
 }
+
+/** A document that comes with a version of targets: its delegation, its file, what it lists. */
+export interface Arrival {
+  readonly change: OpenChange;
+  /** The head with it. */
+  readonly next: Head;
+  readonly document: OutsideDocument;
+  readonly moves: readonly Move[];
+}
+
+/** @param head what is in force. @param before what it comes after. @throws RoleError, NameTaken */
+export async function arrivalOf(deps: PublisherDeps, head: Head, before: Head, change: OpenChange): Promise<Arrival> {
+  const { role } = change;
+  const bytes = Buffer.from(change.fragment);
+  const { next, document } = judged(deps, before, role, bytes, deps.clock.now());
+  // Found before people sign: its version can't be another.
+  const name = `${String(document.version)}.${role}.json`;
+  if (await isTaken(deps.storage, name, bytes)) throw new NameTaken(role, name);
+  return { change, next, document, moves: await movesOf(deps, head, role, document) };
+}
+
+export const fileOfArrival = ({ change, document }: Arrival): PressedFile => fileOf(change.role, document.version, Buffer.from(change.fragment), document.expiresMs);
+
+export const lifetimeOf = (role: string, { expiresMs }: OutsideDocument, nowMs: number): Record<string, SettingValue> =>
+  ({ [`${role}_expiration`]: Math.max(1, Math.round((expiresMs - nowMs) / DAY_MS)) });
+
+export const resultOfArrival = ({ change, document, moves }: Arrival, nowMs: number): TaskResult => resultOf(change.role, document.version, moves, nowMs);
 
 /** What becomes of the artifacts the role lists. */
 async function movesOf({ database }: PublisherDeps, head: Head, role: string, document: OutsideDocument): Promise<readonly Move[]> {
@@ -121,7 +154,7 @@ async function movesOf({ database }: PublisherDeps, head: Head, role: string, do
 
 /** The delegation that comes with it. @throws RoleError when it takes artifacts from a role that people sign */
 async function alongWith(deps: PublisherDeps, head: Head, next: Head, edit: PendingEdit): Promise<HeadChange & { readonly moves: readonly Move[] }> {
-  const rehoming = await rehome(deps, head, next, edit.name);
+  const rehoming = await rehome(deps, head, next, new Set([edit.name]));
   const people = peopleOf(next);
   const signer = [...rehoming.edits.keys()].find((role) => people.has(role));
   if (signer !== undefined) throw new RoleError("document-refused", `role ${signer}, which people sign, lists artifacts that ${edit.name} would take: remove them first`);
@@ -129,7 +162,7 @@ async function alongWith(deps: PublisherDeps, head: Head, next: Head, edit: Pend
 }
 
 /** Whatever the service numbers from now on is above it. */
-async function raiseCounter({ database }: PublisherDeps, hold: LeaseHold, version: number): Promise<void> {
+export async function raiseCounter({ database }: PublisherDeps, hold: LeaseHold, version: number): Promise<void> {
   if ((await database.publisher()).counter < version) await database.allocate(hold.lease, 1, version);
 }
 

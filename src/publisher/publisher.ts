@@ -34,7 +34,7 @@ import type { Head } from "./head.ts";
 import { LeaseHold } from "./lease-hold.ts";
 import { listedOf } from "./listed.ts";
 import { waitsForTargets } from "./next-targets.ts";
-import { failedDocument, isDeclared, publishDocument, refusedDocument } from "./outside.ts";
+import { failedDocument, publishDocument, redelegates, refusedDocument, waitsWithTargets } from "./outside.ts";
 import { Pace } from "./pace.ts";
 import { askedOf, unpressed, waitsOf } from "./people.ts";
 import { planBatch, standsAlone, type Plan } from "./plan.ts";
@@ -178,9 +178,10 @@ export class Publisher {
       await database.setWaiting(hold.lease, waits);
       return true;
     }
-    const due = ticks ? await this.#tick(hold, this.#head) : NOTHING_DUE;
-    const renews = ticks && (await beginRoot(this.#deps, hold, this.#head, events));
-    const begun = await this.#begin(hold, this.#head, events, { due: due.people, edits: open.some(({ kind }) => kind === "delegate") });
+    const head = this.#head;
+    const due = ticks ? await this.#tick(hold, head) : NOTHING_DUE;
+    const renews = ticks && (await beginRoot(this.#deps, hold, head, events));
+    const begun = await this.#begin(hold, head, events, { due: due.people, edits: open.some((change) => redelegates(head, change)) });
     if (open.length === 0 && due.roles.length === 0 && !due.force) {
       await this.#behind.ended();
       return begun || renews || ceremony === "slice";
@@ -191,8 +192,7 @@ export class Publisher {
     const [alone] = chosen.filter(standsAlone);
     const isDue = due.force || due.roles.length > 0;
     // While online keys change, targets is the ceremony's; what changes delegations, and what came after it, waits.
-    const redelegates = alone !== undefined && (alone.kind === "delegate" || isDeclared(this.#head, alone.role));
-    if (redelegates && !isDue && this.#head.rotation !== undefined) return ceremony === "slice";
+    if (alone !== undefined && redelegates(this.#head, alone) && !isDue && this.#head.rotation !== undefined) return ceremony === "slice";
     const outcome = alone === undefined || isDue
       ? await this.#publishOne(hold, this.#head, alone === undefined ? chosen : [], due, nowMs)
       : await this.#publishAlone(hold, this.#head, alone, events);
@@ -306,13 +306,13 @@ export class Publisher {
       await end((isEdit ? failedEdit : failedDocument)(poison, clock.now()));
       return true;
     }
-    // Others go on; it is signed with those that wait when the next version of targets begins (ADR 0023).
-    if (isEdit && waitsForTargets(this.#deps, head, change, events)) {
-      await database.setWaiting(hold.lease, [{ id: change.id, task: change.task, for: "targets" }]);
-      return true;
-    }
     try {
-      const published = isEdit ? await changeDelegations(this.#deps, hold, this.#sealer, head, change, events) : await publishDocument(this.#deps, hold, this.#sealer, head, change, events);
+      // Others go on; it is signed with those that wait when the next version of targets begins (ADR 0023).
+      if ((isEdit ? waitsForTargets : waitsWithTargets)(this.#deps, head, change, events)) {
+        await database.setWaiting(hold.lease, [{ id: change.id, task: change.task, for: "targets" }]);
+        return true;
+      }
+      const published = isEdit ? await changeDelegations(this.#deps, hold, this.#sealer, head, change, events) : await publishDocument(this.#deps, hold, this.#sealer, head, change);
       const outside = isEdit ? outsideIn(await database.setting(OUTSIDE)) : head.outside;
       this.#head = published ?? { ...head, outside };
       this.#delegated.lookAgain();

@@ -19,10 +19,10 @@ export const NO_REHOMING: Rehoming = { moves: [], edits: new Map() };
  * What a team signs elsewhere is its own: nothing is moved into such a role, which lists what its team says, nor out of one,
  * since the service vouches for nothing in its place. So what such a role takes from another, and what one lists that is
  * deleted, is listed no more.
- * @param replaced a role whose next document is at hand
+ * @param replaced roles whose next documents are at hand
  * @throws RoleError `delegations-refused` when a role that a team signs would list what it does not take
  */
-export async function rehome(deps: Pick<PublisherDeps, "database">, head: Head, next: Head, replaced?: string): Promise<Rehoming> {
+export async function rehome(deps: Pick<PublisherDeps, "database">, head: Head, next: Head, replaced: ReadonlySet<string> = new Set()): Promise<Rehoming> {
   const live = new Set(rolesOf(next.tree));
   const moves: Move[] = [];
   const edits = new Map<string, Map<string, string | undefined>>();
@@ -34,7 +34,7 @@ export async function rehome(deps: Pick<PublisherDeps, "database">, head: Head, 
   };
   const opens = next.tree.custom.some(({ name }) => name === CATCH_ALL) && !head.tree.custom.some(({ name }) => name === CATCH_ALL);
   const unfindable: string[] = [];
-  for (const slice of slicesOf(rolesOf(head.tree).filter((role) => role !== replaced))) {
+  for (const slice of slicesOf(rolesOf(head.tree).filter((role) => !replaced.has(role)))) {
     const read = await deps.database.readTargets(head.id, slice);
     for (const [from, targets] of read) {
       for (const { path, fragment } of targets) {

@@ -4,7 +4,7 @@ import type { SigningEvent } from "../ports/database.ts";
 import { onlineUriOf } from "../roles/online-key.ts";
 import type { DelegationEdit, WantedRole } from "../roles/custom-delegations.ts";
 import { ownerOf } from "../roles/delegation.ts";
-import { applyEdit, type EditContext, type EditOutcome } from "../roles/delegation-edit.ts";
+import { applyEdit, changedDelegators, type EditContext, type EditOutcome } from "../roles/delegation-edit.ts";
 import { RoleError } from "../roles/errors.ts";
 import { withOutside } from "../roles/outside-roles.ts";
 import { pendingEdits, type PendingEdit } from "../roles/pending-edit.ts";
@@ -16,7 +16,7 @@ import { authorityOf, type Head } from "./head.ts";
 import { prove } from "./head-change.ts";
 import { askedOf, peopleOf, withTree } from "./people.ts";
 import type { Sealer } from "./seal.ts";
-import { rehomeIfSigned, signersOf, unitEvents, withLifetime, type Unit } from "./units.ts";
+import { isBeingSigned, rehomeIfSigned, signersOf, unitEvents, withLifetime, type Unit } from "./units.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -85,7 +85,7 @@ export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head,
     const asked = (wanted as WantedRole).signing ?? undefined;
     const isOutside = action !== "delete" && (asked === undefined ? head.outside.roles.has(name) || head.outside.declared.some((other) => other.name === name) : asked === "outside");
     if (isOutside) {
-      const apart = await splitOutside(deps, head, next, withTree(next, made.tree), name);
+      const apart = await splitOutside(deps, head, next, withTree(next, made.tree), name, events);
       if (typeof apart === "string") {
         fail(apart);
         continue;
@@ -130,10 +130,12 @@ export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head,
 }
 
 /** Whether `name`, signed outside from now on, can be so at once, with the document it has; or why it can't be at all. */
-async function splitOutside({ database }: PublisherDeps, head: Head, before: Head, after: Head, name: string): Promise<{ readonly now: boolean } | string> {
+async function splitOutside({ database }: PublisherDeps, head: Head, before: Head, after: Head, name: string, events: readonly SigningEvent[]): Promise<{ readonly now: boolean } | string> {
   const authority = authorityOf(after, name);
   if (signingModeOf(authority) !== "offline") return "a role that is signed outside has no key of this service";
   if (after.tree.delegators.has(name)) return "it delegates to other roles, and a role that is signed outside does not";
+  // People sign for it when its next document comes.
+  if (changedDelegators(before.tree, after.tree).some((by) => peopleOf(head).has(by) || isBeingSigned(by, events))) return { now: false };
   const kept = head.tree.custom.some((role) => role.name === name) ? await database.envelope(name) : undefined;
   // One that is kept from a time when people signed it is not the one in force.
   if (kept === undefined || kept.version !== head.book.version(name)) return { now: false };

@@ -1,4 +1,5 @@
-// The signing event of top-level targets that people sign: begun with the changes of delegations that wait, looked at
+// The signing event of top-level targets that people sign: begun with the changes of delegations that wait, and the documents
+// of roles that teams sign elsewhere which bring theirs along, looked at
 // before it is frozen and before it is published, and published in one head with all it takes (rules 24, 25; ADR 0023).
 
 import type { EventEffect, OpenChange, SigningEvent } from "../ports/database.ts";
@@ -15,19 +16,18 @@ import { isComposedOf, stalenessOf } from "./event-check.ts";
 import type { EventTurn } from "./event-end.ts";
 import type { Head } from "./head.ts";
 import { proveNew } from "./head-change.ts";
-import { changeOf, changesTargets, nextTargets, resultsOf, together, type NextTargets } from "./next-targets.ts";
+import { changeOf, changesTargets, isCarried, nextTargets, resultsOf, together, type NextTargets } from "./next-targets.ts";
+import { fileOfArrival, raiseCounter, refusedDocument } from "./outside.ts";
 import { peopleOf } from "./people.ts";
 import type { PressedFile } from "./press.ts";
 import { eventOf } from "./units.ts";
-
-const isEdit = ({ kind }: OpenChange): boolean => kind === "delegate";
 
 /** Begins a version if something asks for one; edits that can't be end their tasks. Answers whether anything was done. */
 export async function beginTargets(deps: PublisherDeps, turn: EventTurn, head: Head, isDue: boolean): Promise<boolean> {
   const { database, policy } = deps;
   const waiting = await database.waitingChanges("targets", { changes: policy.maxBatchChanges, bytes: policy.maxBatchBytes });
   const owed = namedByTargets(head.tree, peopleOf(head), head.handed ?? []).map(({ old, next }) => ({ old, next }));
-  const edits = together(waiting.filter(isEdit));
+  const edits = together(waiting.filter(isCarried));
   const asked = waiting.filter(({ kind }) => kind === "refresh");
   if (edits.length + asked.length + owed.length === 0 && !isDue) {
     // Artifacts of a role that was to come with a version nobody signs any more.
@@ -56,16 +56,16 @@ async function begun(deps: PublisherDeps, turn: EventTurn, head: Head, edits: re
       return true;
     }
     const targets: PendingTargets = { unit: random.hex(16), signs: made.signs, handed: owed, below: Object.fromEntries(belowOf(made.next.tree)) };
-    const changes = [...made.carried.map(({ change }) => change), ...asked].map(({ id, task }) => ({ id, task }));
+    const changes = [...[...made.carried, ...made.arrivals].map(({ change }) => change), ...asked].map(({ id, task }) => ({ id, task }));
     const starts: EventEffect[] = [];
     for (const role of made.signs) starts.push({ start: await eventOf(deps, turn.hold, made.next, role, made.rehoming.edits.get(role), { targets, ...(role === "targets" ? { changes } : {}) }) });
     await database.endTasks(turn.hold.lease, made.refused, undefined, starts);
     telemetry.log.info({ roles: made.signs, changes: changes.length, handed: owed.length }, "a new version of targets waits for signatures");
     return true;
   } catch (error) {
-    const result = refusedEdit(error, clock.now());
-    if (result === undefined || edits.length === 0) throw error;
     const [only, ...others] = edits;
+    const result = (only?.kind === "document" ? refusedDocument : refusedEdit)(error, clock.now());
+    if (result === undefined || edits.length === 0) throw error;
     if (only === undefined || others.length > 0) return false;
     await database.endTasks(turn.hold.lease, [{ task: only.task, result }]);
     return true;
@@ -79,7 +79,7 @@ export async function targetsAsSigned(deps: PublisherDeps, head: Head, unit: rea
   if (carrier === undefined || targets === undefined) return "the version of targets it belongs to is gone";
   let made: NextTargets;
   try {
-    made = await nextTargets(deps, head, targets.handed, (await deps.database.eventChanges(carrier.id)).filter(isEdit));
+    made = await nextTargets(deps, head, targets.handed, (await deps.database.eventChanges(carrier.id)).filter(isCarried));
   } catch (error) {
     if (error instanceof RoleError) return error.message;
     throw error;
@@ -102,13 +102,14 @@ export async function publishTargets(deps: PublisherDeps, turn: EventTurn, head:
   const { edits, newRoles, handed, retiredRoles, settings } = changeOf(deps, head, made);
   await proveNew(turn.sealer, made.next, newRoles, handed);
   const changes = carrier === undefined ? [] : await deps.database.eventChanges(carrier.id);
+  for (const { document } of made.arrivals) await raiseCounter(deps, turn.hold, document.version);
   const published = await turn.publish({
     head: made.next,
     plan: { changes: changes.map((change) => ({ ...change, outcome: "apply" })), edits, publishes: true },
     nowMs,
-    moves: made.rehoming.moves,
+    moves: [...made.rehoming.moves, ...made.arrivals.flatMap(({ moves }) => moves)],
     ...(made.source === undefined ? {} : { source: made.source.read }),
-    signed: files,
+    signed: [...files, ...made.arrivals.map(fileOfArrival)],
     ...(carrier === undefined ? {} : { events: [carrier.id] }),
     tasks: [...resultsOf(made, nowMs), ...unit.flatMap((event) => finishedAnswers(event, nowMs))],
     also: { envelopes: [], newRoles, retiredRoles, settings, endsEvents: unit.map(({ id }) => id) },

@@ -113,9 +113,11 @@ async function freeVersion({ database, storage }: PublisherDeps, hold: LeaseHold
   return version;
 }
 
-async function isTaken(storage: PublisherDeps["storage"], name: string): Promise<boolean> {
+/** @param by the file that may be there */
+export async function isTaken(storage: PublisherDeps["storage"], name: string, by?: Buffer): Promise<boolean> {
   try {
-    return (await storage.read(name, 1)) !== undefined;
+    const found = await storage.read(name, by?.length ?? 1);
+    return found !== undefined && by?.equals(found.bytes) !== true;
   } catch (error) {
     if (error instanceof StorageError && (error.code === "too-large" || error.code === "denied")) return true;
     throw error;
@@ -131,6 +133,9 @@ export function sameAuthority(a: RoleAuthority, b: RoleAuthority): boolean {
   const text = (authority: RoleAuthority): string => canonicalString(trimmed(authority) as unknown as Json);
   return text(a) === text(b);
 }
+
+/** Whether a version of the role waits for signatures of people, or has them and is not published yet. */
+export const isBeingSigned = (role: string, events: readonly SigningEvent[]): boolean => events.some((event) => event.kind === "delegated" && event.role === role && event.state !== "cancelled");
 
 /** The events that are published together. */
 export function unitEvents(events: readonly SigningEvent[], unit: string): readonly SigningEvent[] {

@@ -153,6 +153,9 @@ function nameFaults(name: string, names: Set<string>): string[] {
   return faults;
 }
 
+/** Whether this service composes it, and signs it or asks people to. */
+export const isSignedHere = ({ signing }: Pick<WantedRole, "signing">): boolean => signing !== "outside";
+
 /** The custom delegations of a bootstrap payload that already passed the door; undefined: it asks for bins. */
 export function bootstrapDelegationsOf(payload: unknown): WantedDelegations | undefined {
   const { roles } = (payload as { settings?: { roles?: { delegations?: WantedDelegations | null } } } | undefined)?.settings ?? {};

@@ -7,6 +7,7 @@ import { bootstrap } from "../../src/operations/bootstrap.ts";
 import { changeDelegations } from "../../src/operations/change-delegations.ts";
 import { getSigning } from "../../src/operations/get-signing.ts";
 import { getTask, type TaskView } from "../../src/operations/get-task.ts";
+import { uploadMetadata } from "../../src/operations/upload-metadata.ts";
 import { addArtifacts } from "../../src/operations/add-artifacts.ts";
 import type { DelegationEdit, WantedRole } from "../../src/roles/custom-delegations.ts";
 import type { Signature, Targets } from "../../src/tuf/documents.ts";
@@ -32,6 +33,8 @@ export interface OfflineWorld {
   sign(role: string, ...people: readonly Holder[]): Promise<readonly string[]>;
   edit(edit: DelegationEdit): Promise<string>;
   add(...paths: readonly string[]): Promise<string>;
+  /** A team uploads a version of its document. */
+  upload(role: string, version: number, paths: readonly string[], by: Holder, days?: number): Promise<string>;
   task(id: string): Promise<TaskView>;
   /** Of top-level targets as published. */
   targets(): { readonly version: number; readonly signed: Targets; readonly keyids: readonly string[] };
@@ -96,6 +99,14 @@ export function createOfflineWorld({ offline = true, leads = false, ...options }
     },
     async add(...paths) {
       const { taskId } = await addArtifacts(stage.operations, { artifacts: paths.map((path) => ({ path, info: { length: 1, hashes: { sha256: "ab".repeat(32) } } })), addTaskIdToCustom: false, publish: true });
+      await stage.settle();
+      return taskId;
+    },
+    async upload(role, version, paths, by, days = 30) {
+      const expires = new Date(stage.clock.now() + days * 86_400_000).toISOString().replace(/\.\d+/, "");
+      const file = { length: 1, hashes: { sha256: "cd".repeat(32) } };
+      const signed = { _type: "targets", spec_version: "1.0.31", version, expires, targets: Object.fromEntries(paths.map((path) => [path, file])) };
+      const { taskId } = await uploadMetadata(stage.operations, { role, bytes: Buffer.from(JSON.stringify({ signed, signatures: [by.sign(signed)] })) });
       await stage.settle();
       return taskId;
     },

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { keyidOf } from "../../src/tuf/keys.ts";
 import { createOfflineWorld, wantedRole, type OfflineWorld } from "../delegations/offline-world.ts";
-import { signedBy } from "../fakes/root-holders.ts";
+import type { WantedRole } from "../../src/roles/custom-delegations.ts";
+import { createHolder, signedBy, type Holder } from "../fakes/root-holders.ts";
 import { Killed, takeOver, withTrap, type Trap } from "./changing.ts";
 
 export interface Flow {
@@ -16,6 +17,7 @@ export interface Flow {
 }
 
 const [FIRST, SECOND] = [0, 1] as const;
+const TEAMS = [createHolder(), createHolder()] as const;
 const signTargets = (world: OfflineWorld): Promise<readonly string[]> => world.sign("targets", world.people[FIRST]!, world.people[SECOND]!);
 const version = (world: OfflineWorld): number => world.stage.storage.names().filter((name) => name.endsWith(".root.json")).length;
 
@@ -38,6 +40,21 @@ export const FLOWS: readonly Flow[] = [
       await signTargets(world);
       for (const task of [first, second, artifact]) assert.equal((await world.task(task)).state, "SUCCESS");
       assert.deepEqual(world.targets().signed.delegations?.roles?.map(({ name }) => name), ["one", "two", "catch-all"]);
+    },
+  },
+  {
+    name: "roles that teams sign elsewhere", offline: true, prepared: true,
+    async act(world) {
+      const [ann, bob] = TEAMS;
+      const role = (name: string, by: Holder): WantedRole => wantedRole(name, [`${name}/*`], { keyids: [by.keyid], signing: "outside" });
+      await world.edit({ action: "add", keys: { [ann.keyid]: ann.key, [bob.keyid]: bob.key }, roles: [role("one", ann), role("two", bob)] });
+      const other = await world.edit({ action: "add", keys: {}, roles: [wantedRole("three", ["three/*"])] });
+      const uploads = [await world.upload("one", 7, ["one/a", "one/b"], ann), await world.upload("two", 1, ["two/a"], bob)];
+      await signTargets(world);
+      await signTargets(world);
+      for (const task of [other, ...uploads]) assert.equal((await world.task(task)).state, "SUCCESS");
+      assert.deepEqual(world.targets().signed.delegations?.roles?.map(({ name }) => name).sort(), ["catch-all", "one", "three", "two"]);
+      assert.ok(world.stage.storage.peek("7.one.json") && world.stage.storage.peek("1.two.json"));
     },
   },
   {

@@ -3,7 +3,7 @@
 // Where people sign targets, its first version is composed here as the service composes it (ADR 0023): by the same rules, byte
 // for byte, so that one ceremony signs both. Delegated roles that people sign wait for them at the service.
 
-import type { WantedDelegations } from "../../roles/custom-delegations.ts";
+import { isSignedHere, type WantedDelegations } from "../../roles/custom-delegations.ts";
 import { applyEdit } from "../../roles/delegation-edit.ts";
 import { binDelegations, delegationTreeOf } from "../../roles/delegation.ts";
 import { composeRoot } from "../../roles/root.ts";
@@ -41,7 +41,7 @@ function firstDelegations(plan: CeremonyPlan): Delegations {
   const wanted = wantedOf(plan);
   if (wanted === undefined) return binDelegations(bins?.number ?? 0, "succinct", online);
   const tree = delegationTreeOf({ delegations: { keys: {}, roles: [] } });
-  return applyEdit({ action: "add", ...wanted }, { tree, online, binsStyle: "succinct", allowUnportable: false, defaultDays: days.targets }).delegations;
+  return applyEdit({ action: "add", ...wanted, roles: wanted.roles.filter(isSignedHere) }, { tree, online, binsStyle: "succinct", allowUnportable: false, defaultDays: days.targets }).delegations;
 }
 
 /** The contract has bins or delegations; both at once are asked for among the delegations. Undefined: bins alone. */
