@@ -11,6 +11,7 @@ import type { CliContext } from "./context.ts";
 import { CliError } from "./errors.ts";
 import { fsckJson, fsckLines } from "./fsck-report.ts";
 import { Progress } from "./output/progress.ts";
+import { tell } from "./output/tell.ts";
 import { readFileAtMost } from "./read-file.ts";
 
 /** What the service itself has: its database, and by that what is published, wherever that lies. */
@@ -52,7 +53,7 @@ export async function checkPublished(context: CliContext, flags: FsckFlags, open
     });
     progress.clear();
     if (flags.json === true) context.stdout.write(`${fsckJson(report)}\n`);
-    else for (const line of fsckLines(report)) context.stdout.write(`${line}\n`);
+    else for (const line of fsckLines(report)) tell(context, "stdout", line);
     return report.faults.length === 0 ? 0 : 1;
   } finally {
     progress.clear();

@@ -14,7 +14,7 @@ import { headersOf, type Headers } from "./headers.ts";
 import { sharedFlags, type SharedFlags } from "./options.ts";
 import { styleOf, type Style } from "./output/style.ts";
 import { Progress, type ProgressOptions } from "./output/progress.ts";
-import { folded } from "./output/width.ts";
+import { tell } from "./output/tell.ts";
 import { printable } from "./printable.ts";
 
 export interface Session {
@@ -56,10 +56,10 @@ export async function openSession(context: CliContext, command: Command): Promis
       return new RestClient({ server: address, headers: headersFor(context, flags, config, address), userAgent: `rstuf/${context.version}`, timing: timingOf(context) });
     },
     say: (line = "") => {
-      if (!flags.json) context.stdout.write(onScreen(context, line, context.isStdoutTty));
+      if (!flags.json) tell(context, "stdout", line);
     },
     note: (line) => {
-      if (!flags.json) context.stderr.write(onScreen(context, line, context.isTty));
+      if (!flags.json) tell(context, "stderr", line);
     },
     emit: (result) => {
       if (flags.json) context.stdout.write(`${JSON.stringify(result)}\n`);
@@ -69,11 +69,6 @@ export async function openSession(context: CliContext, command: Command): Promis
   };
   if (config.get("HEADERS") !== undefined && (await config.isOpenToOthers())) session.note(`note: ${printable(config.path)} holds headers, and others can read it: chmod 600 ${printable(config.path)}`);
   return session;
-}
-
-/** A terminal would break a long line in the middle of a word; a file gets it whole. */
-function onScreen(context: CliContext, line: string, isTerminal: boolean): string {
-  return `${(isTerminal ? folded(line, context.columns()) : [line]).join("\n")}\n`;
 }
 
 async function askForServer(context: CliContext, session: Session): Promise<string> {

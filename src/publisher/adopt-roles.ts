@@ -134,6 +134,7 @@ export class AdoptedRoles {
     const meta = this.#trusted.snapshot?.signed.meta ?? {};
     const listed = new Set(Object.keys(meta).map((file) => file.replace(/\.json$/, "")).filter((role) => role !== "targets"));
     const all = listed.size;
+    let read = 0;
     // What the stored documents delegate, by which stored roles verify; and what counts from now on.
     const published = new Map<string, Delegations>();
     const chosen = new Map<string, Delegations>();
@@ -145,15 +146,15 @@ export class AdoptedRoles {
       const explicit = (delegations.roles ?? []).filter(({ paths }) => paths !== undefined).map(({ name }) => name);
       for (const role of explicit) {
         if (!listed.delete(role)) continue;
-        this.#onProgress(all - listed.size, all);
-        const read = await this.#one(role, delegations, ours.get(role));
-        if (read.chosen !== undefined) chosen.set(role, read.chosen);
-        waiting.push({ delegator: role, delegations: read.published });
+        this.#onProgress(read += 1, all);
+        const one = await this.#one(role, delegations, ours.get(role));
+        if (one.chosen !== undefined) chosen.set(role, one.chosen);
+        waiting.push({ delegator: role, delegations: one.published });
       }
     }
     const below = [...(targets.published.delegations === undefined ? [] : [targets.published.delegations]), ...published.values()];
     for (const role of listed) {
-      this.#onProgress(all - listed.size, all);
+      this.#onProgress(read += 1, all);
       const delegations = below.find((each) => delegationIn(each, role) !== undefined);
       const stated = this.#stated(role);
       if (delegations !== undefined) await this.#one(role, delegations, undefined);

@@ -57,8 +57,11 @@ describe("a database older than what is published", () => {
     await world.database.halt((await world.hold()).lease, { code: "diverged", reason: "say what to do" });
     assert.equal((await readiness(world.database, world.clock)).ready, false);
 
-    const adopted = await adopt(world.deps, await world.hold());
+    const seen: [number, number][] = [];
+    const adopted = await adopt(world.deps, await world.hold(), (read, of) => seen.push([read, of]));
     assert.ok(adopted !== undefined);
+    assert.deepEqual(seen, seen.map((_each, at) => [at + 1, seen.length]), "bins too are counted as they are read");
+    assert.ok(seen.length > 1);
     assert.deepEqual([adopted.readBack, adopted.dropped], [29, 1]);
     assert.deepEqual([adopted.pressed, adopted.conflicts, adopted.roots], [[], [], []]);
     assert.deepEqual(world.files(), published);

@@ -40,6 +40,7 @@ export class Progress {
   #total: number | undefined;
   #lastMs: number;
   #drawn = false;
+  #bar = BAR_COLUMNS;
 
   constructor(context: CliContext, options: ProgressOptions) {
     this.#context = context;
@@ -80,18 +81,19 @@ export class Progress {
     }
     const told = parts.join(", ");
     const percent = total === undefined || total <= 0 ? undefined : Math.floor(Math.min(1, done / total) * 100);
-    if (this.#context.isTty) return onOneLine(printable(label), told, percent, this.#context.columns() - 1);
+    if (this.#context.isTty) return this.#onOneLine(printable(label), told, percent, this.#context.columns() - 1);
     return percent === undefined ? `${printable(label)}  ${told}` : `${printable(label)}: ${percent} %, ${told}`;
   }
-}
 
-/** A line that is wider than the screen could not be wiped: first the bar gives way, then the label. */
-function onOneLine(label: string, told: string, percent: number | undefined, columns: number): string {
-  if (percent === undefined) return cut(`${cut(label, Math.max(LABEL_COLUMNS, columns - told.length - 2))}  ${told}`, columns);
-  const fixed = `${`${percent} %`.padStart(5)}  ${told}`;
-  const forLabel = Math.min(widthOf(label), LABEL_COLUMNS) + 2;
-  const bar = Math.min(BAR_COLUMNS, columns - fixed.length - forLabel - 2);
-  const drawn = bar < LEAST_BAR_COLUMNS ? "" : `[${padEnd("=".repeat(Math.floor((percent / 100) * bar)), bar)}]`;
-  const rest = columns - drawn.length - fixed.length - 2;
-  return cut(rest < forLabel - 2 ? drawn + fixed : `${drawn}${fixed}  ${cut(label, rest)}`, columns);
+  /** A line that is wider than the screen could not be wiped: first the bar gives way, then the label. */
+  #onOneLine(label: string, told: string, percent: number | undefined, columns: number): string {
+    if (percent === undefined) return cut(`${cut(label, Math.max(LABEL_COLUMNS, columns - told.length - 2))}  ${told}`, columns);
+    const fixed = `${`${percent} %`.padStart(5)}  ${told}`;
+    const forLabel = Math.min(widthOf(label), LABEL_COLUMNS) + 2;
+    // It never grows back: a bar whose end moves to and fro says nothing.
+    this.#bar = Math.min(this.#bar, columns - fixed.length - forLabel - 2);
+    const drawn = this.#bar < LEAST_BAR_COLUMNS ? "" : `[${padEnd("=".repeat(Math.floor((percent / 100) * this.#bar)), this.#bar)}]`;
+    const rest = columns - drawn.length - fixed.length - 2;
+    return cut(rest < forLabel - 2 ? drawn + fixed : `${drawn}${fixed}  ${cut(label, rest)}`, columns);
+  }
 }

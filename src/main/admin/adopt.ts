@@ -5,6 +5,8 @@ import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { CliContext } from "../../cli/context.ts";
 import { CliError } from "../../cli/errors.ts";
+import { tell } from "../../cli/output/tell.ts";
+import { count, number } from "../../cli/output/words.ts";
 import { readFileAtMost } from "../../cli/read-file.ts";
 import { takeOver, type TakenOver } from "../../publisher/take-over.ts";
 import { placeOfStorage } from "../storage.ts";
@@ -34,13 +36,13 @@ export async function adoptRepository(context: CliContext, flags: AdoptFlags): P
     return await takeOver(deps, hold, { firstRoot, onProgress: (done, of) => { progress.update(done, of, "roles read"); } });
   }).finally(() => { progress.clear(); });
   if (flags.json === true) context.stdout.write(`${JSON.stringify(taken)}\n`);
-  else for (const line of lines(taken, placeOfStorage(parts.storage))) context.stdout.write(`${line}\n`);
+  else for (const line of lines(taken, placeOfStorage(parts.storage))) tell(context, "stdout", line);
   return 0;
 }
 
 function* lines(taken: TakenOver, where: string): Generator<string> {
   yield `Took over the repository in ${where}: root version ${String(taken.rootVersion)}, timestamp version ${String(taken.timestampVersion)}, valid until ${taken.expires}.`;
-  yield `  ${String(taken.artifacts)} artifacts read back from ${String(taken.roles)} roles, ${String(taken.bins)} of them bins.`;
+  yield `  ${count(taken.artifacts, "artifact")} read back from ${count(taken.roles, "role")}, ${number(taken.bins)} of them bins.`;
   if (taken.retired.length > 0) yield `  Listed, and delegated to by nobody: ${taken.retired.slice(0, 10).join(", ")}${taken.retired.length > 10 ? ` and ${String(taken.retired.length - 10)} more` : ""}. They stay listed as they are.`;
   yield `  Every version from now on is above ${String(taken.counter)}. The first publish presses every role (task ${taken.task}).`;
   yield "  Lifetimes of roles are not in the documents: they are the defaults until PUT /api/v1/config/ says otherwise.";

@@ -1,6 +1,7 @@
 // `rstuf admin advise`: how many bins the repository is best cut into.
 
 import type { CliContext } from "../../cli/context.ts";
+import { tell } from "../../cli/output/tell.ts";
 import { Reader } from "../../drivers/database/sqlite/reader.ts";
 import type { SettingValue } from "../../ports/database.ts";
 import { advised, choices, type Choice, type Numbers } from "../../roles/advice.ts";
@@ -28,7 +29,7 @@ export async function advise(context: CliContext, flags: AdviseFlags): Promise<n
   const all = choices(numbers);
   const best = advised(all);
   if (flags.json === true) context.stdout.write(`${JSON.stringify({ ...numbers, bins: found.bins ?? null, advised: best.bins, choices: all })}\n`);
-  else for (const line of lines(numbers, all, best, found.bins)) context.stdout.write(`${line}\n`);
+  else for (const line of lines(numbers, all, best, found.bins)) tell(context, "stdout", line);
   return 0;
 }
 

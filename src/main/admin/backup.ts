@@ -16,6 +16,7 @@ import { join, resolve } from "node:path";
 import { backup as copyDatabase, DatabaseSync } from "node:sqlite";
 import type { CliContext } from "../../cli/context.ts";
 import { CliError, systemReason } from "../../cli/errors.ts";
+import { tell } from "../../cli/output/tell.ts";
 import { count } from "../../cli/output/words.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Database } from "../../ports/database.ts";
@@ -91,10 +92,10 @@ export async function backup(context: CliContext, target: string, flags: BackupF
     await writeSynced(join(folder, MANIFEST), Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`));
     if (flags.json === true) context.stdout.write(`${JSON.stringify({ directory: folder, ...manifest })}\n`);
     else {
-      context.stdout.write(`Backed up to ${target}: the database at head ${String(seq)}, ${count(files, "metadata file")}; looked at and sound.\n`);
-      context.stdout.write(keys === 0 ? "Private keys are not in it: keep them apart, they are needed too.\n" : "");
+      tell(context, "stdout", `Backed up to ${target}: the database at head ${String(seq)}, ${count(files, "metadata file")}; looked at and sound.`);
+      if (keys === 0) tell(context, "stdout", "Private keys are not in it: keep them apart, they are needed too.");
     }
-    if (keys > 0) context.stderr.write(`WARNING  ${String(keys)} private key file${keys === 1 ? " lies" : "s lie"} in ${target}/keys as in the key directory: whoever reads this backup can sign for you.\n`);
+    if (keys > 0) tell(context, "stderr", `WARNING  ${String(keys)} private key file${keys === 1 ? " lies" : "s lie"} in ${target}/keys as in the key directory: whoever reads this backup can sign for you.`);
     return 0;
   } finally {
     progress.clear();
@@ -133,7 +134,7 @@ export async function restore(context: CliContext, source: string, flags: Restor
     await keepTrusted(join(folder, "metadata"), config.dataDir);
     if (report !== undefined && report.faults.length > 0) return tellUnsound(context, report, `Restored to ${restoredTo(target.database, config)}, but it is not sound: do not start it.`, flags.json === true);
     if (flags.json === true) context.stdout.write(`${JSON.stringify({ directory: restoredTo(target.database, config), metadata: keep ? "kept" : "restored", ...manifest, keys })}\n`);
-    else for (const line of restoredWords(restoredTo(target.database, config), config.keyDir, manifest, keep, keys)) context.stdout.write(`${line}\n`);
+    else for (const line of restoredWords(restoredTo(target.database, config), config.keyDir, manifest, keep, keys)) tell(context, "stdout", line);
     return 0;
   } finally {
     progress.clear();

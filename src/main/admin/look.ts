@@ -2,6 +2,7 @@
 
 import type { CliContext } from "../../cli/context.ts";
 import { fsckLines } from "../../cli/fsck-report.ts";
+import { tell } from "../../cli/output/tell.ts";
 import { filesOfStorage } from "../../fsck/files.ts";
 import { fsck, type Report } from "../../fsck/fsck.ts";
 import type { Database } from "../../ports/database.ts";
@@ -18,7 +19,7 @@ export async function look(database: Database, storage: Storage, progress: Progr
 /** Tells every fault, and with `json` the program too; answers the exit code. */
 export function tellUnsound(context: CliContext, report: Report, message: string, json: boolean): number {
   if (json) context.stdout.write(`${JSON.stringify({ error: { code: "not-sound", message, faults: report.faults.map(({ code, subject, message: told }) => ({ at: subject, code, message: told })) } })}\n`);
-  for (const line of fsckLines(report)) context.stderr.write(`${line}\n`);
-  context.stderr.write(`${message}\n`);
+  for (const line of fsckLines(report)) tell(context, "stderr", line);
+  tell(context, "stderr", message);
   return 1;
 }

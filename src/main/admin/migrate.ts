@@ -14,6 +14,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { CliContext } from "../../cli/context.ts";
 import { CliError } from "../../cli/errors.ts";
+import { tell } from "../../cli/output/tell.ts";
 import { count } from "../../cli/output/words.ts";
 import { processEnvironment } from "../../config/environment.ts";
 import { loadConfig } from "../../config/load.ts";
@@ -65,7 +66,7 @@ export async function migrate(context: CliContext, flags: MigrateFlags): Promise
     if (report !== undefined && report.faults.length > 0) return tellUnsound(context, report, `Copied to ${placeOfStorage(target)}, but it is not sound: do not use it.`, flags.json === true);
     const moved = { ...(move.storage === undefined ? {} : { from: placeOfStorage(move.from.storage), to: placeOfStorage(move.storage), files }), ...(move.database === undefined ? {} : { database: placeOfDatabase(move.database) }) };
     if (flags.json === true) context.stdout.write(`${JSON.stringify(moved)}\n`);
-    else for (const line of words(move, files, flags.to)) context.stdout.write(`${line}\n`);
+    else for (const line of words(move, files, flags.to)) tell(context, "stdout", line);
     return 0;
   } finally {
     progress.clear();

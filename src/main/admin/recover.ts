@@ -2,6 +2,8 @@
 
 import type { CliContext } from "../../cli/context.ts";
 import { CliError } from "../../cli/errors.ts";
+import { tell } from "../../cli/output/tell.ts";
+import { count } from "../../cli/output/words.ts";
 import { printable } from "../../cli/printable.ts";
 import { adopt, type Adopted } from "../../publisher/adopt.ts";
 import { jump, type Jumped } from "../../publisher/jump.ts";
@@ -27,7 +29,7 @@ export async function recover(context: CliContext, flags: RecoverFlags): Promise
     return { adopted, jumped };
   }).finally(() => { progress.clear(); });
   if (flags.json === true) context.stdout.write(`${JSON.stringify({ adopted: adopted ?? null, jumped: jumped ?? null })}\n`);
-  else for (const line of lines(flags, adopted, jumped)) context.stdout.write(`${line}\n`);
+  else for (const line of lines(flags, adopted, jumped)) tell(context, "stdout", line);
   return flags.jump !== undefined && jumped === undefined ? 1 : 0;
 }
 
@@ -60,4 +62,3 @@ function byReason(pressed: Adopted["pressed"]): Map<string, string[]> {
 }
 
 const named = (all: readonly string[]): string => all.slice(0, NAMED).join(", ") + (all.length > NAMED ? ` and ${String(all.length - NAMED)} more` : "");
-const count = (n: number, what: string): string => `${String(n)} ${what}${n === 1 ? "" : "s"}`;
