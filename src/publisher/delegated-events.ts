@@ -56,8 +56,10 @@ export class DelegatedEvents {
     const turn = this.#eventTurn(ceremony);
     const events = all.filter(({ kind }) => kind === "delegated");
     for (const id of [...this.#retry.keys()]) if (!events.some((event) => event.id === id)) this.#retry.delete(id);
+    // First: what is signed beside it counts no more.
+    const stopped = events.find(({ state }) => state === "cancelled");
+    if (stopped !== undefined) return { head: await endCancelled(this.#deps, turn, head, stopped, events), worked: true };
     for (const event of events) {
-      if (event.state === "cancelled") return { head: await endCancelled(this.#deps, turn, head, event, events), worked: true };
       if (await endPublished(this.#deps, turn, head, event)) return { head, worked: true };
       const { root: belongsTo } = noteOf(event);
       if (belongsTo !== undefined && !all.some(({ id, state }) => id === belongsTo && state !== "cancelled")) {

@@ -75,7 +75,7 @@ async function begun(deps: PublisherDeps, turn: EventTurn, head: Head, edits: re
 /** What the events of a version make of `head`, or why they can't be carried out as they stand. */
 export async function targetsAsSigned(deps: PublisherDeps, head: Head, unit: readonly SigningEvent[], only?: SigningEvent): Promise<NextTargets | string> {
   const carrier = unit.find(({ role }) => role === "targets");
-  const { targets } = noteOf(carrier ?? {});
+  const targets = carrier === undefined ? undefined : noteOf(carrier).targets;
   if (carrier === undefined || targets === undefined) return "the version of targets it belongs to is gone";
   let made: NextTargets;
   try {

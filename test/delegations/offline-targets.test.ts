@@ -242,6 +242,22 @@ describe("delegations of targets that people sign", () => {
     await world.fsck();
   });
 
+  test("who signs what belongs to a stopped version, before the publisher looks, hears that it is gone; publishing goes on", async () => {
+    const world = await repository();
+    const [ann, ben] = world.people;
+    const edit = await world.edit({ action: "add", keys: { [ann!.keyid]: ann!.key }, roles: [wantedRole("one", ["one/*"], { keyids: [ann!.keyid] }), wantedRole("two", ["two/*"])] });
+    const pending = await world.waiting();
+    await world.stage.sign(ben!.sign(pending["targets"]!.signed), "targets");
+    await world.stage.stop("targets");
+    const signed = await world.stage.sign(ann!.sign(pending["one"]!.signed), "one");
+    const added = await world.add("two/a");
+    assert.match((await world.task(signed)).result?.error ?? "", /the signing of targets version \d+ was stopped/);
+    assert.equal((await world.task(edit)).state, "FAILURE");
+    assert.equal((await world.task(added)).state, "SUCCESS");
+    assert.deepEqual(await world.stage.database.signingEvents(), []);
+    await world.fsck();
+  });
+
   test("an edit that can't be beside the others fails alone", async () => {
     const world = await repository();
     const long = Array.from({ length: 20 }, () => "a").join("/");
