@@ -34,6 +34,9 @@ export class Model {
   /** Paths whose changes were set aside, as a task's result told. */
   readonly #aside = new Set<Change>();
 
+  /** Tasks of what somebody stopped: they must fail. */
+  readonly #stopped = new Set<string>();
+
   /** A request took effect at position `at` of the database's history. */
   accepted(request: AcceptRequest, at: number): void {
     if (request.releaseHeld === true) for (const task of this.tasks.values()) task.held = false;
@@ -49,6 +52,11 @@ export class Model {
       task.changes.push(change);
     }
     this.tasks.set(task.id, task);
+  }
+
+  /** What the task asked for, or signs, is stopped, but for its artifacts: they are told of as set aside. */
+  stopped(task: string): void {
+    this.#stopped.add(task);
   }
 
   /** The database lost what was done at `at` and after. What clients saw of it stays true. */
@@ -89,6 +97,10 @@ export class Model {
     const task = this.tasks.get(row.id);
     assert.ok(task, `task ${row.id} came from nowhere`);
     if (row.result === undefined) return;
+    if (this.#stopped.has(row.id)) {
+      assert.notEqual(row.result.state, "SUCCESS", row.result.message);
+      return;
+    }
     const aside = new Set(((row.result.details?.["set_aside"] ?? []) as readonly { path: string }[]).map(({ path }) => path));
     assert.equal(row.result.state, aside.size === 0 ? "SUCCESS" : "FAILURE", row.result.message);
     for (const change of task.changes) {

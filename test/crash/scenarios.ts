@@ -3,9 +3,8 @@
 
 import { Actor } from "./actor.ts";
 import { TEST_POLICY } from "../fakes/publisher-stage.ts";
-import { createHolder } from "../fakes/root-holders.ts";
 import { ROTATION } from "../../src/publisher/rotation.ts";
-import { rest, World, type WorldOptions } from "./world.ts";
+import { PEOPLE, rest, World, type WorldOptions } from "./world.ts";
 
 export interface Scenario {
   readonly options?: WorldOptions;
@@ -60,12 +59,31 @@ async function begin(world: World): Promise<void> {
   await actor.stop();
 }
 
-const PEOPLE = [createHolder(), createHolder(), createHolder()];
-
 /** The change of delegations that adds a role which two of three people sign. */
 function addsSigned(world: World, ...paths: readonly string[]): ReturnType<World["delegates"]> {
   const keys = Object.fromEntries(PEOPLE.map(({ keyid, key }) => [keyid, key]));
   return world.delegates({ action: "add", keys, roles: [{ name: "signed", terminating: true, keyids: PEOPLE.map(({ keyid }) => keyid), threshold: 2, paths }] });
+}
+
+/** People sign targets, and are to sign a version of it that adds a role of the online key and one of theirs, which takes artifacts of the bins. */
+async function signedTargets(world: World): Promise<void> {
+  world.people = PEOPLE.slice(0, 2);
+  await repository(world);
+  await world.accept(world.adds(BOTH_BINS));
+  await publishAll(world);
+  await world.accept(addsSigned(world, "?"));
+  await world.accept(world.delegates({ action: "add", keys: {}, roles: [{ name: "custom", terminating: true, keyids: [], threshold: 1, paths: ["c/*"] }] }));
+}
+
+/** `team` signs its documents elsewhere, and has uploaded `versions`; the last of them is not published. */
+async function uploaded(world: World, ...versions: readonly number[]): Promise<void> {
+  await repository(world);
+  const [team] = PEOPLE;
+  await world.accept(world.delegates({ action: "add", keys: { [team.keyid]: team.key }, roles: [{ name: "team", terminating: true, keyids: [team.keyid], threshold: 1, paths: ["t/*"], signing: "outside" }] }));
+  for (const version of versions) {
+    await publishAll(world);
+    await world.uploads("team", team, version, [`t/${String(version)}`, "t/all"]);
+  }
 }
 
 /** `signed` is there, and an artifact of it waits for two signatures. */
@@ -258,6 +276,32 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await world.accept(world.adds(["p"]));
     },
   },
+  // A version of targets that people sign, of theirs alone to sign, with a role whose envelope they sign beside it, begins to wait.
+  targetsbegun: { options: { offlineTargets: true }, prepare: signedTargets },
+  // People have signed both; nobody has looked.
+  targetssigned: {
+    options: { offlineTargets: true },
+    prepare: async (world) => {
+      await signedTargets(world);
+      await begin(world);
+      await world.signAll();
+      await world.accept(world.adds(["p"]));
+    },
+  },
+  // Nobody shall sign targets; what waits beside it goes with it.
+  targetsstopped: {
+    options: { offlineTargets: true },
+    prepare: async (world) => {
+      await signedTargets(world);
+      await begin(world);
+      await world.accept(world.adds(["p"]));
+      await world.accept(await world.stops("targets"));
+    },
+  },
+  // The first document that a team signed elsewhere, with the delegation to it.
+  outside: { prepare: (world) => uploaded(world, 1_000) },
+  // Its next one.
+  outsidenext: { prepare: (world) => uploaded(world, 1_000, 2_000) },
   // A root of the same online key that people have signed.
   root: {
     options: SOON,

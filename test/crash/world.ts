@@ -10,6 +10,7 @@ import { fsck } from "../../src/fsck/fsck.ts";
 import { filesOfStorage } from "../../src/fsck/files.ts";
 import type { Accepted, AcceptRequest, Database, NewChange, TaskKind, Topic } from "../../src/ports/database.ts";
 import type { PublisherDeps, PublisherPolicy } from "../../src/publisher/deps.ts";
+import { unitIn } from "../../src/roles/pending-edit.ts";
 import { sha256Hex } from "../../src/tuf/crypto.ts";
 import type { Key } from "../../src/tuf/documents.ts";
 import { createFakeClock, createFakeRandom } from "../fakes/clock.ts";
@@ -41,6 +42,8 @@ export interface WorldOptions {
   readonly seed?: number;
   readonly policy?: Partial<PublisherPolicy>;
   readonly weakReplace?: boolean;
+  /** People sign top-level targets, from the bootstrap on: two of `PEOPLE`. */
+  readonly offlineTargets?: true;
   /** Where accepted changes are bounded. */
   readonly limits?: { readonly changes: number; readonly bytes: number };
 }
@@ -49,9 +52,13 @@ export interface WorldOptions {
 const [ONLINE, NEXT] = [generateKeyPairSync("ed25519").privateKey, generateKeyPairSync("ed25519").privateKey];
 /** They sign roots, one of two. */
 export const ROOT_HOLDERS = [createHolder(), createHolder()] as const;
+/** They sign delegated roles, and targets where people do; two of them have to. */
+export const PEOPLE = [createHolder(), createHolder(), createHolder()] as const;
 const planOfRoot = (version: number, online: Key, more: Partial<RootPlan> = {}): ReturnType<typeof rootOf> =>
   rootOf({ version, holders: ROOT_HOLDERS, threshold: 1, online, expiresMs: START + 3650 * DAY_MS, ...more });
-const ROOT = Buffer.from(JSON.stringify(signedBy(planOfRoot(1, createMemorySigners().addEd25519("fn:online", ONLINE)), ROOT_HOLDERS[0])));
+const firstRoot = (more: Partial<RootPlan>): Buffer => Buffer.from(JSON.stringify(signedBy(planOfRoot(1, createMemorySigners().addEd25519("fn:online", ONLINE), more), ROOT_HOLDERS[0])));
+const ROOT = firstRoot({});
+const ROOT_OF_OFFLINE_TARGETS = firstRoot({ targets: { holders: PEOPLE, threshold: 2 } });
 
 /** Calls of a database that takes its time. */
 let underWay = 0;
@@ -76,6 +83,7 @@ export class World {
   readonly telemetry = createMemoryTelemetry();
   readonly model = new Model();
   readonly root: Buffer;
+  readonly #offlineTargets: boolean;
   readonly #online: Key;
   readonly policy: PublisherPolicy;
   readonly #limits: { readonly changes: number; readonly bytes: number };
@@ -121,7 +129,8 @@ export class World {
     };
     this.#inner = World.engine.open(() => this.#now());
     this.#online = this.signers.addEd25519("fn:online", ONLINE);
-    this.root = ROOT;
+    this.#offlineTargets = options.offlineTargets ?? false;
+    this.root = this.#offlineTargets ? ROOT_OF_OFFLINE_TARGETS : ROOT;
   }
 
   #now(): number {
@@ -270,6 +279,26 @@ export class World {
     return this.signers.addEd25519("fn:next", NEXT);
   }
 
+  /**
+   * A document that a team signed elsewhere, as the door stores it, indented as no file of ours: the role lists `paths` from then
+   * on, and no other.
+   */
+  async uploads(role: string, team: Holder, version: number, paths: readonly string[]): Promise<void> {
+    const adds = this.adds(paths).changes;
+    const targets = Object.fromEntries(adds.map(({ path, fragment }) => [path, JSON.parse(fragment) as unknown]));
+    const expires = `${new Date(this.clock.now() + 30 * DAY_MS).toISOString().slice(0, 19)}Z`;
+    const signed = { _type: "targets", spec_version: "1.0.31", version, expires, targets };
+    const fragment = JSON.stringify({ signatures: [team.sign(signed)], signed }, null, 2);
+    const request = this.request("metadata_delegation", [{ kind: "document", role, path: "", fragment }]);
+    const gone = (this.#uploaded.get(role)?.paths ?? []).filter((path) => !paths.includes(path));
+    const at = this.#history.length;
+    await this.database.accept(request);
+    this.model.accepted({ ...request, changes: [...adds, ...this.removes(gone).changes] }, at);
+    this.#uploaded.set(role, { name: `${String(version)}.${role}.json`, bytes: fragment, paths });
+  }
+  /** The last document of each role that a team signs elsewhere. */
+  readonly #uploaded = new Map<string, { readonly name: string; readonly bytes: string; readonly paths: readonly string[] }>();
+
   /** A new root, complete, as the door stores it. */
   updatesRoot({ signed, signatures }: SignedRoot, compromised = false): AcceptRequest {
     const request = this.request("metadata_update", []);
@@ -291,19 +320,23 @@ export class World {
     const days = { root: 365, targets: 365, snapshot: 1, timestamp: 1, bins: 7 };
     const roles = Object.fromEntries(Object.entries(days).map(([role, expiration]) => [role, { expiration, ...(role === "bins" ? { number_of_delegated_bins: bins } : {}) }]));
     const request = this.request("bootstrap", []);
-    const payload = { settings: { roles }, metadata: { root: JSON.parse(this.root.toString()) as Record<string, never> } };
+    const payload = { settings: { roles, ...(this.#offlineTargets ? { targets_online_key: false } : {}) }, metadata: { root: JSON.parse(this.root.toString()) as Record<string, never> } };
     return { ...request, settings: { bootstrap: `pre-${request.task.id}`, bootstrap_request: payload }, expectBootstrap: { was: undefined } };
   }
 
   /** Everybody signs everything that waits. Answers whether there was something. */
   async signAll(): Promise<boolean> {
     let signed = false;
-    for (const event of this.people.length === 0 ? [] : await this.inner.signingEvents()) {
-      if (event.state !== "open") continue;
+    const events = this.people.length === 0 ? [] : await this.inner.signingEvents();
+    const stopped = new Set(events.flatMap((event) => (event.state === "cancelled" && event.kind === "delegated" ? (unitIn(event)?.unit ?? []) : [])));
+    for (const event of events) {
+      if (event.state !== "open" || event.role === "root") continue;
       const document = (JSON.parse(event.document.toString()) as { signed: unknown }).signed;
       for (const holder of this.people.slice(event.signatures.length)) {
         const signature = { ...holder.sign(document), identity: publicKeyIdentity(holder.key) };
-        await this.accept(this.request("sign_metadata", [], { event: { sign: { event: event.id, signature } } }));
+        const request = this.request("sign_metadata", [], { event: { sign: { event: event.id, signature } } });
+        if (stopped.has(unitIn(event)?.unit ?? "")) this.model.stopped(request.task.id);
+        await this.accept(request);
         signed = true;
       }
     }
@@ -314,6 +347,7 @@ export class World {
   async stops(role: string): Promise<AcceptRequest> {
     const event = (await this.inner.signingEvents()).find((each) => each.role === role && each.state === "open");
     assert.ok(event, `nothing waits for ${role}`);
+    for (const { kind, task } of await this.inner.eventChanges(event.id)) if (kind === "delegate") this.model.stopped(task);
     return this.request("delete_sign_metadata", [], { event: { cancel: { event: event.id } }, result: { state: "SUCCESS", message: "stopped", lastUpdateMs: this.clock.now() } });
   }
 
@@ -430,6 +464,7 @@ export class World {
     this.model.requireSettled();
     assert.equal(await this.openTasks(), 0, "a task is stuck");
     assert.deepEqual(await this.#inner.openBatches(), [], "a batch is open");
+    for (const { name, bytes } of this.#uploaded.values()) assert.equal(this.storage.peek(name)?.toString(), bytes, `${name} is not what its team uploaded`);
     assert.deepEqual((await this.#inner.signingEvents()).map(({ role, state }) => [role, state]), [], "a signing event is left");
     assert.deepEqual(await this.#inner.backlog(), { changes: 0, bytes: 0 });
     const state = await this.#inner.publisher();
