@@ -5,14 +5,22 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { systemClock } from "../../src/drivers/clock/system/clock.ts";
 import { openClient } from "../../src/main/client.ts";
+import { programParts } from "../../src/main/commands/tree.ts";
+import { runCli } from "../fakes/cli.ts";
 import { missing } from "../kill/kill.ts";
 import { send, succeeds } from "../kill/load.ts";
-import { faultsIn, rstuf, startService } from "../kill/service.ts";
+import { faultsIn, rstuf, startService, type Ended } from "../kill/service.ts";
 import { serveFolder } from "../kill/visitors.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rstuf-backup-"));
 after(() => { rmSync(folder, { recursive: true, force: true }); });
+/** In this process, which is cheaper: what is refused needs no other. */
+async function here(...argv: readonly string[]): Promise<Ended> {
+  const { exitCode, ...said } = await runCli(argv, { cwd: folder, clock: systemClock, parts: programParts({ cwd: folder }) });
+  return { code: exitCode, ...said };
+}
 const at = (...names: readonly string[]): string => join(folder, ...names);
 
 test("a backup under load is whole; restored under newer metadata it adopts what came since, and a returning client goes on", { timeout: 120_000 }, async () => {
@@ -76,31 +84,31 @@ test("a backup under load is whole; restored under newer metadata it adopts what
 test("a backup that was cut short, or changed since, is not restored; keys only when asked for", { timeout: 60_000 }, async () => {
   const service = await startService(at("other"), 4, 3_000);
   assert.equal(await service.stop(), 0);
-  const taken = await rstuf("admin", "backup", at("keyed"), "--data-dir", at("other"), "--with-keys");
+  const taken = await here("admin", "backup", at("keyed"), "--data-dir", at("other"), "--with-keys");
   assert.equal(taken.code, 0, taken.stderr);
   assert.match(taken.stderr, /WARNING[^]*can sign for you/);
   assert.ok(existsSync(at("keyed", "keys")));
 
   cpSync(at("keyed"), at("short"), { recursive: true });
   rmSync(at("short", "backup.json"));
-  const short = await rstuf("admin", "restore", at("short"), "--data-dir", at("never"));
+  const short = await here("admin", "restore", at("short"), "--data-dir", at("never"));
   assert.deepEqual([short.code, existsSync(at("never"))], [1, false]);
 
   cpSync(at("keyed"), at("changed"), { recursive: true });
   writeFileSync(at("changed", "rstuf.db"), Buffer.concat([readFileSync(at("changed", "rstuf.db")), Buffer.alloc(1)]));
-  const changed = await rstuf("admin", "restore", at("changed"), "--data-dir", at("never"));
+  const changed = await here("admin", "restore", at("changed"), "--data-dir", at("never"));
   assert.deepEqual([changed.code, existsSync(at("never"))], [1, false]);
   assert.match(changed.stderr, /is not the file that was backed up/);
 
   cpSync(at("keyed"), at("torn"), { recursive: true });
   rmSync(at("torn", "metadata", "1.root.json"));
-  const torn = await rstuf("admin", "restore", at("torn"), "--data-dir", at("torn-data"), "--json");
+  const torn = await here("admin", "restore", at("torn"), "--data-dir", at("torn-data"), "--json");
   assert.equal(torn.code, 1);
   assert.match(torn.stderr, /not sound/);
   const { error } = JSON.parse(torn.stdout) as { error: { code: string; faults: readonly unknown[] } };
   assert.deepEqual([error.code, error.faults.length > 0], ["not-sound", true]);
 
-  const restored = await rstuf("admin", "restore", at("keyed"), "--data-dir", at("again"), "--json");
+  const restored = await here("admin", "restore", at("keyed"), "--data-dir", at("again"), "--json");
   assert.equal(restored.code, 0, restored.stderr);
   assert.equal((JSON.parse(restored.stdout) as { keys: number }).keys, 2);
   const again = await startService(at("again"), 4, 3_000);
