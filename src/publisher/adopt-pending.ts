@@ -13,6 +13,7 @@ type Ended = EndedChange & { readonly id: number; readonly task: string };
 export class PendingChanges {
   readonly #changes: readonly OpenChange[];
   readonly #ended = new Map<number, Ended>();
+  readonly #answeredEdits: DelegationEdit[] = [];
   readonly paths: ReadonlySet<string>;
 
   constructor(changes: readonly OpenChange[]) {
@@ -22,6 +23,11 @@ export class PendingChanges {
 
   get ended(): readonly Ended[] {
     return [...this.#ended.values()];
+  }
+
+  /** Changes of delegations that the stored documents say already, oldest first. */
+  get answeredEdits(): readonly DelegationEdit[] {
+    return this.#answeredEdits;
   }
 
   /** How many stay pending. */
@@ -54,6 +60,7 @@ export class PendingChanges {
       const unsaid = unsaidOf(edit, now).filter((name) => !answered.has(name));
       if (unsaid.length === 0) {
         this.#ended.set(id, { id, task, path, role, outcome: "apply" });
+        this.#answeredEdits.unshift(edit);
         for (const name of asksAbout(edit)) answered.add(name);
       } else this.#ended.set(id, { id, task, path, role, outcome: "set-aside", reason: conflict(by, `does not say of ${unsaid.join(", ")} what was asked`) });
     }

@@ -16,10 +16,12 @@ import type { CutChange, SettingValue } from "../ports/database.ts";
 import { reasonOf } from "../lib/app-error.ts";
 import { belowIn, NESTED, settingOf } from "../roles/below.ts";
 import { belowOf, delegationTreeOf } from "../roles/delegation.ts";
+import { OUTSIDE, outsideIn, outsideSetting } from "../roles/outside-roles.ts";
 import { expiryPolicyOf } from "../roles/policy.ts";
 import { sha256Hex } from "../tuf/crypto.ts";
 import { parseExpires } from "../tuf/parse.ts";
 import type { TrustedSet } from "../tuf/trusted-set.ts";
+import { adoptedOutside } from "./adopt-outside.ts";
 import { PendingChanges } from "./adopt-pending.ts";
 import { AdoptedRoles, statedOf } from "./adopt-roles.ts";
 import { LastShown } from "./adopt-shown.ts";
@@ -114,6 +116,7 @@ async function carryOut(deps: AdoptDeps, hold: LeaseHold, { trusted, bytes, head
   pending.decideEdits(new Set(roles.newer), before, contextOf(deps, { root: trusted.root.signed, tree, expiry: expiryPolicyOf(await database.settings()) }));
 
   const results = await pending.results(database, roles.newer, tree, clock.now());
+  const outside = outsideSetting(adoptedOutside(outsideIn(await database.setting(OUTSIDE)), tree, pending.answeredEdits), tree.custom);
   const press = [...roles.press.keys()].sort();
   const { readBack, dropped } = await database.adopt(hold.lease, {
     id,
@@ -129,7 +132,7 @@ async function carryOut(deps: AdoptDeps, hold: LeaseHold, { trusted, bytes, head
       ...roles.signed,
     ],
     counter: roles.counter,
-    settings: { ...binSettings(tree), [NESTED]: settingOf(belowOf(tree), id) as unknown as SettingValue, ...(snapshotFile === undefined ? { [PRESS_FIRST]: true } : {}) },
+    settings: { ...binSettings(tree), [NESTED]: settingOf(belowOf(tree), id) as unknown as SettingValue, [OUTSIDE]: outside as unknown as SettingValue, ...(snapshotFile === undefined ? { [PRESS_FIRST]: true } : {}) },
     changes: pending.ended.map((change): CutChange => ({ id: change.id, task: change.task, outcome: change.outcome, role: change.role })),
     results,
     ...(press.length === 0 ? {} : { press: { task: { id: deps.random.hex(16), kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles: press } }, roles: press } }),

@@ -188,6 +188,11 @@ export class World {
     return this.#history.findLastIndex((entry) => entry.method === method);
   }
 
+  /** Position in the history of the last accepted request for a change of that kind; -1 when there is none. */
+  lastAccepted(kind: NewChange["kind"]): number {
+    return this.#history.findLastIndex(({ method, args }) => method === "accept" && (args[0] as AcceptRequest).changes.some((change) => change.kind === kind));
+  }
+
   /** Position of the first commit, before which the database is of no repository; -1. */
   get firstCommit(): number {
     return this.#history.findIndex((entry) => entry.method === "commit");
