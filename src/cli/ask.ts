@@ -4,6 +4,9 @@
 
 import type { CliContext } from "./context.ts";
 import { CliError } from "./errors.ts";
+import { folded } from "./output/width.ts";
+
+const FRAME_COLUMNS = 6;
 
 interface Question {
   readonly message: string;
@@ -72,7 +75,8 @@ export function createAsk(context: CliContext, options: { readonly never?: boole
       return ats.map((at) => valueAt(choices, at));
     },
     async note(title, text) {
-      if (canAsk) (await clack()).note(text, title, streams);
+      // The library would break a long line without its indent; its frame takes six columns.
+      if (canAsk) (await clack()).note(text.split("\n").flatMap((line) => folded(line, context.columns() - FRAME_COLUMNS)).join("\n"), title, streams);
       else context.stderr.write(`${title}\n${text}\n`);
     },
   };

@@ -45,7 +45,7 @@ export async function requireBootstrap(session: Session, wanted: "open" | "finis
   if (wanted === "open" && (data.bootstrap || data.state !== undefined)) {
     throw new CliError("bootstrap-done", `${server} has a repository already`, { why: `${message} State: ${data.state ?? "finished"}`, todo: data.state === "signing" ? "its root waits for signatures: rstuf admin metadata sign; or stop it: rstuf admin metadata stop-sign" : "change its root with rstuf admin metadata update" });
   }
-  if (wanted === "finished" && !data.bootstrap) throw new CliError("bootstrap-missing", `${server} has no repository yet`, { why: `State: ${data.state ?? "None"}`, todo: "hold a ceremony first: rstuf admin ceremony" });
+  if (wanted === "finished" && !data.bootstrap) throw new CliError("bootstrap-missing", `${server} has no repository yet`, { ...(data.state === undefined ? {} : { why: `its bootstrap is ${data.state}` }), todo: data.state === "signing" ? "its root waits for signatures: rstuf admin metadata sign" : "hold a ceremony first: rstuf admin ceremony" });
 }
 
 /** The metadata this service keeps, as it says itself. */

@@ -64,7 +64,8 @@ export async function updateRoot(session: Session, flags: UpdateFlags): Promise<
   const sent = await sendAndWait(session, "Metadata update", async () => (await session.api()).call("POST /api/v1/metadata/", { body: payload }));
   const state = detail(sent, "update");
   if (state !== undefined && isRoot(pending.document) && (peopleSignTargets(current.signed) || peopleSignTargets(pending.document.signed))) session.note("Where a root changes who signs targets, targets waits beside it: rstuf admin metadata sign --role targets");
-  session.say(state === undefined ? "Root metadata update completed. 🔐 🎉" : `${state}. Whoever is missing signs with: rstuf admin metadata sign`);
+  session.say(state === undefined ? "Root metadata update completed. 🔐 🎉" : `${state}.`);
+  if (state !== undefined) session.say("Whoever is missing signs with: rstuf admin metadata sign");
   session.emit({ ...facts, taskId: sent.taskId, state });
 }
 

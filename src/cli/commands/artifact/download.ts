@@ -13,6 +13,7 @@ import { CliError } from "../../errors.ts";
 import { examplesText } from "../../examples.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { withConfig } from "../../options.ts";
+import { count } from "../../output/words.ts";
 import { printable } from "../../printable.ts";
 import { createFetcher, currentName, readRoot, repositoryOf, urlOf, type Repository } from "../../repositories.ts";
 import { openSession, type Session } from "../../session.ts";
@@ -155,7 +156,7 @@ function tell(context: CliContext, flags: DownloadFlags, got: Downloaded): void 
     const { path, file, state, role, version, target } = got;
     context.stdout.write(`${JSON.stringify({ path, state, file, length: target.length, hashes: target.hashes, role, version })}\n`);
   } else if (flags.quiet !== true) {
-    context.stdout.write(`${got.state === "unchanged" ? "Already there" : "Downloaded"} ${printable(got.path)} (${String(got.target.length)} bytes, verified) as ${printable(got.file)}\n`);
+    context.stdout.write(`${got.state === "unchanged" ? "Already there" : "Downloaded"} ${printable(got.path)} (${count(got.target.length, "byte")}, verified) as ${printable(got.file)}\n`);
   }
 }
 

@@ -40,7 +40,7 @@ export function taskListCommand(context: CliContext): Command {
       const api = await session.api();
       const query: Query = { ...(flags.state === undefined ? {} : { state: flags.state }), ...(flags.kind === undefined ? {} : { task: flags.kind }), ...(flags.since === undefined ? {} : { created_from: flags.since }), ...(flags.until === undefined ? {} : { created_before: flags.until }) };
       const told = await tellPages(session, flags, (page) => api.call("GET /api/v1/tasks", { query: { ...query, ...page }, signal: context.interruption() }), (rows) => tableLines(context, columns(context), rows));
-      if (told === 0) session.note("There is no such task.");
+      if (told === 0) session.note(Object.keys(query).length === 0 ? "There is no task yet." : "There is no such task.");
     });
 }
 
