@@ -61,8 +61,15 @@ interface Store {
   open(url: string, prefix: string): Promise<Storage>;
 }
 
+/** As `python -m moto.server`, but one request at a time: among its threads moto compares and writes in two steps. */
+const MOTO = `
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+run_simple("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=False)
+`;
+
 const startMoto = async (): Promise<Server> => {
-  const server = await start([PYTHON, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"], /Running on (http:\/\/127\.0\.0\.1:[0-9]+)/);
+  const server = await start([PYTHON, "-c", MOTO], /Running on (http:\/\/127\.0\.0\.1:[0-9]+)/);
   assert.equal((await fetch(`${server.url}/${BUCKET}`, { method: "PUT" })).status, 200);
   return server;
 };
