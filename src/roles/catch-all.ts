@@ -34,6 +34,9 @@ export function catchAll({ keyids, threshold }: RoleKeys): DelegatedRole {
   return { name: CATCH_ALL, keyids, threshold, terminating: true, paths: PATTERNS };
 }
 
+/** Whether the role takes exactly what no other role takes: thousands of patterns, which nobody can read. */
+export const isCatchAll = ({ name, paths }: DelegatedRole): boolean => name === CATCH_ALL && paths?.length === PATTERNS.length && paths.every((path, at) => path === PATTERNS[at]);
+
 /** What targets and the catch-all say when `bins` move from the one below the other. */
 export function behindCatchAll(bins: Delegations): { readonly top: Delegations; readonly bins: Delegations } {
   const { succinct_roles: succinct } = bins;

@@ -1,6 +1,7 @@
 // What other delegations change, in sentences for people.
 
 import type { DelegatedRole, Delegations } from "../tuf/documents.ts";
+import { CATCH_ALL, CATCH_ALL_LIMITS, isCatchAll } from "./catch-all.ts";
 import { keyChanges, renamedKeys } from "./key-changes.ts";
 
 const NONE: Delegations = { keys: {} };
@@ -24,7 +25,8 @@ export function delegationChanges(before: Delegations = NONE, after: Delegations
 
 const customOf = ({ roles = [] }: Delegations): readonly DelegatedRole[] => roles.filter(({ paths }) => paths !== undefined);
 const common = (these: readonly DelegatedRole[], those: readonly DelegatedRole[]): readonly string[] => these.map(({ name }) => name).filter((name) => those.some((role) => role.name === name));
-const pathsIn = ({ paths = [] }: DelegatedRole): string => `paths ${paths.join(" ")}`;
+const pathsIn = (role: DelegatedRole): string =>
+  isCatchAll(role) ? `all paths of at most ${String(CATCH_ALL_LIMITS.segments)} segments that no role before it takes` : `paths ${(role.paths ?? []).join(" ")}`;
 
 function roleChanges(name: string, { paths: was = [], terminating }: DelegatedRole, { paths: is = [], terminating: now }: DelegatedRole): readonly string[] {
   return [
@@ -36,6 +38,7 @@ function roleChanges(name: string, { paths: was = [], terminating }: DelegatedRo
 
 function binChanges(before: Delegations, after: Delegations): readonly string[] {
   const [was, is] = [binsOf(before), binsOf(after)];
+  if (is === undefined && was !== undefined && after.roles?.some(isCatchAll) === true) return [`bins ${was.name}: role ${CATCH_ALL} takes their paths from now on`];
   if (is === undefined) return was === undefined ? [] : [`bins ${was.name} removed`];
   const name = `bins ${is.name}`;
   const count = was === undefined ? [`${name} added: ${String(is.count)} of them`] : was.count === is.count ? [] : [`${name}: ${String(is.count)} instead of ${String(was.count)}`];

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DelegatedRole, Key, TargetFile, Targets } from "../tuf/documents.ts";
+import { behindCatchAll } from "./catch-all.ts";
 import { targetsChanges } from "./targets-changes.ts";
 
 const HASH = "ab".repeat(32);
@@ -54,4 +55,12 @@ test("says what it delegates otherwise: roles, keys, thresholds, paths, order, b
   assert.deepEqual(targetsChanges(before, bins(3), 10).words.slice(0, -1), ["bins pool-bins-* added: 8 of them", "bins pool-bins-*: key Ann (ed25519, a) added", "bins pool-bins-*: threshold 1 of 1"]);
   assert.deepEqual(targetsChanges(bins(3), bins(4), 10).words.slice(0, -1), ["bins pool-bins-*: 16 instead of 8"]);
   assert.deepEqual(targetsChanges(bins(3), before, 10).words.slice(0, -1), ["bins pool-bins-* removed"]);
+  const opened: Targets = { ...before, delegations: behindCatchAll(bins(3).delegations!).top };
+  assert.deepEqual(targetsChanges(bins(3), opened, 10).words.slice(0, -1), [
+    "role catch-all added: all paths of at most 16 segments that no role before it takes", "role catch-all: key Ann (ed25519, a) added", "role catch-all: threshold 1 of 1",
+    "bins pool-bins-*: role catch-all takes their paths from now on",
+  ]);
+  const [carrier] = opened.delegations?.roles ?? [];
+  const other: Targets = { ...before, delegations: { keys: { a: keys.a }, roles: [{ ...carrier!, paths: ["*", "secret/*"] }] } };
+  assert.equal(targetsChanges(before, other, 10).words[0], "role catch-all added: paths * secret/*");
 });
