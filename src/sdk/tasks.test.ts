@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { openRestServer, type RestAnswer } from "../../test/fakes/rest-server.ts";
 import { RestClient } from "./client.ts";
 import { RestError } from "./errors.ts";
-import { succeeded, waitForTask } from "./tasks.ts";
+import { succeeded, waitForTask, waitingFor } from "./tasks.ts";
 
 const state = (name: string, result?: object): RestAnswer => ({ body: { data: { task_id: "t", state: name, result }, message: "Task state." } });
 const RUNNING = state("RUNNING");
@@ -47,6 +47,15 @@ describe("waitForTask", () => {
     assert.equal(error.code, "task-unfinished");
     assert.equal(error.todo, "rstuf task watch t");
     assert.equal(slept.reduce((sum, ms) => sum + ms, 0), 3000);
+  });
+
+  test("ends early when a task that waits for people is enough", async () => {
+    const waits = state("RUNNING", { message: "Waiting for signatures", details: { waiting_for: ["targets", 7] } });
+    await using server = await openRestServer([state("PENDING"), RUNNING, waits]);
+    const task = await waitForTask(clientOf(server.url).client, "t", { timeoutMs: 60_000, everySeconds: 2, enough: (each) => waitingFor(each).length > 0 });
+    assert.deepEqual([task.state, waitingFor(task)], ["RUNNING", ["targets"]]);
+    assert.equal(server.asked.length, 3);
+    assert.deepEqual(waitingFor({ taskId: "t", state: "SUCCESS", result: { status: true, message: "", details: { waiting_for: ["prod"] } } as never }), []);
   });
 
   test("lasts over a restart of the service, but not over its end", async () => {

@@ -20,6 +20,8 @@ export interface WaitOptions {
   readonly everySeconds?: number | undefined;
   /** Called with each state that differs from the one before, or has other details. */
   readonly onChange?: (task: Task) => void;
+  /** Whether this is enough, though the task goes on. */
+  readonly enough?: (task: Task) => boolean;
 }
 
 /** States after which nothing more happens. */
@@ -35,13 +37,19 @@ export function hasEnded(task: Task): boolean {
   return ENDED.has(task.state);
 }
 
+/** Roles whose people have to sign before the task goes on. */
+export function waitingFor(task: Task): readonly string[] {
+  const roles = hasEnded(task) ? undefined : task.result?.details?.["waiting_for"];
+  return Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : [];
+}
+
 export async function getTask(client: RestClient, taskId: string, options: { readonly waitSeconds?: number; readonly signal?: AbortSignal | undefined } = {}): Promise<Task> {
   const { data } = await client.call("GET /api/v1/task/", { query: { task_id: taskId }, ...options });
   return { taskId: data.task_id, state: data.state, result: data.result };
 }
 
 /**
- * The task when it ended, well or not. A service that is gone for less than a minute (a restart)
+ * The task when it ended, well or not, or when that is `enough`. A service that is gone for less than a minute (a restart)
  * is waited for.
  * @throws RestError `task-unfinished` when the time is over, `interrupted`, or why it cannot be asked
  */
@@ -69,7 +77,7 @@ export async function waitForTask(client: RestClient, taskId: string, options: W
       const now = JSON.stringify([task.state, task.result]);
       if (now !== told) options.onChange?.(task);
       told = now;
-      if (hasEnded(task)) return task;
+      if (hasEnded(task) || options.enough?.(task) === true) return task;
     }
     const nowMs = timing.monotonic();
     if (nowMs >= endsMs) throw unfinished(taskId, task);

@@ -2,21 +2,25 @@
 
 import type { TaskResult } from "../../sdk/api-types.ts";
 import { RestError } from "../../sdk/errors.ts";
-import { succeeded, waitForTask } from "../../sdk/tasks.ts";
+import { succeeded, waitForTask, waitingFor } from "../../sdk/tasks.ts";
 import { CliError } from "../errors.ts";
 import type { Session } from "../session.ts";
 
 type Accepted = { readonly data: { readonly task_id: string } };
 
 const DEFAULT_WAIT_MS = 300_000;
+/** People may take days: that a task waits for them is seen soon. */
+export const ASK_SECONDS = 2;
 
 export interface Sent {
   readonly taskId: string;
   readonly result: TaskResult | undefined;
+  /** Roles whose people have to sign first; the task goes on then. */
+  readonly waitsFor: readonly string[];
 }
 
 /**
- * Sends, tells the task, and waits for its end.
+ * Sends, tells the task, and waits for its end, or until it waits for people, and says so.
  * @param what as the line says it: `Bootstrap`
  * @throws RestError when it is refused, fails, or does not end in time
  */
@@ -26,9 +30,17 @@ export async function sendAndWait(session: Session, what: string, send: () => Pr
   const task = await waitForTask(await session.api(), data.task_id, {
     timeoutMs,
     signal: session.context.interruption(),
+    everySeconds: ASK_SECONDS,
+    enough: (task) => waitingFor(task).length > 0,
     onChange: ({ state }) => { session.note(`${what} status: ${state}`); },
   });
-  return { taskId: data.task_id, result: succeeded(task, what).result };
+  const waitsFor = waitingFor(task);
+  tellWaiting(session, waitsFor);
+  return { taskId: data.task_id, result: waitsFor.length > 0 ? task.result : succeeded(task, what).result, waitsFor };
+}
+
+export function tellWaiting(session: Session, roles: readonly string[]): void {
+  if (roles.length > 0) session.say(`It waits for signatures of people: ${roles.map((role) => `rstuf admin metadata sign --role ${role}`).join(", ")}`);
 }
 
 /** What the task says of how far it is, e.g. `Root v2 is pending signatures`. */

@@ -10,11 +10,11 @@ import { openSession } from "../../session.ts";
 
 const SERVER = "--api-server http://127.0.0.1:8080";
 export const DELEGATIONS_EXAMPLES = {
-  new: [`rstuf admin delegations new --name project --path 'project/*' --days 30 ${SERVER}`, `rstuf admin delegations new --name project-arm --parent project --path 'project/arm*' --bins 4 ${SERVER}`, `rstuf admin delegations new --name nightly --path 'nightly/*' --dry-run --out`, `rstuf admin delegations new --name team --path 'team/*' --key team.pub --outside ${SERVER}`],
-  update: [`rstuf admin delegations update --name project --days 60 ${SERVER}`],
+  new: [`rstuf admin delegations new --name project --path 'project/*' --days 30 ${SERVER}`, `rstuf admin delegations new --name project-arm --parent project --path 'project/arm*' --bins 4 ${SERVER}`, `rstuf admin delegations new --name nightly --path 'nightly/*' --dry-run --out`, `rstuf admin delegations new --name team --path 'team/*' --key team.pub --outside ${SERVER}`, `rstuf admin delegations new --name prod --path 'prod/*' --key team.pub --days 60 --window 10 --dry-run --out prod.json`],
+  update: [`rstuf admin delegations update --name project --days 60 ${SERVER}`, `rstuf admin delegations update --name project --window 20 ${SERVER}`],
   delete: [`rstuf admin delegations delete nightly --yes ${SERVER}`],
 } as const;
-const EXIT_TEXT = "0 done, 1 refused or failed, 2 used wrongly";
+const EXIT_TEXT = "0 done, or waiting for signatures of people, 1 refused or failed, 2 used wrongly";
 const many = (text: string, before: unknown): string[] => [...((before as string[] | undefined) ?? []), text];
 
 function roleOptions(command: Command): Command {
