@@ -23,7 +23,7 @@ import type { Database } from "../ports/database.ts";
 import { compress } from "./compress.ts";
 import { databaseOrderOf, openDatabase } from "./database.ts";
 import { publicUrlFault } from "./public-url.ts";
-import { apiSettingsOf, publisherPolicyOf, purgeOf, signersOf } from "./settings.ts";
+import { apiSettingsOf, publisherPolicyOf, purgeOf, readingSettingsOf, signersOf } from "./settings.ts";
 import { startWebhooks } from "./webhooks.ts";
 import { openStorage, placeOfStorage, storageOrderOf } from "./storage.ts";
 import { trialFiles } from "./trial-files.ts";
@@ -124,7 +124,7 @@ async function assemble({ part, config, version, trial, died }: ServiceOptions, 
   }
   const settings = apiSettingsOf(config, version, trial);
   const files: MetadataFiles = { read: (name) => storage.read(name, METADATA_BYTES), compress };
-  const reading = createReading(opened, { sigstoreTrustedRoot, settings }, telemetry.log);
+  const reading = createReading(opened, { sigstoreTrustedRoot, settings: readingSettingsOf(settings) }, telemetry.log);
   parts.defer(() => reading.stop());
   const api = await createApi({
     database,

@@ -7,6 +7,7 @@ import type { FileSignersOptions } from "../drivers/signer/file/signers.ts";
 import type { PublisherPolicy } from "../publisher/deps.ts";
 import type { SigningWindows } from "../roles/refresh.ts";
 import type { PurgeOrder } from "./purge.ts";
+import type { ReadingOrder } from "./threads/reading-link.ts";
 import { readTokensFile } from "./tokens-file.ts";
 
 export function publisherPolicyOf(config: Config): PublisherPolicy {
@@ -76,3 +77,6 @@ export function apiSettingsOf(config: Config, version: string, trial: boolean): 
     trial,
   };
 }
+
+/** What the thread that reads is told of them: no token, no private key of TLS. */
+export const readingSettingsOf = ({ limits, refreshAtFraction, refreshMarginMs, signingWindows }: ApiSettings): ReadingOrder["settings"] => ({ limits, refreshAtFraction, refreshMarginMs, signingWindows });
