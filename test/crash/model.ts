@@ -36,6 +36,8 @@ export class Model {
 
   /** Tasks of what somebody stopped: they must fail. */
   readonly #stopped = new Set<string>();
+  /** Tasks that may end either way. */
+  readonly #free = new Set<string>();
 
   /** A request took effect at position `at` of the database's history. */
   accepted(request: AcceptRequest, at: number): void {
@@ -57,6 +59,11 @@ export class Model {
   /** What the task asked for, or signs, is stopped, but for its artifacts: they are told of as set aside. */
   stopped(task: string): void {
     this.#stopped.add(task);
+  }
+
+  /** A signature for root: its signer is told what the online keys, which may not answer, make of the root. */
+  signsRoot(task: string): void {
+    this.#free.add(task);
   }
 
   /** The database lost what was done at `at` and after. What clients saw of it stays true. */
@@ -97,6 +104,7 @@ export class Model {
     const task = this.tasks.get(row.id);
     assert.ok(task, `task ${row.id} came from nowhere`);
     if (row.result === undefined) return;
+    if (this.#free.has(row.id)) return;
     if (this.#stopped.has(row.id)) {
       assert.notEqual(row.result.state, "SUCCESS", row.result.message);
       return;

@@ -30,5 +30,6 @@ describe("random schedules", () => {
 
   test("everything that may happen did", () => {
     for (const kind of ["call", "time", "start", "pause", "clock", "signers", "request", "killed", "not stored", "failed"]) assert.ok((counts.get(kind) ?? 0) > 10, kind);
+    for (const kind of ["root signed", "root published"]) assert.ok((counts.get(kind) ?? 0) > 3, kind);
   });
 });

@@ -44,6 +44,8 @@ export interface WorldOptions {
   readonly weakReplace?: boolean;
   /** People sign top-level targets, from the bootstrap on: two of `PEOPLE`. */
   readonly offlineTargets?: true;
+  /** The first root nears its end. */
+  readonly rootNearsItsEnd?: boolean;
   /** Where accepted changes are bounded. */
   readonly limits?: { readonly changes: number; readonly bytes: number };
 }
@@ -58,6 +60,7 @@ const planOfRoot = (version: number, online: Key, more: Partial<RootPlan> = {}):
   rootOf({ version, holders: ROOT_HOLDERS, threshold: 1, online, expiresMs: START + 3650 * DAY_MS, ...more });
 const firstRoot = (more: Partial<RootPlan>): Buffer => Buffer.from(JSON.stringify(signedBy(planOfRoot(1, createMemorySigners().addEd25519("fn:online", ONLINE), more), ROOT_HOLDERS[0])));
 const ROOT = firstRoot({});
+const ROOT_NEAR_ITS_END = firstRoot({ expiresMs: START + 20 * DAY_MS });
 const ROOT_OF_OFFLINE_TARGETS = firstRoot({ targets: { holders: PEOPLE, threshold: 2 } });
 
 /** Calls of a database that takes its time. */
@@ -106,6 +109,8 @@ export class World {
   #lengths = 0;
   /** They sign whatever waits for them, as soon as somebody looks. */
   people: readonly Holder[] = [];
+  /** They sign a root that waits, as soon as somebody looks. */
+  rootHolders: readonly Holder[] = [];
   /** While keys change: who reads roots at one moment and what they lead to later, at every moment of it. */
   #pollers: Clients | undefined;
   /** A task may have changed its state. */
@@ -130,7 +135,7 @@ export class World {
     this.#inner = World.engine.open(() => this.#now());
     this.#online = this.signers.addEd25519("fn:online", ONLINE);
     this.#offlineTargets = options.offlineTargets ?? false;
-    this.root = this.#offlineTargets ? ROOT_OF_OFFLINE_TARGETS : ROOT;
+    this.root = this.#offlineTargets ? ROOT_OF_OFFLINE_TARGETS : options.rootNearsItsEnd === true ? ROOT_NEAR_ITS_END : ROOT;
   }
 
   #now(): number {
@@ -332,15 +337,16 @@ export class World {
   /** Everybody signs everything that waits. Answers whether there was something. */
   async signAll(): Promise<boolean> {
     let signed = false;
-    const events = this.people.length === 0 ? [] : await this.inner.signingEvents();
+    const events = this.people.length + this.rootHolders.length === 0 ? [] : await this.inner.signingEvents();
     const stopped = new Set(events.flatMap((event) => (event.state === "cancelled" && event.kind === "delegated" ? (unitIn(event)?.unit ?? []) : [])));
     for (const event of events) {
-      if (event.state !== "open" || event.role === "root") continue;
+      if (event.state !== "open") continue;
       const document = (JSON.parse(event.document.toString()) as { signed: unknown }).signed;
-      for (const holder of this.people.slice(event.signatures.length)) {
+      for (const holder of (event.role === "root" ? this.rootHolders : this.people).slice(event.signatures.length)) {
         const signature = { ...holder.sign(document), identity: publicKeyIdentity(holder.key) };
         const request = this.request("sign_metadata", [], { event: { sign: { event: event.id, signature } } });
-        if (stopped.has(unitIn(event)?.unit ?? "")) this.model.stopped(request.task.id);
+        if (event.kind === "delegated" && stopped.has(unitIn(event)?.unit ?? "")) this.model.stopped(request.task.id);
+        if (event.role === "root") this.model.signsRoot(request.task.id);
         await this.accept(request);
         signed = true;
       }

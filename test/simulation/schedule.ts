@@ -11,8 +11,9 @@ import { adopt } from "../../src/publisher/adopt.ts";
 import { LeaseHold } from "../../src/publisher/lease-hold.ts";
 import { Actor, type FaultKind } from "../crash/actor.ts";
 import { isSettled, publishAll, settle, until } from "../crash/scenarios.ts";
-import { World } from "../crash/world.ts";
+import { ROOT_HOLDERS, World } from "../crash/world.ts";
 import { createFakeRandom } from "../fakes/clock.ts";
+import { DAY_MS } from "../fakes/publisher-stage.ts";
 import type { AcceptRequest } from "../../src/ports/database.ts";
 import { failure, faultyDatabase, type PortCall } from "../fakes/faults.ts";
 
@@ -69,6 +70,8 @@ class Schedule {
   /** In such a world the database goes back, once. */
   readonly #loses: boolean;
   #lost = false;
+  /** In such a world root asks for its next version by itself. */
+  readonly #rootEnds: boolean;
   /** In such a world whoever does not lead helps: every batch on two roles goes in shares of one. */
   readonly #shares: boolean;
 
@@ -76,12 +79,15 @@ class Schedule {
     this.#seed = seed;
     this.#random = createFakeRandom(seed);
     this.#faultRate = this.#pick([0, 0.01, 0.03, 0.1]);
-    this.#loses = this.#chance(0.25) && !World.engine.apart;
+    this.#rootEnds = this.#chance(0.25);
+    // A root that is published moves no timestamp: that one was lost nobody sees before the next one is begun.
+    this.#loses = this.#chance(0.25) && !World.engine.apart && !this.#rootEnds;
     this.#shares = this.#chance(0.5);
     this.#world = new World({
       seed,
       weakReplace: this.#chance(0.3),
-      policy: { share: { fromRoles: this.#shares ? 2 : 0, mostRoles: 1 }, maxBatchChanges: this.#pick([1, 3, 20_000]), foldBehindFrom: this.#pick([1, 64]), refresh: { atRemainingFraction: 1 / 3, jitterFraction: 0.1, marginMs: 3_600_000, tickMs: this.#pick([60_000, 3_600_000]) } },
+      rootNearsItsEnd: this.#rootEnds,
+      policy: { signingWindows: { defaultMs: 0, rootMs: this.#rootEnds ? 30 * DAY_MS : 0 }, share: { fromRoles: this.#shares ? 2 : 0, mostRoles: 1 }, maxBatchChanges: this.#pick([1, 3, 20_000]), foldBehindFrom: this.#pick([1, 64]), refresh: { atRemainingFraction: 1 / 3, jitterFraction: 0.1, marginMs: 3_600_000, tickMs: this.#pick([60_000, 3_600_000]) } },
     });
   }
 
@@ -93,6 +99,7 @@ class Schedule {
     const world = this.#world;
     await world.accept(world.bootstrap(this.#shares ? 4 : 2));
     if (this.#chance(0.8)) await publishAll(world);
+    if (this.#rootEnds) world.rootHolders = ROOT_HOLDERS.slice(0, 1);
     this.#spawn();
     for (let step = 0; step < STEPS; step++) {
       await this.#step();
@@ -121,6 +128,7 @@ class Schedule {
       [0.5, () => this.#jump()],
       [0.5, () => this.#disturbSigners()],
       [1, () => this.#world.finishFlight()],
+      [this.#rootEnds ? 4 : 0, () => this.#signRoot()],
       [this.#loses && !this.#lost ? 0.7 : 0, () => this.#lose()],
     ];
     let draw = this.#random.fraction() * acts.reduce((sum, [weight]) => sum + weight, 0);
@@ -234,6 +242,10 @@ class Schedule {
     return stale;
   }
 
+  async #signRoot(): Promise<void> {
+    if (await this.#world.signAll()) this.#note("the next root is signed", "root signed");
+  }
+
   async #request(): Promise<void> {
     const world = this.#world;
     const again = this.#unanswered.length > 0 && this.#chance(0.5);
@@ -273,6 +285,8 @@ class Schedule {
     for (const request of this.#unanswered) if (this.#chance(0.5)) await world.accept(request);
     await world.accept(world.adds(["last"]));
     this.#spawn();
+    // A root whose online keys did not answer is tried again on the next tick.
+    if (this.#rootEnds) await world.clock.advance(world.policy.refresh.tickMs + 1);
     const came = await until(world, async () => {
       await world.requireUnbroken();
       return isSettled(world);
@@ -280,8 +294,16 @@ class Schedule {
     assert.ok(came, "it does not come to rest");
     await world.accept(world.release());
     assert.ok(await until(world, () => isSettled(world)), "what was held is not published");
+    if (this.#rootEnds) {
+      assert.ok(await until(world, async () => (await isSettled(world)) && (await world.inner.signingEvents()).length === 0), "the next root does not come to its end");
+    }
     for (const { actor } of this.#actors) await actor.stop();
     await world.requireWhole();
+    if (this.#rootEnds) {
+      assert.ok(world.storage.peek("2.root.json"), "root nears its end, and its next version is not published");
+      assert.equal(world.storage.peek("3.root.json"), undefined, "root asked twice");
+      this.#note("root 2 is published", "root published");
+    }
     const late = this.#world.stored;
     await world.clock.advance(60_000);
     assert.deepEqual(world.stored, late, "somebody writes after everybody ended");
