@@ -85,12 +85,15 @@ async function keysOf(session: Session, written: readonly WrittenKey[]): Promise
   return keys.filter((key) => key !== undefined);
 }
 
-/** Custom roles, one after another. */
-export async function askRoles(session: Session, taken: readonly string[]): Promise<WrittenRole[]> {
+/**
+ * Custom roles, one after another.
+ * @param flag what names a role where nobody can be asked
+ */
+export async function askRoles(session: Session, taken: readonly string[], flag = PLAN_FLAG): Promise<WrittenRole[]> {
   const roles: WrittenRole[] = [];
   for (;;) {
     if (roles.length === 0) {
-      roles.push(await askRole(session, taken));
+      roles.push(await askRole(session, taken, flag));
       continue;
     }
     const next = await session.ask.choose<"continue" | "add" | "remove">({
@@ -99,7 +102,7 @@ export async function askRoles(session: Session, taken: readonly string[]): Prom
       choices: [{ value: "continue", label: "continue" }, { value: "add", label: "add new delegation" }, { value: "remove", label: "remove delegation" }],
     });
     if (next === "continue") return roles;
-    if (next === "add") roles.push(await askRole(session, [...taken, ...roles.map(({ name }) => name)]));
+    if (next === "add") roles.push(await askRole(session, [...taken, ...roles.map(({ name }) => name)], flag));
     else {
       const gone = await session.ask.choose({ message: "Which one goes?", flag: PLAN_FLAG, choices: roles.map((role) => ({ value: role, label: role.name, hint: role.paths.join(" ") })) });
       roles.splice(roles.indexOf(gone), 1);
@@ -107,10 +110,10 @@ export async function askRoles(session: Session, taken: readonly string[]): Prom
   }
 }
 
-async function askRole(session: Session, taken: readonly string[]): Promise<WrittenRole> {
+async function askRole(session: Session, taken: readonly string[], flag: string): Promise<WrittenRole> {
   const name = await session.ask.text({
     message: "Please enter delegated target role name",
-    flag: PLAN_FLAG,
+    flag,
     check: (answer) => (taken.some((other) => other.toLowerCase() === answer.toLowerCase()) ? "there is a role of this name" : roleNameFaults(answer).map((fault) => `the name ${fault}`)[0]),
   });
   return { name, ...(await askRoleFacts(session, name)) };

@@ -33,7 +33,7 @@ export interface DelegationFlags {
 export async function newRoles(session: Session, flags: DelegationFlags): Promise<void> {
   const sends = serverOrDryRun(session, flags.dryRun === true);
   if (sends) await requireBootstrap(session, "finished");
-  const written = flags.name === undefined ? await askRoles(session, []) : [said(flags.name, flags)];
+  const written = flags.name === undefined ? await askRoles(session, [], "--name ROLE") : [said(flags.name, flags)];
   const payload = await payloadOf(session, written);
   await saveAndSend(session, flags, "delegations-new.json", payload, sends, "Delegation add", async () => (await session.api()).call("POST /api/v1/delegations/", { body: payload }));
 }

@@ -18,7 +18,7 @@ const isMapping = (value: unknown): value is Mapping => typeof value === "object
 /** The service's answer about what waits, with what delegated roles' documents follow. @throws CliError `nothing-pending` */
 export async function askPending(session: Session): Promise<Mapping> {
   const answer = await (await session.api()).call("GET /api/v1/metadata/sign", {});
-  if (answer.data === undefined) throw new CliError("nothing-pending", "No metadata available for signing", { why: answer.message });
+  if (answer.data === undefined) throw new CliError("nothing-pending", "No metadata available for signing", { why: "nothing waits for signatures of people", todo: "rstuf status shows when something does" });
   return { ...answer, data: { ...answer.data, metadata: { ...(answer.data.metadata as Mapping), ...(await askFollowed(session)) } } };
 }
 

@@ -18,7 +18,7 @@ export async function readJsonFile(session: Session, file: string): Promise<unkn
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new CliError("file-unreadable", `${file === "-" ? "stdin" : file} is no JSON`, { why: error instanceof Error ? error.message : "", cause: error });
+    throw new CliError("file-unreadable", `${file === "-" ? "stdin" : file} is no JSON`, { why: error instanceof Error ? error.message.replaceAll("\n", "\\n") : "", cause: error });
   }
 }
 

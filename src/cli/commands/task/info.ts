@@ -8,7 +8,7 @@ import { examplesText } from "../../examples.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { farOfImport, seconds, untilEnded } from "../../follow.ts";
 import { withServer } from "../../options.ts";
-import { openSession } from "../../session.ts";
+import { openSession, type Session } from "../../session.ts";
 import { tellState, tellTask } from "./task-text.ts";
 
 interface Flags {
@@ -30,7 +30,8 @@ export function taskInfoCommand(context: CliContext): Command {
     .action(async (taskId: string, flags: Flags, self: Command) => {
       const session = await openSession(context, self);
       const api = await session.api();
-      const task = flags.now === true ? await getTask(api, taskId, { signal: context.interruption() }) : await untilEnded(session, api, taskId, flags);
+      const task = flags.now === true ? await getTask(api, taskId, { signal: context.interruption() }) : await untilEnded(session, api, taskId, { ...flags, onState: doubted(session) });
+      if (flags.now === true) doubted(session)(task);
       tellTask(session, task, flags.all === true);
       context.setExitCode(hasFailed(task) ? EXIT.failed : EXIT.done);
     });
@@ -47,15 +48,27 @@ export function taskWatchCommand(context: CliContext): Command {
       const session = await openSession(context, self);
       let told = "";
       // At a terminal a bar says how far it is; each state is told once.
+      const doubt = doubted(session);
       const tell = (each: Task): void => {
         const now = `${each.state} ${each.result?.message ?? ""}`;
         if (session.json || now !== told) tellState(session, each);
         told = now;
+        doubt(each);
       };
       const task = await untilEnded(session, await session.api(), taskId, { ...flags, far: farOfImport(session), onState: tell });
       if (!session.json) tellTask(session, task, flags.all === true);
       context.setExitCode(hasFailed(task) ? EXIT.failed : EXIT.done);
     });
+}
+
+/** The service answers PENDING for numbers it never gave, too: waiting for one of those would never end. */
+function doubted(session: Session): (task: Task) => void {
+  let isTold = false;
+  return ({ state, result }) => {
+    if (isTold || state !== "PENDING" || result !== undefined) return;
+    isTold = true;
+    session.note("It has not begun, or there is no task of this number, or it ended long ago: rstuf task list shows those there are.");
+  };
 }
 
 function hasFailed({ state, result }: Task): boolean {
