@@ -50,19 +50,20 @@ export async function startPublisher(
     transferList: [...transferList],
   });
   let stopping = false;
+  /** What it refused, or else what ended it; which of the two arrives first is chance, but both are here before its exit. */
+  let failure: Error | undefined;
   const ended = new Promise<void>((resolve) => worker.once("exit", () => { resolve(); }));
   await new Promise<void>((resolve, reject) => {
     worker.on("message", (message: FromPublisher) => {
       if (message.is === "ready") resolve();
-      else if (message.is === "refused") reject(new AppError(message.code, message.message));
+      else if (message.is === "refused") failure = new AppError(message.code, message.message);
       else (metrics[message.name] as (...values: unknown[]) => void)(...message.values);
     });
-    worker.once("error", (error: Error) => {
-      reject(error);
-      died(error);
-    });
+    worker.once("error", (error: Error) => { failure ??= error; });
     worker.once("exit", (code) => {
-      if (!stopping) died(new Error(`the publisher's thread ended with code ${String(code)}`));
+      failure ??= new Error(`the publisher's thread ended with code ${String(code)}`);
+      reject(failure);
+      if (!stopping) died(failure);
     });
   });
   return {
