@@ -651,7 +651,7 @@ export interface Database {
   shareOut(lease: Lease, batch: string, terms: string, shares: readonly NewShare[]): Promise<void>;
   /**
    * Claims a share that nobody has, or whose holder let `ttlMs` pass: then the names that one may have put are garbage, and
-   * its result is refused. Undefined when there is none, or the lease under which it was offered ran out.
+   * its result is refused. Undefined when there is none, or the lease under which it was offered ran out. `ttlMs` is whole.
    */
   claimShare(holder: string, ttlMs: number): Promise<ClaimedShare | undefined>;
   /** @throws DatabaseError `stale-base` when the claim is another's by now, the share is finished, the batch over or its publisher's lease run out */
@@ -764,7 +764,7 @@ export interface Database {
   /** Every role in snapshot (not root, snapshot, timestamp), with its version; retired ones too. In no order. */
   roles(): Promise<readonly RoleRow[]>;
   role(name: string): Promise<RoleRow | undefined>;
-  /** Live roles that expire before `beforeMs`, soonest first. */
+  /** Live roles that expire before `beforeMs`, which need not be whole, soonest first. */
   rolesExpiringBefore(beforeMs: number, limit: number): Promise<readonly RoleRow[]>;
   /** Of each kind the first moment at which a live role of it expires. */
   firstExpiry(): Promise<ReadonlyMap<RoleRow["kind"], number>>;

@@ -18,7 +18,8 @@ const RUNNING = new AbortController().signal;
 
 /** A repository whose batches on four roles or more go in shares of one. */
 async function stageOf(): Promise<Stage> {
-  const stage = createPublisherStage({ policy: { share: { fromRoles: 4, mostRoles: 1 } } });
+  // A lease that three does not divide: claims last a third of it, in whole milliseconds.
+  const stage = createPublisherStage({ policy: { leaseMs: 14_999, share: { fromRoles: 4, mostRoles: 1 } } });
   await stage.bootstrap(BINS);
   return stage;
 }

@@ -152,7 +152,7 @@ async function whileClaimed(deps: PublisherDeps, claim: Claim, work: (requireCla
 }
 
 /** A third of a lease: who dies holds up a batch for less than its leader may be away. */
-const claimMs = ({ policy }: PublisherDeps): number => policy.leaseMs / 3;
+const claimMs = ({ policy }: PublisherDeps): number => Math.floor(policy.leaseMs / 3);
 
 const isOver = (error: unknown): error is DatabaseError => error instanceof DatabaseError && error.code === "stale-base";
 

@@ -738,6 +738,7 @@ class Memory implements MemoryDatabase {
   }
 
   claimShare(holder: string, ttlMs: number): Promise<ClaimedShare | undefined> {
+    if (!Number.isInteger(ttlMs)) throw new TypeError(`no engine takes ${String(ttlMs)} milliseconds`);
     return this.#run((state) => {
       if (!state.isLed) return undefined;
       for (const batch of [...state.batches.values()].filter(({ state: is }) => is === "open")) {

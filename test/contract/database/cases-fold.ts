@@ -157,6 +157,7 @@ export const foldCases: readonly Case[] = [
       assert.deepEqual((await database.roles()).map(({ role }) => role), ["targets"]);
       assert.deepEqual({ ...await database.role("root") }, { ...pressed("root", 1, START + 5), kind: "root", parent: "", retired: false });
       assert.deepEqual((await database.rolesExpiringBefore(START + 6, 10)).map(({ role }) => role), ["root"]);
+      assert.deepEqual((await database.rolesExpiringBefore(START + 5.5, 10)).map(({ role }) => role), ["root"]);
     },
   },
   {

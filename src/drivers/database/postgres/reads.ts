@@ -220,7 +220,7 @@ export async function role(sql: Sql, name: string): Promise<RoleRow | undefined>
 }
 
 export async function rolesExpiringBefore(sql: Sql, beforeMs: number, limit: number): Promise<readonly RoleRow[]> {
-  return (await sql.rows(`SELECT ${ROLE} FROM role WHERE NOT retired AND expires_ms < $1 ORDER BY expires_ms LIMIT $2`, beforeMs, limit)).map(roleRow);
+  return (await sql.rows(`SELECT ${ROLE} FROM role WHERE NOT retired AND expires_ms < $1 ORDER BY expires_ms LIMIT $2`, Math.ceil(beforeMs), limit)).map(roleRow);
 }
 
 export async function firstExpiry(sql: Sql): Promise<ReadonlyMap<RoleRow["kind"], number>> {
