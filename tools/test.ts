@@ -42,24 +42,24 @@ const faults: string[] = [];
 const total = { passed: 0, failed: 0, skipped: 0 };
 const ran = new Set<string>();
 
-const end = (): void => {
+const stopping = new AbortController();
+stopping.signal.addEventListener("abort", () => {
+  faults.push(String(stopping.signal.reason));
   // The whole group: also what a test started and forgot.
   for (const child of running) if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-};
-const timer = setTimeout(end, TIME_OUT_MS);
-let interrupted = false;
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => { interrupted = true; end(); });
+});
+const timer = setTimeout(() => { stopping.abort(`the run did not end within ${String(TIME_OUT_MS / 60_000)} minutes`); }, TIME_OUT_MS);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => { stopping.abort(`the run was stopped (${signal})`); });
 
 if (files.length === 0) faults.push("no test file matches");
 const groups = grouped(files);
 await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
-  for (let group = groups.shift(); group !== undefined && !interrupted; group = groups.shift()) await runGroup(group);
+  for (let group = groups.shift(); group !== undefined && !stopping.signal.aborted; group = groups.shift()) await runGroup(group);
 }));
 clearTimeout(timer);
 await servers.end();
 rmSync(folder, { recursive: true, force: true });
 
-if (interrupted) faults.push("the run was interrupted");
 if (total.skipped > 0) faults.push(`${total.skipped} tests were skipped or are to do`);
 if (whole && total.passed < TESTS_AT_LEAST) faults.push(`only ${total.passed} tests passed, expected at least ${TESTS_AT_LEAST}`);
 if (flags.length === 0 && faults.length === 0) {

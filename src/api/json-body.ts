@@ -64,7 +64,7 @@ export function acceptJsonBodies(app: FastifyInstance, limits: ApiLimits): void 
 /** Until the end of `payload`, or until `take` throws: what is left of it is dropped. An iterator costs as much as all the reading of a small body. */
 function eachPiece(payload: Body, take: (piece: Buffer) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => {
+    const fail = (error: Error): void => {
       payload.off("data", onPiece);
       reject(error);
     };
@@ -72,7 +72,7 @@ function eachPiece(payload: Body, take: (piece: Buffer) => void): Promise<void> 
       try {
         take(piece);
       } catch (error) {
-        fail(error);
+        fail(error as Error);
         payload.resume();
       }
     };

@@ -55,7 +55,7 @@ describe("waitForTask", () => {
     const task = await waitForTask(clientOf(server.url).client, "t", { timeoutMs: 60_000, everySeconds: 2, enough: (each) => waitingFor(each).length > 0 });
     assert.deepEqual([task.state, waitingFor(task)], ["RUNNING", ["targets"]]);
     assert.equal(server.asked.length, 3);
-    assert.deepEqual(waitingFor({ taskId: "t", state: "SUCCESS", result: { status: true, message: "", details: { waiting_for: ["prod"] } } as never }), []);
+    assert.deepEqual(waitingFor({ taskId: "t", state: "SUCCESS", result: { status: true, message: "", details: { waiting_for: ["prod"] } } }), []);
   });
 
   test("lasts over a restart of the service, but not over its end", async () => {

@@ -105,7 +105,7 @@ describe("root near its end", () => {
     assert.equal((await listSigningEvents(stage.operations, {}, undefined, 10)).rows.length, 1);
     await sign(stage, bob);
     assert.equal(Date.parse(published(stage, 2).expires), later);
-    assert.match(String((await stage.ended(task)).message), /Metadata Update/);
+    assert.match((await stage.ended(task)).message, /Metadata Update/);
     await requireSound(stage);
   });
 
@@ -116,7 +116,7 @@ describe("root near its end", () => {
     await stage.update(signedBy(stage.plan(2, { online: next }), ann, bob));
     while (await stage.publisher.turn());
     assert.notEqual((await stage.database.setting("rotation")) ?? null, null);
-    stage.clock.advance(3621 * DAY_MS);
+    await stage.clock.advance(3621 * DAY_MS);
     await stage.publisher.turn();
     assert.equal(await pending(stage), undefined);
     await stage.settleAll();
@@ -138,7 +138,7 @@ describe("root near its end", () => {
     await sleep(stage, 1);
     const second = await pending(stage);
     assert.equal(second?.version, 2);
-    assert.ok(Date.parse(second.expires) > Date.parse(first!.expires));
+    assert.ok(Date.parse(second.expires) > Date.parse(first.expires));
   });
 
   test("is published once, though the publisher dies at every step of it", async () => {
