@@ -33,6 +33,7 @@ import type { LeaseHold } from "./lease-hold.ts";
 import { PRESS_FIRST } from "./press-first.ts";
 import { TIMESTAMP } from "./project.ts";
 import { foldAll } from "./publish.ts";
+import { rootSettings } from "./root-settings.ts";
 import { contextOf } from "./split-edit.ts";
 
 export type AdoptDeps = Pick<PublisherDeps, "database" | "storage" | "clock" | "random" | "telemetry" | "policy">;
@@ -118,6 +119,7 @@ async function carryOut(deps: AdoptDeps, hold: LeaseHold, { trusted, bytes, head
   const results = await pending.results(database, roles.newer, tree, clock.now());
   const outside = outsideSetting(adoptedOutside(outsideIn(await database.setting(OUTSIDE)), tree, pending.answeredEdits), tree.custom);
   const press = [...roles.press.keys()].sort();
+  const latest = roots.at(-1);
   const { readBack, dropped } = await database.adopt(hold.lease, {
     id,
     base: head.sha256,
@@ -132,7 +134,7 @@ async function carryOut(deps: AdoptDeps, hold: LeaseHold, { trusted, bytes, head
       ...roles.signed,
     ],
     counter: roles.counter,
-    settings: { ...binSettings(tree), [NESTED]: settingOf(belowOf(tree), id) as unknown as SettingValue, [OUTSIDE]: outside as unknown as SettingValue, ...(snapshotFile === undefined ? { [PRESS_FIRST]: true } : {}) },
+    settings: { ...(latest === undefined ? {} : rootSettings(trusted.root.signed, JSON.parse(latest.bytes.toString("utf8")) as SettingValue)), ...binSettings(tree), [NESTED]: settingOf(belowOf(tree), id) as unknown as SettingValue, [OUTSIDE]: outside as unknown as SettingValue, ...(snapshotFile === undefined ? { [PRESS_FIRST]: true } : {}) },
     changes: pending.ended.map((change): CutChange => ({ id: change.id, task: change.task, outcome: change.outcome, role: change.role })),
     results,
     ...(press.length === 0 ? {} : { press: { task: { id: deps.random.hex(16), kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles: press } }, roles: press } }),

@@ -11,7 +11,7 @@
 //    while people sign the recovery, and is never shown when the recovery is
 
 import { reasonOf } from "../lib/app-error.ts";
-import type { SigningEvent } from "../ports/database.ts";
+import { DatabaseError, type SigningEvent } from "../ports/database.ts";
 import { SignerError } from "../ports/signer.ts";
 import { RoleError } from "../roles/errors.ts";
 import { onlinePart } from "../roles/people.ts";
@@ -26,6 +26,7 @@ import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
 import type { Head } from "./head.ts";
 import { KeyChange, recovered } from "./key-change.ts";
+import { requireLastRoot } from "./lost-roots.ts";
 import { allowsOfflineTargets, eventById, frozenRoot, isRecovery } from "./root-event.ts";
 import { targetsBeside } from "./root-targets.ts";
 
@@ -89,6 +90,7 @@ export class Ceremony {
     await toldNow(count);
     // A change of keys that is under way comes first, but for a recovery: that ends it.
     if (count === undefined || (head.rotation !== undefined && !isRecovery(event))) return head;
+    await requireLastRoot(this.#deps, head);
     await database.freezeEvent(turn.hold.lease, event.id, { bytes: signedFile(event, demandsOf(head.root, next.signed)), signatures: event.signatures.length });
     this.#deps.telemetry.log.info({ role: event.role, version: event.version, signatures: event.signatures.length }, "froze root");
     return await this.#carryOut(turn, await eventById(this.#deps, event.id), head, await database.signingEvents());
@@ -155,7 +157,8 @@ export class Ceremony {
   async #endAdopted({ hold }: CeremonyTurn, event: SigningEvent, head: Head): Promise<Head> {
     const { database, clock } = this.#deps;
     const adopted = await database.envelope("root", event.version);
-    const ours = adopted !== undefined && event.frozen !== undefined && adopted.bytes.equals(event.frozen);
+    if (adopted === undefined) throw new DatabaseError("stale-base", `the database lost root version ${String(event.version)}`);
+    const ours = event.frozen !== undefined && adopted.bytes.equals(event.frozen);
     const results = ours ? finishedAnswers(event, clock.now()) : refusedAnswers(event, `another root of version ${String(event.version)} is published`, clock.now());
     await database.endEvent(hold.lease, event.id, { envelopes: [], results });
     return head;

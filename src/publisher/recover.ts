@@ -2,10 +2,11 @@
 //
 // Runs when a lease is taken and after any doubt. Every step may itself be cut off and
 // repeated: dropping dead batches, folding committed ones, creating committed roots that are
-// missing, projecting the head.
+// missing, projecting the head, taking over roots that were lost.
 
 import type { PublisherDeps } from "./deps.ts";
 import type { LeaseHold } from "./lease-hold.ts";
+import { takeLostRoots } from "./lost-roots.ts";
 import { ensureRoots, project } from "./project.ts";
 import { foldAll } from "./publish.ts";
 
@@ -18,4 +19,5 @@ export async function recover(deps: PublisherDeps, hold: LeaseHold, died: boolea
   await ensureRoots(deps, hold);
   await project(deps, hold);
   await foldAll(deps, hold);
+  await takeLostRoots(deps, hold);
 }

@@ -16,13 +16,16 @@ import { parseExpires } from "../tuf/parse.ts";
 import type { PublisherDeps } from "./deps.ts";
 import type { Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
+import { requireLastRoot } from "./lost-roots.ts";
 
 /** Begins it if it is time, and nothing about root is under way. Answers whether it did. */
-export async function beginRoot({ clock, database, policy, random, telemetry }: PublisherDeps, hold: LeaseHold, head: Head, events: readonly SigningEvent[]): Promise<boolean> {
+export async function beginRoot(deps: PublisherDeps, hold: LeaseHold, head: Head, events: readonly SigningEvent[]): Promise<boolean> {
+  const { clock, database, policy, random, telemetry } = deps;
   if (head.rotation !== undefined || events.some(({ kind, state }) => kind === "root" && state !== "cancelled")) return false;
   const now = clock.now();
   const left = signingLeftMs({ role: "root", lifetimeMs: head.expiry.root }, policy.refresh, { ...policy.signingWindows, own: signingWindowsOf(await database.settings()) });
   if (left === 0 || parseExpires(head.root.expires) - left > now) return false;
+  await requireLastRoot(deps, head);
   const version = head.root.version + 1;
   const signed = { ...head.root, version, expires: expiresAfter(now, head.expiry.root).text };
   const document = envelopeBytes(canonicalize(signed as unknown as Json), []);

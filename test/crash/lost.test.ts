@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { adopt, type Adopted } from "../../src/publisher/adopt.ts";
 import { LeaseHold } from "../../src/publisher/lease-hold.ts";
+import { parseEnvelope } from "../../src/tuf/parse.ts";
 import { Actor } from "./actor.ts";
 import { dieAfter, isSettled, publishAll, settle, until } from "./scenarios.ts";
 import { World } from "./world.ts";
@@ -143,4 +144,34 @@ test("the folding of a head is lost, and nobody is told: what is removed next is
   assert.ok(await until(world, () => isSettled(world)));
   await actor.stop();
   await world.requireWhole();
+});
+
+describe("a root without new keys is lost, and its publisher leads on", () => {
+  for (const [what, back] of [["that it was published", "endEvent"], ["that it was asked for", "accept"]] as const) {
+    test(`${what}: clients keep it, another one of its number is never signed, and publishing goes on`, async () => {
+      const world = await repository();
+      const actor = new Actor(world).start();
+      world.poll();
+      await world.accept(world.updatesRoot(world.nextRoot({ threshold: 2 })));
+      assert.ok(await until(world, () => isSettled(world)));
+      world.loseCommits(world.lastOf(back));
+      if (back === "accept") {
+        const other = world.updatesRoot(world.nextRoot({ threshold: 1 }));
+        // It is refused.
+        world.model.signsRoot(other.task.id);
+        await world.accept(other);
+      }
+      await world.accept(world.adds(["p"]));
+      assert.ok(await until(world, () => isSettled(world)));
+      await actor.stop();
+      await world.clock.advance(15_001);
+      await world.accept(world.adds(["q"]));
+      await publishAll(world);
+      const root = await world.inner.envelope("root");
+      assert.equal(root?.version, 2);
+      assert.equal(parseEnvelope(root.bytes, "root").signed.roles.root.threshold, 2);
+      assert.deepEqual(await world.inner.signingEvents(), []);
+      await world.requireWhole();
+    });
+  }
 });

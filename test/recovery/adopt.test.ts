@@ -220,6 +220,7 @@ describe("a database older than what is published", () => {
     rmSync(join(world.metadata, "4.root.json"));
 
     assert.deepEqual((await adopt(world.deps, await world.hold()))?.roots, [2, 3]);
+    assert.deepEqual(await world.database.setting("trusted_root"), JSON.parse(world.rootOf(3).toString()), "the next one is made from it");
     await world.requireSound();
     await world.lead();
     await world.add(["new"]);

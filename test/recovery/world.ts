@@ -69,11 +69,11 @@ export class World {
     this.#databaseClock[0] = BigInt(START);
   }
 
-  /** Another version of root, by the same keys. */
-  rootOf(version: number, rootKey: KeyObject = this.#rootKey): Buffer {
+  /** Another version of root, by the same keys unless others are named. */
+  rootOf(version: number, rootKey: KeyObject = this.#rootKey, online = this.#online, days = 3650): Buffer {
     const key: Key = { keytype: "ed25519", scheme: "ed25519", keyval: { public: Buffer.from(rootKey.export({ format: "jwk" }).x ?? "", "base64url").toString("hex") } };
     const document = composeRoot({
-      version, expires: formatExpires(START + 3650 * DAY_MS), root: { keys: { [keyidOf(key)]: key }, threshold: 1 }, online: { keyid: keyidOf(this.#online), key: this.#online },
+      version, expires: formatExpires(START + days * DAY_MS), root: { keys: { [keyidOf(key)]: key }, threshold: 1 }, online: { keyid: keyidOf(online), key: online },
     });
     const sig = sign(null, canonicalize(document as unknown as Json), rootKey).toString("hex");
     return Buffer.from(JSON.stringify({ signatures: [{ keyid: keyidOf(key), sig }], signed: document }));

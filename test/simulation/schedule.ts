@@ -80,8 +80,7 @@ class Schedule {
     this.#random = createFakeRandom(seed);
     this.#faultRate = this.#pick([0, 0.01, 0.03, 0.1]);
     this.#rootEnds = this.#chance(0.25);
-    // A root that is published moves no timestamp: that one was lost nobody sees before the next one is begun.
-    this.#loses = this.#chance(0.25) && !World.engine.apart && !this.#rootEnds;
+    this.#loses = this.#chance(0.25) && !World.engine.apart;
     this.#shares = this.#chance(0.5);
     this.#world = new World({
       seed,
