@@ -35,6 +35,9 @@ export interface Kept {
   readonly count: number;
 }
 
+/** Between single artifacts beside other work, milliseconds: busier than an index with a release every few seconds. */
+const BESIDE_MS = 1_000;
+
 export class Stage {
   readonly folder: string;
   /** From the start of the program until clients can read a bootstrapped repository, milliseconds. */
@@ -191,14 +194,14 @@ export class Stage {
     return { files, MiB: bytes / 2 ** 20 };
   }
 
-  /** Single artifacts one after another while `work` goes on: what each took to be visible, milliseconds. */
+  /** Single artifacts while `work` goes on, the next a second after the last was visible: what each took, milliseconds. */
   async beside<T>(work: Promise<T>): Promise<{ readonly times: readonly number[]; readonly value: T }> {
     const times: number[] = [];
     let over = false;
     const ended = work.finally(() => { over = true; });
     while (!(over as boolean)) {
       times.push(await this.add(1));
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, BESIDE_MS));
     }
     return { times, value: await ended };
   }
