@@ -3,14 +3,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { adopt } from "../../src/publisher/adopt.ts";
 import { filesOfStorage } from "../../src/fsck/files.ts";
 import { fsck } from "../../src/fsck/fsck.ts";
 import type { TaskRow } from "../../src/ports/database.ts";
-import { LeaseHold } from "../../src/publisher/lease-hold.ts";
 import { CATCH_ALL } from "../../src/roles/catch-all.ts";
 import { delegationTreeOf } from "../../src/roles/delegation.ts";
 import { parseEnvelope } from "../../src/tuf/parse.ts";
+import { adoptAndGoOn, published } from "./lost-history.ts";
 import { publishAll, SCENARIOS } from "./scenarios.ts";
 import { World } from "./world.ts";
 
@@ -47,28 +46,6 @@ test("a change of delegations that the lost history undid again is not done once
   const report = await fsck({ files: filesOfStorage(world.storage.copy()), root: world.root, database: world.inner, now: world.clock.now() });
   assert.deepEqual([report.faults, report.notes], [[], []]);
 });
-
-async function adoptAndGoOn(world: World): Promise<void> {
-  await world.clock.advance(15_001);
-  const hold = await LeaseHold.take(world.database, world.clock, 15_000, "by hand");
-  assert.ok(hold);
-  await adopt(world.deps(), hold);
-  await world.database.releaseLease(hold.lease);
-  await world.accept(world.adds(["after"]));
-  await publishAll(world);
-}
-
-/** A repository in which the change of delegations was published, and something after it. */
-async function published(scenario: string): Promise<{ readonly world: World; readonly before: number; readonly after: number }> {
-  const world = new World();
-  await SCENARIOS[scenario]!.prepare(world);
-  const before = world.historyLength;
-  await publishAll(world);
-  const after = world.historyLength;
-  await world.accept(world.adds(["later"]));
-  await publishAll(world);
-  return { world, before, after };
-}
 
 /** The first change of delegations. */
 async function editOf(world: World): Promise<TaskRow> {

@@ -3,18 +3,17 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { adopt } from "../../src/publisher/adopt.ts";
-import { LeaseHold } from "../../src/publisher/lease-hold.ts";
 import { OUTSIDE, outsideIn } from "../../src/roles/outside-roles.ts";
-import { publishAll, SCENARIOS } from "./scenarios.ts";
-import { PEOPLE, World } from "./world.ts";
+import { adoptAndGoOn, published } from "./lost-history.ts";
+import { publishAll } from "./scenarios.ts";
+import { PEOPLE } from "./world.ts";
 
 /** Of all its transactions every so many are tried. */
 const STEP = 4;
 
 for (const [scenario, since] of [["outside", "delegate"], ["outsidenext", "document"]] as const) {
   test(`${scenario}: wherever the database fell back to, the role stays its team's`, async () => {
-    const { world: whole, to } = await published(scenario);
+    const { world: whole, after: to } = await published(scenario);
     const from = whole.lastAccepted(since) + 1;
     for (let at = from; at < to; at += STEP) {
       const { world } = await published(scenario);
@@ -32,25 +31,4 @@ for (const [scenario, since] of [["outside", "delegate"], ["outsidenext", "docum
       }
     }
   });
-}
-
-async function adoptAndGoOn(world: World): Promise<void> {
-  await world.clock.advance(15_001);
-  const hold = await LeaseHold.take(world.database, world.clock, 15_000, "by hand");
-  assert.ok(hold);
-  await adopt(world.deps(), hold);
-  await world.database.releaseLease(hold.lease);
-  await world.accept(world.adds(["after"]));
-  await publishAll(world);
-}
-
-/** A repository in which the document was published, and something after it. */
-async function published(scenario: string): Promise<{ readonly world: World; readonly to: number }> {
-  const world = new World();
-  await SCENARIOS[scenario]!.prepare(world);
-  await publishAll(world);
-  const to = world.historyLength;
-  await world.accept(world.adds(["later"]));
-  await publishAll(world);
-  return { world, to };
 }

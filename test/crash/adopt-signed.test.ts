@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { filesOfStorage } from "../../src/fsck/files.ts";
 import { fsck } from "../../src/fsck/fsck.ts";
-import { adopt } from "../../src/publisher/adopt.ts";
-import { LeaseHold } from "../../src/publisher/lease-hold.ts";
+import { adoptAndGoOn, adoptByHand, published } from "./lost-history.ts";
 import { publishAll, SCENARIOS } from "./scenarios.ts";
 import { World } from "./world.ts";
 
@@ -17,14 +16,10 @@ test("what people signed in the lost history is kept whole, and nobody has to si
   const { version } = (await world.inner.role("signed"))!;
   world.loseCommits(before);
   assert.notEqual((await world.inner.role("signed"))?.version, version);
-  await world.clock.advance(15_001);
-  const hold = await LeaseHold.take(world.database, world.clock, 15_000, "by hand");
-  assert.ok(hold);
-  const adopted = await adopt(world.deps(), hold);
+  const adopted = await adoptByHand(world);
   assert.ok(adopted?.roles.includes("signed"));
   const kept = await world.inner.envelope("signed");
   assert.deepEqual([kept?.version, kept?.bytes.equals(world.storage.peek(`${String(version)}.signed.json`)!)], [version, true]);
-  await world.database.releaseLease(hold.lease);
   await world.accept(world.adds(["after"]));
   await publishAll(world);
   // The old event is over: what it carried is published, or signed anew.
@@ -39,13 +34,7 @@ for (const scenario of ["signed", "signedunit"]) {
     for (let at = before; at < after; at += 5) {
       const { world } = await published(scenario);
       world.loseCommits(at);
-      await world.clock.advance(15_001);
-      const hold = await LeaseHold.take(world.database, world.clock, 15_000, "by hand");
-      assert.ok(hold);
-      await adopt(world.deps(), hold);
-      await world.database.releaseLease(hold.lease);
-      await world.accept(world.adds(["after"]));
-      await publishAll(world);
+      await adoptAndGoOn(world);
       const rows = await Promise.all([...world.model.tasks.keys()].map((id) => world.inner.getTask(id)));
       const signing = rows.filter((row) => row?.kind === "sign_metadata");
       assert.ok(signing.length >= 2);
@@ -53,16 +42,4 @@ for (const scenario of ["signed", "signedunit"]) {
       await world.requireWhole();
     }
   });
-}
-
-/** What people signed is published, and something after it. */
-async function published(scenario: string): Promise<{ readonly world: World; readonly before: number; readonly after: number }> {
-  const world = new World();
-  await SCENARIOS[scenario]!.prepare(world);
-  const before = world.historyLength;
-  await publishAll(world);
-  const after = world.historyLength;
-  await world.accept(world.adds(["later"]));
-  await publishAll(world);
-  return { world, before, after };
 }

@@ -3,11 +3,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { adopt } from "../../src/publisher/adopt.ts";
 import { PublisherError } from "../../src/publisher/errors.ts";
-import { LeaseHold } from "../../src/publisher/lease-hold.ts";
 import type { Timestamp } from "../../src/tuf/documents.ts";
 import { parseEnvelope } from "../../src/tuf/parse.ts";
+import { adoptByHand } from "./lost-history.ts";
 import { BOTH_BINS, dieAfter, publishAll } from "./scenarios.ts";
 import { World } from "./world.ts";
 
@@ -52,16 +51,6 @@ async function unseen(): Promise<Unseen> {
   return { world, edit: request.task.id, snapshot: snapshotOf(parseEnvelope(lost, "timestamp").signed), targets, shown };
 }
 
-async function adoptIn(world: World): Promise<void> {
-  const hold = await LeaseHold.take(world.database, world.clock, 15_000, "by hand");
-  assert.ok(hold);
-  try {
-    await adopt(world.deps(), hold);
-  } finally {
-    await world.database.releaseLease(hold.lease);
-  }
-}
-
 const damages: Readonly<Record<string, (unseen: Unseen) => void>> = {
   "the stored snapshot is damaged": ({ world, snapshot }) => { world.storage.tamper(snapshot, Buffer.from("{}")); },
   "the stored snapshot is missing": ({ world, snapshot }) => { world.storage.tamper(snapshot, undefined); },
@@ -73,7 +62,7 @@ for (const [name, damage] of Object.entries(damages)) {
     const all = await unseen();
     const { world, edit } = all;
     damage(all);
-    await adoptIn(world);
+    await adoptByHand(world);
     await publishAll(world);
     assert.equal((await world.inner.getTask(edit))?.result?.state, "SUCCESS", (await world.inner.getTask(edit))?.result?.error);
     await world.accept(world.adds(["after"]));
@@ -86,9 +75,9 @@ test("what was shown last is gone as well: nothing is guessed, and the error say
   const { world, snapshot, shown } = await unseen();
   const file = world.storage.peek(shown)!;
   for (const name of [snapshot, shown]) world.storage.tamper(name, undefined);
-  await assert.rejects(adoptIn(world), (error) => error instanceof PublisherError && error.code === "diverged" && error.message.includes(shown));
+  await assert.rejects(adoptByHand(world), (error) => error instanceof PublisherError && error.code === "diverged" && error.message.includes(shown));
   world.storage.tamper(shown, file);
-  await adoptIn(world);
+  await adoptByHand(world);
   await publishAll(world);
   await world.requireWhole();
 });

@@ -2,10 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { adopt, type Adopted } from "../../src/publisher/adopt.ts";
-import { LeaseHold } from "../../src/publisher/lease-hold.ts";
 import { parseEnvelope } from "../../src/tuf/parse.ts";
 import { Actor } from "./actor.ts";
+import { adoptByHand } from "./lost-history.ts";
 import { dieAfter, isSettled, publishAll, settle, until } from "./scenarios.ts";
 import { World } from "./world.ts";
 
@@ -21,16 +20,6 @@ async function repository(): Promise<World> {
 /** The database forgets the last `heads` commits, and what was done since. */
 function lose(world: World, heads: number): void {
   for (let lost = 0; lost < heads; lost++) world.loseCommits(world.lastOf("commit"));
-}
-
-/** Stopped, the service's database adopts what storage holds. */
-async function adopted(world: World): Promise<Adopted | undefined> {
-  await world.clock.advance(15_001);
-  const hold = await LeaseHold.take(world.database, world.clock, 15_000, "a person");
-  assert.ok(hold);
-  const answer = await adopt(world.deps(), hold);
-  await world.database.releaseLease(hold.lease);
-  return answer;
 }
 
 /** A publisher works for a minute; answers what it reported. */
@@ -58,7 +47,7 @@ describe("commits that clients saw are lost", () => {
       assert.equal(await minute(world), "diverged");
       assert.deepEqual(world.stored, stored);
       assert.deepEqual(world.storage.names(), names);
-      assert.ok(await adopted(world));
+      assert.ok(await adoptByHand(world));
       await publishAll(world);
       await world.accept(world.adds(["p", "after"]));
       await publishAll(world);
@@ -75,7 +64,7 @@ describe("commits that clients saw are lost", () => {
     await publishAll(world);
     world.loseCommits(pending);
     assert.equal(await minute(world), "diverged");
-    const answer = await adopted(world);
+    const answer = await adoptByHand(world);
     assert.deepEqual(answer?.conflicts.map(({ path }) => path), ["p"]);
     await publishAll(world);
     await world.requireWhole();
@@ -97,7 +86,7 @@ describe("commits that clients saw are lost", () => {
     assert.equal((await world.inner.publisher()).halted?.code, "diverged");
     assert.deepEqual(world.stored, stored);
     await actor.stop();
-    assert.ok(await adopted(world));
+    assert.ok(await adoptByHand(world));
     await publishAll(world);
     await world.requireWhole();
   });
@@ -128,7 +117,7 @@ describe("commits that no client saw are lost", () => {
     await settle();
     await actor.stop();
     assert.equal(await minute(world), "diverged");
-    assert.ok(await adopted(world));
+    assert.ok(await adoptByHand(world));
     await publishAll(world);
     await world.requireWhole();
   });

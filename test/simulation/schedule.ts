@@ -7,9 +7,8 @@
 
 import assert from "node:assert/strict";
 import { SignerError } from "../../src/ports/signer.ts";
-import { adopt } from "../../src/publisher/adopt.ts";
-import { LeaseHold } from "../../src/publisher/lease-hold.ts";
 import { Actor, type FaultKind } from "../crash/actor.ts";
+import { adoptByHand } from "../crash/lost-history.ts";
 import { isSettled, publishAll, settle, until } from "../crash/scenarios.ts";
 import { ROOT_HOLDERS, World } from "../crash/world.ts";
 import { createFakeRandom } from "../fakes/clock.ts";
@@ -312,11 +311,7 @@ class Schedule {
   async #adopt(): Promise<void> {
     const world = this.#world;
     for (const { actor } of this.#actors.splice(0)) await actor.stop();
-    await world.clock.advance(15_001);
-    const hold = await LeaseHold.take(world.database, world.clock, 15_000, "a person");
-    assert.ok(hold, "somebody leads after everybody ended");
-    const adopted = await adopt(world.deps(), hold);
-    await world.database.releaseLease(hold.lease);
+    const adopted = await adoptByHand(world);
     this.#note(adopted === undefined ? "nothing diverged" : `adopted timestamp ${String(adopted.timestampVersion)}`, adopted === undefined ? "not diverged" : "adopted");
   }
 
