@@ -23,7 +23,7 @@ function slowly() {
   return { asked, answering, end };
 }
 
-void test("so many are under way at one time, and the next begins when one ends", async () => {
+test("so many are under way at one time, and the next begins when one ends", async () => {
   const { asked, answering, end } = slowly();
   const reading = createReadQueue(answering, { atOnce: 2, waiting: 10 });
   const replies = ["a", "b", "c"].map((path) => reading.ask(question(path), from("one")));
@@ -35,7 +35,7 @@ void test("so many are under way at one time, and the next begins when one ends"
   assert.deepEqual(await Promise.all(replies), ["a", "b", "c"].map((json) => ({ status: 200, json })));
 });
 
-void test("beyond the bound one is refused at once, and told when to come again", async () => {
+test("beyond the bound one is refused at once, and told when to come again", async () => {
   const { answering, end } = slowly();
   const reading = createReadQueue(answering, { atOnce: 1, waiting: 1 });
   const replies = ["a", "b"].map((path) => reading.ask(question(path), from("one")));
@@ -47,7 +47,7 @@ void test("beyond the bound one is refused at once, and told when to come again"
   assert.deepEqual(await Promise.all([...replies, late]), ["a", "b", "d"].map((json) => ({ status: 200, json })));
 });
 
-void test("who asks for much delays another by one", async () => {
+test("who asks for much delays another by one", async () => {
   const { asked, answering, end } = slowly();
   const reading = createReadQueue(answering, { atOnce: 1, waiting: 10 });
   for (const path of ["a1", "a2", "a3", "a4"]) void reading.ask(question(path), from("a"));
@@ -56,7 +56,7 @@ void test("who asks for much delays another by one", async () => {
   assert.deepEqual(asked, ["a1", "a2", "b1", "a3", "b2", "a4"]);
 });
 
-void test("what nobody waits for any more is not done", async () => {
+test("what nobody waits for any more is not done", async () => {
   const { asked, answering, end } = slowly();
   const reading = createReadQueue(answering, { atOnce: 1, waiting: 10 });
   void reading.ask(question("a"), from("one"));
@@ -68,7 +68,7 @@ void test("what nobody waits for any more is not done", async () => {
   assert.deepEqual(asked, ["a", "c"]);
 });
 
-void test("one that fails makes room as any other", async () => {
+test("one that fails makes room as any other", async () => {
   const { asked, answering, end } = slowly();
   const reading = createReadQueue(answering, { atOnce: 1, waiting: 10 });
   const failed = assert.rejects(reading.ask(question("fails"), from("one")), { message: "ended" });

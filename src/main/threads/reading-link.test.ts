@@ -18,7 +18,7 @@ function threads(): ReadonlyMap<string, number> {
   }));
 }
 
-void test("the reading thread answers as the routes do, begins again after its end, and leaves nobody waiting", async (t) => {
+test("the reading thread answers as the routes do, begins again after its end, and leaves nobody waiting", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "rstuf-reading-"));
   const opened = await openDatabase({ kind: "sqlite", file: join(folder, "rstuf.db") }, () => undefined);
   const { log } = createTelemetry({ level: "silent", processMetrics: false });
