@@ -2,7 +2,8 @@
 //
 // An import, or a refresh of everything, goes in slices that touch roles of their own, so that the next one need not wait
 // for the rows of the last: the database is busy with these, and this thread and the disk with the next files. Whoever
-// needs a role that is on its way waits, and so does the next commit: what follows is never more than one batch.
+// needs a role that is on its way waits, and so does the commit of the next batch of this kind. One of a few roles goes
+// between them without waiting, and ends when its own rows are there, which come after these.
 
 export class Behind {
   #roles: ReadonlySet<string> = new Set();
