@@ -5,20 +5,21 @@ import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 
 const url = JSON.stringify(new URL("./tidy.ts", import.meta.url).href);
-const run = (script: string): string => execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", timeout: 60_000 });
+const run = (script: string, ...flags: readonly string[]): string => execFileSync(process.execPath, [...flags, "--input-type=module", "-e", script], { encoding: "utf8", timeout: 60_000 });
 
-test("an idle thread gives back what large work left", () => {
+// The engine may get to it by itself, later: here it is told not to. What is free then goes back to the system by its own rules.
+test("an idle thread collects what large work left", () => {
   const said = run(`
     import v8 from "node:v8";
     const { tidyWhenIdle } = await import(${url});
-    const total = () => v8.getHeapStatistics().total_heap_size;
+    const used = () => v8.getHeapStatistics().used_heap_size;
     let work = Array.from({ length: 1_000_000 }, (_, i) => ({ text: "a" + i }));
-    const grown = total();
+    const grown = used();
     work = undefined;
     tidyWhenIdle(100);
-    const deadline = Date.now() + 30_000;
-    while (total() > grown / 2 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
-    console.log(total() <= grown / 2);`);
+    const deadline = Date.now() + 10_000;
+    while (used() > grown / 2 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
+    console.log(used() <= grown / 2);`, "--no-memory-reducer");
   assert.equal(said.trim(), "true");
 });
 
