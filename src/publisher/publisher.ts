@@ -150,6 +150,7 @@ export class Publisher {
     const { clock, database } = this.#deps;
     if (this.#head === undefined) {
       this.#head = await bootstrap(this.#deps, hold, this.#sealer, this.#waiting);
+      this.#lastPublish = clock.monotonic();
       this.#nextTick = this.#head === undefined ? clock.monotonic() + this.#deps.policy.refresh.tickMs : 0;
     }
     await this.#teller.signing(hold, await this.#waiting.all());
@@ -365,6 +366,8 @@ export class Publisher {
     this.#head = undefined;
     await this.#behind.ended().catch(() => undefined);
     await recover(this.#deps, hold, died);
+    // It may have shown a timestamp, and so may whoever led before, in this moment.
+    this.#lastPublish = this.#deps.clock.monotonic();
     const state = await this.#deps.database.publisher();
     // What another publisher reported, up to the moment it lost the lease, is this one's to take back.
     this.#halted = state.halted?.code;
