@@ -42,13 +42,14 @@ export async function withTrap(stage: RotationStage, trap: Trap): Promise<void> 
   const effect = async <T>(act: () => Promise<T>): Promise<T> => {
     if (!trap.armed) return act();
     if (trap.dead) throw new Killed();
-    trap.count += 1;
-    if (trap.count === trap.at && trap.when === "before") {
+    // Others may begin meanwhile: rows follow beside the next batch.
+    const own = (trap.count += 1);
+    if (own === trap.at && trap.when === "before") {
       trap.dead = true;
       throw new Killed();
     }
     const answer = await act();
-    if (trap.count === trap.at) {
+    if (own === trap.at) {
       trap.dead = true;
       throw new Killed();
     }

@@ -26,8 +26,8 @@ if (values.calls) {
   await killed();
 }
 
-/** One change of the key. Answers how many effects it took; `at`: the one it is killed at. */
-async function rotate(at: number, when: Trap["when"]): Promise<number> {
+/** One change of the key. Answers whether it was killed, and how many effects it took; `at`: the one it is killed at. */
+async function rotate(at: number, when: Trap["when"]): Promise<Pick<Trap, "dead" | "count">> {
   const cpu = process.cpuUsage();
   const trap: Trap = { at, when, count: 0, dead: false, armed: false };
   const { stage, clients, next } = await started(bins, trap, sample);
@@ -42,20 +42,21 @@ async function rotate(at: number, when: Trap["when"]): Promise<number> {
   const { user, system } = process.cpuUsage(cpu);
   const fate = trap.dead ? `killed ${when} effect ${String(at)}` : `not killed, ${String(trap.count)} effects`;
   tell(`${String(bins)} bins, ${fate}: ${String(clients.walks)} walks, 0 refused; CPU ${((user + system) / 1e6).toFixed(1)} s`);
-  return trap.count;
+  return trap;
 }
 
 async function killed(): Promise<void> {
-  const effects = await rotate(Number.POSITIVE_INFINITY, "before");
+  const { count: effects } = await rotate(Number.POSITIVE_INFINITY, "before");
   assert.ok(effects > 0);
   let done = 0;
   let longestMs = Date.now() - began;
   for (const kill of spread(kills)) {
     const start = Date.now();
     if (start - began + longestMs > minutes * 60_000) break;
-    await rotate(1 + Math.floor((kill * effects) / kills), kill % 2 === 0 ? "before" : "after");
-    longestMs = Math.max(longestMs, Date.now() - start);
+    const { dead } = await rotate(1 + Math.floor((kill * effects) / kills), kill % 2 === 0 ? "before" : "after");
+    assert.ok(dead, "it was to be killed");
     done += 1;
+    longestMs = Math.max(longestMs, Date.now() - start);
   }
   const left = done === kills ? "" : `; ${String(kills - done)} more did not fit into ${String(minutes)} minutes (--minutes)`;
   tell(`${String(done + 1)} changes of the online key, ${String(done)} of them killed: nobody was refused${left}`);
