@@ -16,6 +16,15 @@ test("long work takes a tenth of a second beside others, and a second alone", ()
   assert.equal(pace.take(20_000), 20_000, "never more than a batch holds");
 });
 
+test("a batch that was cheaper by the piece is believed sooner than a dearer one", () => {
+  const pace = new Pace({ least: 64, most: 20_000 });
+  pace.published({ own: 64, others: 0, tookMs: 192, nowMs: 0 });
+  pace.published({ own: 333, others: 0, tookMs: 333, nowMs: 200 });
+  assert.equal(pace.take(200), 714, "from 3 ms each: most of the way to 1");
+  pace.published({ own: 714, others: 0, tookMs: 2_142, nowMs: 2_400 });
+  assert.equal(pace.take(2_400), 531, "less than a third of the way back");
+});
+
 test("after a batch with it the others go first", () => {
   const pace = new Pace({ least: 256, most: 1_000 });
   assert.equal(pace.othersFirst, false);
