@@ -43,9 +43,9 @@ class Fleet {
   readonly #workers: readonly { readonly child: ChildProcess; readonly lines: Interface }[];
   /** How many shares each worker has pressed. */
   readonly shares: number[];
-  /** When the last batch was offered, and when all of it was pressed and put. */
-  #offered = 0;
-  #pressed = 0;
+  /** When the batch in hand was offered; and of all batches, milliseconds until they were pressed and put. */
+  #offered: number | undefined;
+  #sharedMs = 0;
 
   private constructor(database: Database, root: Buffer, folder: string, order: WorkerOrder, count: number) {
     this.database = database;
@@ -58,7 +58,10 @@ class Fleet {
       lines.on("line", (line) => {
         if (line.includes('"pressed a share"')) this.shares[at] = (this.shares[at] ?? 0) + 1;
         if (line.includes('"offered shares"')) this.#offered = performance.now();
-        if (line.includes('"pressed roles"')) this.#pressed = performance.now();
+        if (line.includes('"pressed roles"') && this.#offered !== undefined) {
+          this.#sharedMs += performance.now() - this.#offered;
+          this.#offered = undefined;
+        }
       });
       return { child, lines };
     });
@@ -98,9 +101,9 @@ class Fleet {
     }
   }
 
-  /** Of the last batch, milliseconds: what was shared. */
+  /** How long they pressed shares, since they began, milliseconds. */
   get sharedMs(): number {
-    return this.#pressed - this.#offered;
+    return this.#sharedMs;
   }
 
   /** Of all workers, since they began, milliseconds. */
@@ -139,8 +142,9 @@ try {
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const { fleet, ms, shared, cpu } of fleets) {
       const before = await fleet.cpuMs();
+      const sharedBefore = fleet.sharedMs;
       ms.push(await fleet.done("force_online_metadata_update", all));
-      shared.push(fleet.sharedMs);
+      shared.push(fleet.sharedMs - sharedBefore);
       cpu.push((await fleet.cpuMs()) - before);
     }
   }
