@@ -2,11 +2,11 @@
 // A figure beside its limit survives a slow machine.
 
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { scratchFolder } from "./scratch.ts";
 
 export interface Limits {
   /** Ed25519 over 1 KB, one thread, per second. */
@@ -38,12 +38,8 @@ export function measureSignatures(): Pick<Limits, "signatures" | "snapshotSignat
 
 /** A folder on `base`'s disk, and SQLite in it. */
 export async function measureFolder(base = tmpdir()): Promise<PlaceLimits> {
-  const folder = await mkdtemp(join(base, "rstuf-limits-"));
-  try {
-    return { durableFileMs: await oneByOne(folder), durableFiles: await sixteenInFlight(folder), bulkFiles: await inBulk(folder), bytes: await bytesPerSecond(folder), ...sqlite(folder) };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const folder = scratchFolder("rstuf-limits-", base);
+  return { durableFileMs: await oneByOne(folder), durableFiles: await sixteenInFlight(folder), bulkFiles: await inBulk(folder), bytes: await bytesPerSecond(folder), ...sqlite(folder) };
 }
 
 function signaturesPerSecond(): number {

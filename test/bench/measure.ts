@@ -15,6 +15,8 @@ export interface Sizes {
     readonly bins: readonly number[];
     /** Artifacts in the repositories whose bins are varied. */
     readonly artifactsOfBins: number;
+    /** Artifacts in the repository that is asked for several at a time, one of `artifacts`; 0: before there are others. */
+    readonly artifactsOfRequests: number;
     readonly concurrency: readonly number[];
     readonly perRequest: readonly number[];
   };
@@ -65,14 +67,7 @@ export async function measureRows(sizes: Sizes, place: Place, limits: Limits, ke
   const one = { budget: 40, budgetP95: 120, limit: floor.publish };
   said("bootstrap");
   const stage = await Stage.open(bins, place);
-  try {
-    single("bootstrap, start of the program included", stage.startMs, { cpuMs: await stage.cpuMs(), budget: 8000, limit: floor.roles(bins) });
-    await untilQuiet(stage);
-    // Idle threads give memory back within two looks (lib/tidy.ts).
-    await new Promise((resolve) => setTimeout(resolve, 12_000));
-    single("memory at rest", await stage.memoryMiB("VmRSS"), { unit: "MiB", budget: 200 });
-    said("one artifact in an empty repository");
-    add("one artifact visible", await times(stage, rounds, () => stage.add(1)), { factor: "artifacts", x: 0, ...one });
+  const several = async (): Promise<void> => {
     said("1,000 concurrent requests");
     add("1,000 concurrent requests of one artifact, all visible", await times(stage, Math.min(5, Math.ceil(rounds / 5)), () => stage.concurrent(1000)), { budget: 2000, limit: floor.roles(touched(bins, 1000)) });
     for (const count of factors.concurrency) {
@@ -84,6 +79,16 @@ export async function measureRows(sizes: Sizes, place: Place, limits: Limits, ke
       const budget = count === 1000 ? { budget: 2000 } : count === 10_000 ? { budget: 12_000 } : {};
       add("artifacts in one request, all visible", await times(stage, count < 3000 ? 7 : 3, () => stage.add(count)), { factor: "artifacts per request", x: count, limit: floor.roles(touched(bins, count)) + floor.rows(count), ...budget });
     }
+  };
+  try {
+    single("bootstrap, start of the program included", stage.startMs, { cpuMs: await stage.cpuMs(), budget: 8000, limit: floor.roles(bins) });
+    await untilQuiet(stage);
+    // Idle threads give memory back within two looks (lib/tidy.ts).
+    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    single("memory at rest", await stage.memoryMiB("VmRSS"), { unit: "MiB", budget: 200 });
+    said("one artifact in an empty repository");
+    add("one artifact visible", await times(stage, rounds, () => stage.add(1)), { factor: "artifacts", x: 0, ...one });
+    if (factors.artifactsOfRequests === 0) await several();
     for (const count of growing(factors.artifacts, artifacts)) {
       const added = count - stage.count;
       if (added <= 0) continue;
@@ -94,8 +99,11 @@ export async function measureRows(sizes: Sizes, place: Place, limits: Limits, ke
       single("import read", value.uploadedMs, { factor: "artifacts added", x: added, cpuMs: value.uploadCpuMs, limit: floor.rows(added) / 2 });
       keep(figure(place.name, "one artifact visible during an import", beside, { factor: "artifacts", x: count }));
       await untilQuiet(stage);
-      add("one artifact visible", await times(stage, rounds, () => stage.add(1)), { factor: "artifacts", x: count, ...one });
+      const visible = await times(stage, rounds, () => stage.add(1));
+      add("one artifact visible", visible, { factor: "artifacts", x: count, ...one });
+      if (count === factors.artifactsOfBins) add("one artifact visible", visible, { factor: "bins", x: bins, ...one });
       single("memory", await stage.memoryMiB("VmRSS"), { unit: "MiB", factor: "artifacts", x: count });
+      if (count === factors.artifactsOfRequests) await several();
     }
     said("our client");
     keep(figure(place.name, "our client, refresh and look-up, warm", await ourClient(stage), { factor: "bins", x: bins, ...(bins === 16_384 ? { budget: 150 } : {}) }));
@@ -114,8 +122,8 @@ export async function measureRows(sizes: Sizes, place: Place, limits: Limits, ke
 const withoutBudget = ({ budget: _, budgetP95: __, ...rest }: Figure): Figure => rest;
 
 /** One repository for each number of bins. */
-export async function measureBins({ factors, rounds, bins: usual }: Sizes, place: Place, limits: Limits, keep: Keep, said: Said): Promise<void> {
-  for (const bins of factors.bins.filter((n) => n !== usual)) {
+export async function measureBins({ factors, rounds }: Sizes, place: Place, limits: Limits, keep: Keep, said: Said): Promise<void> {
+  for (const bins of factors.bins) {
     said(`${String(bins)} bins`);
     const floor = floors(limits, bins);
     const stage = await Stage.open(bins, place);

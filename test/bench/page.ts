@@ -20,7 +20,7 @@ export interface Run {
 }
 
 export function page(run: Run, plots: readonly Plot[]): string {
-  const places = Object.keys(run.limits);
+  const places = Object.keys(run.limits).sort((a, b) => Number(a.startsWith("Postgre")) - Number(b.startsWith("Postgre")));
   return `# ${run.command}
 
 Written by \`${run.command}\` on ${run.started.slice(0, 10)}, in ${String(run.minutes)} minutes${run.ended ? "" : " so far (**the run has not ended**: what is missing was not measured)"}: ${Object.entries(run.machine).map(([name, value]) => `${name} ${String(value)}`).join(", ")}.

@@ -1,14 +1,12 @@
 // Where state and metadata lie while they are measured: SQLite and a folder, or PostgreSQL and a bucket.
 
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Client } from "pg";
 import { openS3Storage } from "../../src/drivers/storage/s3/storage.ts";
 import { openS3Server, S3_BUCKET } from "../fakes/buckets/s3.ts";
 import { startPostgres } from "../servers/postgres.ts";
 import { measureFolder, median, perSecond, type PlaceLimits } from "./limits.ts";
+import { scratchFolder } from "./scratch.ts";
 
 export interface Place {
   readonly name: "SQLite, folder" | "PostgreSQL, bucket";
@@ -24,7 +22,7 @@ export function folderPlace(): Place {
 
 /** PostgreSQL on the disk of the temporary folder, every commit synced; the bucket is the S3 server of the tests, over HTTP, in this process's memory. */
 export async function bucketPlace(): Promise<Place> {
-  const folder = await mkdtemp(join(tmpdir(), "rstuf-bench-pg-"));
+  const folder = scratchFolder("rstuf-bench-pg-");
   const postgres = await startPostgres(["shared_buffers=128MB", "max_wal_size=1GB"], { base: folder });
   const server = await openS3Server();
   let databases = 0;
@@ -60,7 +58,6 @@ export async function bucketPlace(): Promise<Place> {
     async close() {
       await server.close();
       await postgres.stop();
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }

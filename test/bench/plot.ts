@@ -11,9 +11,11 @@ export interface Plot {
 const SIZE = { width: 680, height: 380, left: 80, right: 24, top: 44, bottom: 62 };
 const LINES = { median: "#1f5fa8", p95: "#c0562b", limit: "#4a8f4a", budget: "#888888" } as const;
 
-/** One for each row that was measured at two places of a factor or more. */
-export function plotsOf(figures: readonly Figure[], mode: string): readonly Plot[] {
-  const groups = Map.groupBy(figures.filter(({ factor }) => factor !== undefined), ({ place, row, factor }) => `${place}: ${row}, by ${factor ?? ""}`);
+/** One for each row that was measured at two places of a factor or more. What names no factor was measured at `bins`. */
+export function plotsOf(figures: readonly Figure[], mode: string, bins: (place: string) => number): readonly Plot[] {
+  const ofBins = new Set(figures.filter(({ factor }) => factor === "bins").map(({ place, row }) => `${place}: ${row}`));
+  const placed = figures.map((one) => (one.factor === undefined && ofBins.has(`${one.place}: ${one.row}`) ? { ...one, factor: "bins", x: bins(one.place) } : one));
+  const groups = Map.groupBy(placed.filter(({ factor }) => factor !== undefined), ({ place, row, factor }) => `${place}: ${row}, by ${factor ?? ""}`);
   return [...groups].filter(([, own]) => new Set(own.map(({ x }) => x)).size > 1)
     .map(([title, own]) => ({ file: `${mode}-${title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.svg`, title, svg: plot(title, own) }));
 }

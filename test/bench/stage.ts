@@ -1,13 +1,13 @@
 // A repository on the real program, and what is done to it: over loopback, as users do it.
 
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { startProgram, type RunningService } from "../demo/running-service.ts";
 import type { Place } from "./place.ts";
+import { scratchFolder } from "./scratch.ts";
 import { Watcher } from "./watcher.ts";
 
 /** The service takes 1,000 connections; one of them is the watcher's. */
@@ -42,7 +42,6 @@ export class Stage {
   readonly folder: string;
   /** From the start of the program until clients can read a bootstrapped repository, milliseconds. */
   readonly startMs: number;
-  readonly #isKept: boolean;
   readonly #start: () => Promise<RunningService>;
   readonly #bins: number;
   #service: RunningService;
@@ -50,10 +49,9 @@ export class Stage {
   #next: number;
   #removed = 1;
 
-  private constructor(folder: string, { folder: keptFolder, count }: Kept, start: () => Promise<RunningService>, service: RunningService, bins: number, startMs: number) {
+  private constructor(folder: string, { count }: Kept, start: () => Promise<RunningService>, service: RunningService, bins: number, startMs: number) {
     this.folder = folder;
     this.startMs = startMs;
-    this.#isKept = keptFolder !== undefined;
     this.#next = count;
     this.#start = start;
     this.#bins = bins;
@@ -62,7 +60,7 @@ export class Stage {
   }
 
   static async open(bins: number, place: Place, environment: Readonly<Record<string, string>> = {}, kept: Kept = { folder: undefined, count: 0 }): Promise<Stage> {
-    const folder = kept.folder ?? await mkdtemp(join(tmpdir(), "rstuf-bench-"));
+    const folder = kept.folder ?? scratchFolder("rstuf-bench-");
     const fresh = await place.fresh();
     const program = (): Promise<RunningService> =>
       startProgram(["serve", "--trial", "--port", "0", "--bins", String(bins), "--data-dir", join(folder, "data")], { RSTUF_LOG_LEVEL: "error", ...fresh, ...environment });
@@ -121,7 +119,6 @@ export class Stage {
 
   async close(): Promise<void> {
     await this.#service.stop();
-    if (!this.#isKept) await rm(this.folder, { recursive: true, force: true });
   }
 
   /** Milliseconds until a client sees `count` artifacts that came in one request. */
