@@ -587,7 +587,7 @@ export interface Database {
    * least one). Among them, in their place and marked `held`, the held changes of the same path that
    * were accepted before one of them; they do not count towards the limit.
    *
-   * Imports wait behind them: of the oldest one about `imported` changes more (none when absent, when a change
+   * Imports wait behind them: of the oldest one that has any about `imported` changes more (none when absent, when a change
    * accepted before it is left out here, or among an edit of delegations or a document), in their place. Its changes come by the
    * hash that bins divide, whole prefixes at a time, so that a bin is touched by few batches, and a path that came
    * twice by one. Those that are not among them and have the path of a publishable one accepted later come marked

@@ -22,10 +22,7 @@ export interface TableRow {
 export const COMMITS_LOST = "commits lost";
 
 /** Only a database in memory loses the transactions it is told to. A real server that does: test/postgres/lost.test.ts. */
-export const isInMemoryOnly = ({ call, scenario, nth }: TableRow): boolean => call === COMMITS_LOST || scenario === "adopt" || isLaterImport(scenario, nth);
-
-/** SQLite comes to its rest without a second batch of the imports that the fake splits. */
-const isLaterImport = (scenario: string, nth: number): boolean => scenario === "import" && nth > 1;
+export const isInMemoryOnly = ({ call, scenario }: TableRow): boolean => call === COMMITS_LOST || scenario === "adopt";
 
 /** Calls that store nothing: a failure is a failure, and late is as good as never. */
 export const isRead = (call: string): boolean =>

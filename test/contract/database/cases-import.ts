@@ -123,6 +123,15 @@ export const importCases: readonly Case[] = [
     },
   },
   {
+    name: "the next import is taken while the rows of the one before are on their way",
+    run: async ({ database }) => {
+      await imported(database, 1, many(3));
+      await imported(database, 2, [add("next")]);
+      await commitAll(database, await lease(database), { batch: id(100), changes: await take(database, 10) });
+      assert.deepEqual(paths(await take(database, 10)), ["next"]);
+    },
+  },
+  {
     name: "an import is folded bit by bit, whatever is set aside, beside others' changes",
     run: async ({ database }) => {
       await accept(database, 1, [add("live-1"), add("live-2"), add("live-3")]);

@@ -8,7 +8,7 @@ export interface Placed {
   readonly change: OpenChange;
 }
 
-/** An import of which changes wait. */
+/** An import of which changes wait, or are not folded yet. */
 export interface Import {
   /** The task's place in the order of acceptance, and its id. */
   readonly task: number;

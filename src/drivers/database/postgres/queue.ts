@@ -16,11 +16,11 @@ const placed = (row: Row): Placed => ({ task: Number(row["place"]), change: open
 export async function openChanges(sql: Sql, limit: { changes: number; bytes: number; imported?: number }): Promise<readonly OpenChange[]> {
   const found = await plainChanges(sql, limit);
   const imports = await importsIn(sql);
-  const [oldest] = imports;
-  if (oldest === undefined) return found.map(({ change }) => change);
+  if (imports.length === 0) return found.map(({ change }) => change);
   const publishable = found.filter(({ change }) => !change.held);
-  const takes = !publishable.some(({ change }) => change.kind === "delegate" || change.kind === "document") && await leftOut(sql, publishable.length) > oldest.task;
-  const slice = takes ? await importSlice(sql, oldest, limit.imported ?? 0, limit.bytes) : [];
+  const takes = !publishable.some(({ change }) => change.kind === "delegate" || change.kind === "document");
+  const left = takes ? await leftOut(sql, publishable.length) : 0;
+  const slice = await importedNext(sql, imports.filter(({ task }) => task < left), limit.imported ?? 0, limit.bytes);
   const all = new Map<number, Placed>();
   // Of one that comes twice, the first says whether it is held.
   for (const one of [...found, ...slice, ...await heldBefore(sql, slice), ...await importedBefore(sql, publishable, imports)]) {
@@ -72,6 +72,15 @@ async function importsIn(sql: Sql): Promise<readonly Import[]> {
   return rows.map((row) => ({
     task: Number(row["no"]), id: String(row["id"]), open: Number(row["open"]), runs: Array.from({ length: Number(row["runs"]) }, (_, i) => firstRun(Number(row["import"])) + i),
   }));
+}
+
+/** Of the oldest one that has any: of those before it the rows are still on their way. */
+async function importedNext(sql: Sql, imports: readonly Import[], count: number, bytes: number): Promise<readonly Placed[]> {
+  for (const from of imports) {
+    const slice = await importSlice(sql, from, count, bytes);
+    if (slice.length > 0) return slice;
+  }
+  return [];
 }
 
 /** About `count` changes of an import, those that come first by place; never part of a place. */

@@ -141,9 +141,8 @@ export class Reader {
       const imports = importsIn(this.#all(
         "SELECT t.no, t.id, t.open, i.no, i.runs FROM task t JOIN import i ON i.task = t.id WHERE t.held = 3 AND t.open > 0 ORDER BY t.no",
       ));
-      const [oldest] = imports;
-      const takes = oldest !== undefined && oldest.task < left && !found.some(({ change }) => change.kind === "delegate" || change.kind === "document");
-      const slice = takes ? this.#importSlice(oldest, limit.imported ?? 0, limit.bytes) : [];
+      const takes = !found.some(({ change }) => change.kind === "delegate" || change.kind === "document");
+      const slice = takes ? this.#importedNext(imports.filter(({ task }) => task < left), limit.imported ?? 0, limit.bytes) : [];
       const held = [...this.#heldBefore([...found, ...slice]), ...this.#importedBefore(found, imports, slice)];
       if (held.length + slice.length === 0) return found.map(({ change }) => change);
       return [...found, ...slice, ...held].sort((a, b) => a.task - b.task || a.change.id - b.change.id).map(({ change }) => change);
@@ -200,6 +199,15 @@ export class Reader {
       placed.push({ task: Number(owner[0]), change: openChange(row, String(owner[1]), owner[2] === 1) });
     }
     return placed.sort((a, b) => a.task - b.task || a.change.id - b.change.id).map(({ change }) => change);
+  }
+
+  /** Of the oldest one that has any: of those before it the rows are still on their way. */
+  #importedNext(imports: readonly Import[], count: number, bytes: number): readonly Placed[] {
+    for (const from of imports) {
+      const slice = this.#importSlice(from, count, bytes);
+      if (slice.length > 0) return slice;
+    }
+    return [];
   }
 
   /** About `count` changes of an import, those that come first by place; never part of a place. */
