@@ -101,7 +101,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
 
   const disabled = parseDisabled(settings.disabledEndpoints);
   const operations = { database: deps.database, clock: deps.clock, random: deps.random, owners: createOwners(deps.database), limits, refreshAtFraction: settings.refreshAtFraction, refreshMarginMs: settings.refreshMarginMs, signingWindows: settings.signingWindows };
-  const reading = createReadQueue(deps.reads ?? createAnswering(operations), limits.reads);
+  const reading = createReadQueue(deps.reads ?? createAnswering(operations), limits.reads, { clock: deps.clock, metrics: deps.telemetry.metrics });
   const registrar = createRegistrar(app, { operations, telemetry, waiters, reading, disabled });
   answerUnknownPaths(app);
   bootstrapRoutes(registrar);

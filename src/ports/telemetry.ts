@@ -24,6 +24,12 @@ export interface Metrics {
   /** Set when publishing is halted, with the code of the reason; undefined when it goes on. */
   halted(code: string | undefined): void;
   setAside(changes: number): void;
+  /** Lists of the read API that wait for their turn, and that are being made. */
+  reads(waiting: number, underWay: number): void;
+  /** How long one waited until it was begun. */
+  readWaited(seconds: number): void;
+  /** One was not made: too many waited, or its client left before its turn. */
+  readRefused(why: "busy" | "left"): void;
 }
 
 export interface Telemetry {

@@ -112,6 +112,20 @@ function createMetrics(registry: Registry, clock: Pick<Clock, "monotonic"> | und
     registers,
   });
   const setAside = counter("changes_set_aside_total", "Changes that could not be published and were set aside.");
+  const readsWaiting = gauge("reads_waiting", "Lists of the read API that wait for their turn.");
+  const readsUnderWay = gauge("reads_under_way", "Lists of the read API that are being made.");
+  const readWaits = new Histogram({
+    name: "rstuf_read_wait_seconds",
+    help: "How long a list of the read API waited until it was begun.",
+    buckets: [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  });
+  const readsRefused = new Counter({
+    name: "rstuf_reads_refused_total",
+    help: "Lists of the read API that were not made: busy, too many waited; left, the client had gone before its turn.",
+    labelNames: ["why"],
+    registers,
+  });
 
   return {
     expirySeconds: (kind, seconds) => quietly(() => expiries.set(kind, { seconds, at: clock?.monotonic() ?? 0 })),
@@ -135,6 +149,13 @@ function createMetrics(registry: Registry, clock: Pick<Clock, "monotonic"> | und
         if (code !== undefined) halted.set({ code }, 1);
       }),
     setAside: (changes) => quietly(() => setAside.inc(changes)),
+    reads: (waiting, underWay) =>
+      quietly(() => {
+        readsWaiting.set(waiting);
+        readsUnderWay.set(underWay);
+      }),
+    readWaited: (seconds) => quietly(() => readWaits.observe(seconds)),
+    readRefused: (why) => quietly(() => readsRefused.inc({ why })),
   };
 }
 
