@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createFakeClock, createFakeRandom } from "../../test/fakes/clock.ts";
 import { createMemoryDatabase } from "../../test/fakes/database.ts";
-import { createPublisherStage } from "../../test/fakes/publisher-stage.ts";
 import { createMemoryTelemetry } from "../../test/fakes/telemetry.ts";
 import { WebhookError, type WebhookCall } from "../ports/webhook.ts";
 import { runWebhooks, type WebhookSettings } from "./webhooks.ts";
@@ -153,28 +152,6 @@ describe("webhooks", () => {
     w.start();
     await w.settle(2000);
     assert.deepEqual(w.calls.map(({ event }) => event), ["missed", "task-finished"]);
-  });
-
-  test("delay no publish, however long a receiver takes", async (context) => {
-    const stage = createPublisherStage();
-    const { clock, database, telemetry, deps: { random } } = stage;
-    await stage.bootstrap(2);
-    const calls: WebhookCall[] = [];
-    const stopping = new AbortController();
-    context.after(() => { stopping.abort(); });
-    const sender = { send: (call: WebhookCall): Promise<void> => { calls.push(call); return new Promise(() => undefined); } };
-    void runWebhooks({ database, clock, random, log: telemetry.log, sender }, { urls: [URL_A], kinds: ["published"] }, stopping.signal);
-    await clock.advance(1000);
-    const began = clock.monotonic();
-    for (let n = 1; n <= 5; n++) {
-      const task = await stage.add([`p${String(n)}`]);
-      await stage.settle();
-      assert.equal((await database.getTask(task))?.result?.state, "SUCCESS");
-      await clock.advance(0);
-    }
-    assert.equal(clock.monotonic(), began, "nobody waited");
-    await clock.advance(1000);
-    assert.equal(calls.length, 1, "the receiver still has the first");
   });
 
   test("survive a database that does not answer for a while", async (context) => {

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -81,6 +83,31 @@ describe("rstuf serve", () => {
       assert.equal((await fetch(new URL("/metrics", metadata))).status, 404);
     } finally {
       await service.stop();
+    }
+  }));
+
+  test("a receiver of webhooks that keeps what it is sent delays no publish", () => inFolder(async (folder) => {
+    let tries = 0;
+    const receiver = createHttpServer(() => { tries += 1; });
+    await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${String((receiver.address() as AddressInfo).port)}/`;
+    const service = await serve(folder, ["--trial", "--bins", "2"], { RSTUF_WEBHOOKS_URLS: url, RSTUF_WEBHOOKS_SECRET: "a secret of thirty-two characters" });
+    try {
+      const publish = async (path: string): Promise<void> => {
+        const body = JSON.stringify({ artifacts: [{ path, info: { length: 1, hashes: { sha256: "ab".repeat(32) } } }] });
+        const added = await fetch(`${service.origin}/api/v1/artifacts/?wait=30`, { method: "POST", headers: { "content-type": "application/json" }, body });
+        assert.equal(((await added.json()) as { data: { state: string } }).data.state, "SUCCESS");
+      };
+      const first = once(receiver, "request");
+      await publish("a");
+      await first;
+      for (const path of ["b", "c", "d"]) await publish(path);
+      // A publish that waited until its event was given up would have seen three tries of five seconds, and so would each before it.
+      assert.ok(tries < 4 * 3, `${String(tries)} tries, and four publishes`);
+    } finally {
+      await service.stop();
+      receiver.closeAllConnections();
+      receiver.close();
     }
   }));
 

@@ -65,11 +65,27 @@ describe("a webhook", () => {
     }
   });
 
-  test("is given up when no answer comes in time, or nobody listens", async (context) => {
-    const { port } = await receiver(context, () => undefined);
-    await refuses("unavailable", send(`http://127.0.0.1:${String(port)}/`, { timeoutMs: 100 }));
+  test("is given up five seconds after it was begun, whether the name or the receiver does not answer", async (context) => {
+    const { port, heard } = await receiver(context, () => { late.abort(); });
+    let late = new AbortController();
+    const limits: number[] = [];
+    const timeout = (ms: number): AbortSignal => {
+      limits.push(ms);
+      late = new AbortController();
+      return late.signal;
+    };
+    await refuses("unavailable", send(`http://127.0.0.1:${String(port)}/`, { timeout }));
+    assert.equal(heard.length, 1);
+    const resolve = (): Promise<never> => {
+      setImmediate(() => { late.abort(); });
+      return new Promise(() => undefined);
+    };
+    await refuses("unavailable", send("https://name.test/", { resolve, timeout }));
+    assert.deepEqual(limits, [5_000, 5_000]);
+  });
+
+  test("is given up when nobody listens, or the name leads nowhere", async () => {
     await refuses("unavailable", send("http://127.0.0.1:1/"));
-    await refuses("unavailable", send("https://name.test/", { resolve: () => new Promise(() => undefined), timeoutMs: 50 }));
     await refuses("unavailable", send("https://name.test/", { resolve: () => Promise.reject(new Error("ENOTFOUND")) }));
     await refuses("unavailable", send("https://name.test/", { resolve: () => Promise.resolve([]) }));
   });

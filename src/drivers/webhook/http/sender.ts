@@ -24,18 +24,21 @@ export interface HttpWebhookOptions {
   readonly ca?: string;
   /** Milliseconds, for the time in the signature. */
   readonly now?: () => number;
-  readonly timeoutMs?: number;
+  /** What ends a try after so many milliseconds; a timer when absent. */
+  readonly timeout?: (ms: number) => AbortSignal;
 }
 
+/** From the look at the name to the answer. */
 const TIMEOUT_MS = 5_000;
 
 export function createHttpWebhookSender(options: HttpWebhookOptions): WebhookSender {
-  const { secret, version, ca, timeoutMs = TIMEOUT_MS } = options;
+  const { secret, version, ca } = options;
   const resolve = options.resolve ?? (async (name) => (await systemLookup(name, { all: true })).map(({ address }) => address));
   const now = options.now ?? Date.now;
+  const timeout = options.timeout ?? ((ms) => AbortSignal.timeout(ms));
   return {
     async send({ url, id, event, body }, signal) {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+      const limit = AbortSignal.any([signal, timeout(TIMEOUT_MS)]);
       const target = new URL(url);
       const address = await before(limit, addressOf(target, resolve), target);
       const seconds = String(Math.floor(now() / 1000));
