@@ -4,16 +4,17 @@
 //  1. Nothing is taken that the root chain in storage does not verify, as a client would, but
 //     for age. Every file the snapshot names must be there and right: what a client cannot
 //     read is not taken over.
-//  2. Whoever is to sign from now on is proved first, role by role.
+//  2. Whoever is to sign from now on is proved first, role by role; what people sign waits for them as ever.
 //  3. Versions go on: the counter is above every version seen. What returning clients hold
 //     stays below what they are offered next.
-//  4. Every role is pressed once by the first publish: from then on no two files share a
-//     version, whatever the other implementation did.
+//  4. Every role that this service signs is pressed once by the first publish: from then on no
+//     two of those files share a version, whatever the other implementation did. What people
+//     signed stays as they signed it, under keys of their own, and snapshot states its hash.
 //  5. It is one transaction into an empty database; storage is only read.
 
 import { reasonOf } from "../lib/app-error.ts";
 import type { Adoption, RoleRow, SettingValue } from "../ports/database.ts";
-import { belowIn, NESTED, settingOf as nestedSetting } from "../roles/below.ts";
+import { NESTED, settingOf as nestedSetting } from "../roles/below.ts";
 import { binsOf, delegationTreeOf, type DelegationTree } from "../roles/delegation.ts";
 import { DEFAULT_DAYS } from "../roles/policy.ts";
 import { canonicalString } from "../tuf/canonical.ts";
@@ -26,13 +27,12 @@ import { TrustedSet } from "../tuf/trusted-set.ts";
 import { binSettings } from "./bin-settings.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
-import { authorityOf } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import { TIMESTAMP } from "./project.ts";
 import { foldAll } from "./publish.ts";
 import { rootSettings } from "./root-settings.ts";
-import { Sealer } from "./seal.ts";
 import { requireStated } from "./stated.ts";
+import { requireSigners } from "./take-over-signers.ts";
 
 export interface TakenOver {
   readonly rootVersion: number;
@@ -45,17 +45,15 @@ export interface TakenOver {
   readonly artifacts: number;
   readonly bins: number;
   readonly counter: number;
-  /** The task that presses every role. */
+  /** Roles that people sign, and until when what they signed counts. */
+  readonly people: readonly { readonly role: string; readonly expires: string }[];
+  /** The task that presses every role but those. */
   readonly task: string;
 }
 
 export interface TakeOverOptions {
   /** Root 1 as the operator knows it; what storage holds must be the same. */
   readonly firstRoot?: Buffer | undefined;
-  /** What the repository's former database said beside its documents. */
-  readonly settings?: Readonly<Record<string, SettingValue>>;
-  /** The former counter. */
-  readonly counter?: number;
   readonly onProgress?: (roles: number, of: number) => void;
 }
 
@@ -82,7 +80,8 @@ export async function takeOver(deps: PublisherDeps, hold: LeaseHold, options: Ta
   const id = random.hex(16);
   const roles: (RoleRow & { readonly takesTargets: boolean })[] = [];
   let artifacts = 0;
-  let targetsFile: Buffer | undefined;
+  /** Of targets and of custom roles: some of them are kept whole. */
+  const files = new Map<string, { readonly version: number; readonly bytes: Buffer; readonly expires: string }>();
   const total = Object.keys(snapshot.meta).length;
 
   const take = async (role: string, kind: RoleRow["kind"], parent: string, stated: FileMeta, verify: (bytes: Buffer) => void): Promise<ParsedEnvelope<"targets">> => {
@@ -94,6 +93,7 @@ export async function takeOver(deps: PublisherDeps, hold: LeaseHold, options: Ta
     hold.require();
     await database.stageAdopted(hold.lease, id, role, targets);
     artifacts += targets.length;
+    if (kind !== "bins") files.set(role, { version: stated.version, bytes, expires: document.signed.expires });
     roles.push({ role, kind, parent, version: stated.version, length: bytes.length, sha256: sha256Hex(bytes), expiresMs: parseExpires(document.signed.expires), retired: false, takesTargets: true });
     options.onProgress?.(roles.length, total);
     return document;
@@ -101,10 +101,8 @@ export async function takeOver(deps: PublisherDeps, hold: LeaseHold, options: Ta
 
   const statedTargets = snapshot.meta["targets.json"];
   if (statedTargets === undefined) throw refusal(`${snapshotName} does not list targets.json`);
-  const targets = await take("targets", "targets", "", statedTargets, (bytes) => {
-    targetsFile = bytes;
-    trusted.updateTargets(bytes);
-  });
+  const targets = await take("targets", "targets", "", statedTargets, (bytes) => { trusted.updateTargets(bytes); });
+  if (artifacts > 0) throw refusal(`targets itself lists ${String(artifacts)} artifacts; here delegated roles list them. Let the former service delegate them to roles or bins, and begin again`);
 
   // Whoever delegates is read before those it delegates to.
   const listed = new Map(Object.entries(snapshot.meta).map(([name, meta]) => [name.replace(/\.json$/, ""), meta]));
@@ -134,7 +132,7 @@ export async function takeOver(deps: PublisherDeps, hold: LeaseHold, options: Ta
       waiting.push({ name: role, delegations: document?.signed.delegations });
     }
   }
-  const tree = delegationTreeOf(targets.signed, options.settings === undefined ? below : belowIn(options.settings[NESTED]));
+  const tree = delegationTreeOf(targets.signed, below);
   for (const bins of tree.bins) {
     const delegations = bins.delegator === "targets" ? targets.signed.delegations : below.get(bins.delegator);
     if (delegations === undefined) continue;
@@ -145,24 +143,26 @@ export async function takeOver(deps: PublisherDeps, hold: LeaseHold, options: Ta
     roles.push({ role, kind: "delegated", parent: "targets", version, length: length ?? 0, sha256: hashes?.["sha256"] ?? "", expiresMs: 0, retired: true, takesTargets: false });
   }
 
-  await requireSigners(deps, trusted, tree);
   const root = trusted.root;
+  const people = await requireSigners(deps, { root: root.signed, tree }, refusal);
   const expiresMs = parseExpires(timestamp.expires);
   const live = roles.filter((row) => !row.retired).map(({ role }) => role).sort();
+  const pressed = live.filter((role) => !people.has(role));
+  const kept = [...files].filter(([role]) => role === "targets" || people.has(role));
   const task = random.hex(16);
-  const counter = Math.max(options.counter ?? 0, timestamp.version, ofSnapshot.version, ...roles.map(({ version }) => version));
+  const counter = Math.max(timestamp.version, ofSnapshot.version, ...roles.map(({ version }) => version));
   const adoption: Adoption = {
     id,
     base: "",
     timestamp: { role: "timestamp", version: timestamp.version, length: timestampFile.length, sha256: sha256Hex(timestampFile), expiresMs, bytes: timestampFile },
     snapshot: { role: "snapshot", version: ofSnapshot.version, length: snapshotFile.length, sha256: sha256Hex(snapshotFile), expiresMs: parseExpires(snapshot.expires) },
     roles,
-    envelopes: [...roots.map(({ version, bytes }) => ({ role: "root", version, bytes })), { role: "targets", version: statedTargets.version, bytes: targetsFile ?? Buffer.alloc(0) }],
-    settings: options.settings ?? settingsOf(root, tree, below, task, random.hex(8)),
+    envelopes: [...roots.map(({ version, bytes }) => ({ role: "root", version, bytes })), ...kept.map(([role, { version, bytes }]) => ({ role, version, bytes }))],
+    settings: settingsOf(root, tree, below, task, random.hex(8)),
     counter,
     changes: [],
     results: [],
-    press: { task: { id: task, kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles: live } }, roles: live },
+    press: { task: { id: task, kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles: pressed } }, roles: pressed },
     garbageNotBeforeMs: expiresMs + policy.edgeStaleMs + DAY_MS,
   };
   await database.adopt(hold.lease, adoption);
@@ -170,8 +170,9 @@ export async function takeOver(deps: PublisherDeps, hold: LeaseHold, options: Ta
   const taken: TakenOver = {
     rootVersion: root.signed.version, timestampVersion: timestamp.version, expires: timestamp.expires,
     roles: live.length, retired: retired.sort(), artifacts, bins: binsOf(tree).length, counter: (await database.publisher()).counter, task,
+    people: kept.filter(([role]) => people.has(role)).map(([role, { expires }]) => ({ role, expires })),
   };
-  deps.telemetry.log.info({ ...taken, retired: retired.length }, "took over a repository");
+  deps.telemetry.log.info({ ...taken, retired: retired.length, people: taken.people.length }, "took over a repository");
   return taken;
 }
 
@@ -197,19 +198,6 @@ async function walkRoots(deps: PublisherDeps, firstRoot: Buffer | undefined): Pr
   return { trusted, roots };
 }
 
-/** What cannot be signed from now on would run out in silence. */
-async function requireSigners(deps: PublisherDeps, trusted: TrustedSet, tree: DelegationTree): Promise<void> {
-  const sealer = new Sealer(deps);
-  const top = { root: trusted.root.signed, tree };
-  for (const role of ["timestamp", "snapshot", "targets", ...tree.custom.map(({ name }) => name), ...tree.bins.flatMap((bins) => binsOf({ ...tree, bins: [bins] }).slice(0, 1))]) {
-    try {
-      await sealer.prove(role, authorityOf(top, role));
-    } catch (error) {
-      throw refusal(`${role} cannot be signed here: ${reasonOf(error)}`, error);
-    }
-  }
-}
-
 /** The lifetimes are not in the documents: ours, until PUT /api/v1/config/ says otherwise. */
 function settingsOf(root: ParsedEnvelope<"root">, tree: DelegationTree, below: ReadonlyMap<string, Delegations>, task: string, stamp: string): Record<string, SettingValue> {
   const nested = nestedSetting(below, stamp) as unknown as SettingValue;
@@ -220,7 +208,6 @@ function settingsOf(root: ParsedEnvelope<"root">, tree: DelegationTree, below: R
     ...(nested === null ? {} : { [NESTED]: nested }),
     bootstrap: task,
     bootstrap_request: null,
-    targets_online_key: true,
   };
 }
 

@@ -71,18 +71,21 @@ export interface StageOptions {
   readonly minReplaceMs?: number;
   /** The root to begin with; its online key is given. */
   readonly root?: (online: Key) => object;
+  /** What it published, and its online key, with an empty database; the same clock. */
+  readonly former?: Pick<Stage, "storage" | "signers" | "clock" | "root" | "online">;
 }
 
 export function createPublisherStage(options: StageOptions = {}): Stage {
-  const clock = createFakeClock(options.startMs ?? START);
-  const random = createFakeRandom(1);
+  const { former } = options;
+  const clock = former?.clock ?? createFakeClock(options.startMs ?? START);
+  const random = createFakeRandom(former === undefined ? 1 : 2);
   const database = createMemoryDatabase({ now: () => clock.now() });
-  const storage = createMemoryStorage({ minReplaceMs: options.minReplaceMs ?? 0 });
-  const signers = createMemorySigners();
+  const storage = former?.storage ?? createMemoryStorage({ minReplaceMs: options.minReplaceMs ?? 0 });
+  const signers = former?.signers ?? createMemorySigners();
   const telemetry = createMemoryTelemetry();
   const deps: PublisherDeps = { database, storage, signers, verify: verifyThreshold, clock, random, telemetry, policy: { ...TEST_POLICY, ...options.policy } };
-  const online = signers.addEd25519("fn:online");
-  const root = options.root !== undefined ? Buffer.from(JSON.stringify(options.root(online))) : signedRoot(online, clock.now() + (options.rootDays ?? 3650) * DAY_MS);
+  const online = former?.online ?? signers.addEd25519("fn:online");
+  const root = former !== undefined ? former.root : options.root !== undefined ? Buffer.from(JSON.stringify(options.root(online))) : signedRoot(online, clock.now() + (options.rootDays ?? 3650) * DAY_MS);
   const limits = { changes: 1_000_000, bytes: 1_000_000_000 };
 
   const accept = async (kind: TaskKind, changes: readonly NewChange[], more: { held?: boolean; releaseHeld?: boolean; roles?: readonly string[] } = {}): Promise<string> => {

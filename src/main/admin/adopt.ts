@@ -44,7 +44,9 @@ function* lines(taken: TakenOver, where: string): Generator<string> {
   yield `Took over the repository in ${where}: root version ${String(taken.rootVersion)}, timestamp version ${String(taken.timestampVersion)}, valid until ${taken.expires}.`;
   yield `  ${count(taken.artifacts, "artifact")} read back from ${count(taken.roles, "role")}, ${number(taken.bins)} of them bins.`;
   if (taken.retired.length > 0) yield `  Listed, and delegated to by nobody: ${taken.retired.slice(0, 10).join(", ")}${taken.retired.length > 10 ? ` and ${String(taken.retired.length - 10)} more` : ""}. They stay listed as they are.`;
-  yield `  Every version from now on is above ${String(taken.counter)}. The first publish presses every role (task ${taken.task}).`;
+  yield `  Every version from now on is above ${String(taken.counter)}. The first publish presses every role${taken.people.length > 0 ? " but those that people sign" : ""} (task ${taken.task}).`;
+  for (const { role, expires } of taken.people.slice(0, 10)) yield `  People sign ${role}; what they signed counts until ${expires}. They are asked for its next version in time, or when it is to say something else.`;
+  if (taken.people.length > 10) yield `  So it is with ${String(taken.people.length - 10)} more roles.`;
   yield "  Lifetimes of roles are not in the documents: they are the defaults until PUT /api/v1/config/ says otherwise.";
   yield "  Not known: tasks, and artifacts that were added and never published.";
   yield "Make sure the former service never writes there again, and start this one.";
