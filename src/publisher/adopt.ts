@@ -114,10 +114,11 @@ async function carryOut(deps: AdoptDeps, hold: LeaseHold, { trusted, bytes, head
   const tree = snapshotFile === undefined ? delegationTreeOf(targets.signed, below) : await roles.delegated(targets, below);
   roles.pressMissing(tree);
   roles.takeAll(tree);
-  pending.decideEdits(new Set(roles.newer), before, contextOf(deps, { root: trusted.root.signed, tree, expiry: expiryPolicyOf(await database.settings()) }));
+  const elsewhere = outsideIn(await database.setting(OUTSIDE));
+  pending.decideEdits(new Set(roles.newer), before, contextOf(deps, { root: trusted.root.signed, tree, outside: elsewhere, expiry: expiryPolicyOf(await database.settings()) }));
 
   const results = await pending.results(database, roles.newer, tree, clock.now());
-  const outside = outsideSetting(adoptedOutside(outsideIn(await database.setting(OUTSIDE)), tree, pending.answeredEdits), tree.custom);
+  const outside = outsideSetting(adoptedOutside(elsewhere, tree, pending.answeredEdits), tree.custom);
   const press = [...roles.press.keys()].sort();
   const latest = roots.at(-1);
   const { readBack, dropped } = await database.adopt(hold.lease, {

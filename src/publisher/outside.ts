@@ -21,7 +21,7 @@ import type { PublisherDeps } from "./deps.ts";
 import { authorityOf, type Head } from "./head.ts";
 import { headChange, type HeadChange } from "./head-change.ts";
 import type { LeaseHold } from "./lease-hold.ts";
-import { peopleOf, redelegatedBy } from "./people.ts";
+import { isAskedBelowTargets, peopleOf, redelegatedBy, SIGNED_PARENT } from "./people.ts";
 import { fileOf, Unpressable, type PressedFile } from "./press.ts";
 import { NameTaken, publish } from "./publish.ts";
 import { rehome } from "./rehome.ts";
@@ -157,6 +157,8 @@ async function alongWith(deps: PublisherDeps, head: Head, next: Head, edit: Pend
   const rehoming = await rehome(deps, head, next, new Set([edit.name]));
   const people = peopleOf(next);
   const signer = [...rehoming.edits.keys()].find((role) => people.has(role));
+  // They were not asked when it was declared: then this service signed its parent.
+  if (isAskedBelowTargets(head, edit.parent)) throw new RoleError("document-refused", `${SIGNED_PARENT(edit.parent)}: delete role ${edit.name}, and add it below another parent`);
   if (signer !== undefined) throw new RoleError("document-refused", `role ${signer}, which people sign, lists artifacts that ${edit.name} would take: remove them first`);
   return { ...headChange(deps, head, next, rehoming, { live: [] }), moves: rehoming.moves };
 }

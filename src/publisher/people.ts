@@ -26,6 +26,10 @@ export function askedOf(head: Pick<Head, "root" | "tree" | "outside">): Readonly
   return head.outside.roles.size === 0 ? people : new Set([...people].filter((role) => !head.outside.roles.has(role)));
 }
 
+/** A first document comes with its delegation, which waits for the people of targets, and for no others. */
+export const isAskedBelowTargets = (head: Pick<Head, "root" | "also" | "tree">, parent: string): boolean => parent !== "targets" && peopleOf(head).has(parent);
+export const SIGNED_PARENT = (parent: string): string => `people are asked to sign its parent role ${parent}, and what a team signs elsewhere waits for nobody but the people of targets`;
+
 /** Whoever has to sign before `role` can be pressed: only a key in wrong hands could, by what people signed. */
 export function successorNeededBy(head: Pick<Head, "root" | "tree" | "handed">, role: string): string | undefined {
   return head.handed === undefined || head.handed.length === 0 ? undefined : waitsForSuccessor(head.tree, peopleOf(head), head.handed, role);

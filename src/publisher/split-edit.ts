@@ -14,7 +14,7 @@ import { verifyThreshold } from "../tuf/threshold.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { authorityOf, type Head } from "./head.ts";
 import { prove } from "./head-change.ts";
-import { askedOf, peopleOf, withTree } from "./people.ts";
+import { askedOf, isAskedBelowTargets, peopleOf, SIGNED_PARENT, withTree } from "./people.ts";
 import type { Sealer } from "./seal.ts";
 import { isBeingSigned, rehomeIfSigned, signersOf, unitEvents, withLifetime, type Unit } from "./units.ts";
 
@@ -68,6 +68,11 @@ export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head,
     const added = [...pending, ...waiting.map((unit) => unit.edit)].filter(({ action }) => action === "add");
     if (edit.action === "add" && added.some((other) => other.name.toLowerCase() === name.toLowerCase())) {
       fail("role already exists");
+      continue;
+    }
+    const above = edit.action === "add" ? (wanted as WantedRole).parent : undefined;
+    if (added.some((other) => other.name === above)) {
+      fail(`parent role ${above ?? ""} waits for its first signatures: add this one when it is there`);
       continue;
     }
     if (edit.action === "delete" && before?.action === "add") {
@@ -134,6 +139,8 @@ async function splitOutside({ database }: PublisherDeps, head: Head, before: Hea
   const authority = authorityOf(after, name);
   if (signingModeOf(authority) !== "offline") return "a role that is signed outside has no key of this service";
   if (after.tree.delegators.has(name)) return "it delegates to other roles, and a role that is signed outside does not";
+  const parent = after.tree.custom.find((role) => role.name === name)?.parent ?? "targets";
+  if (isAskedBelowTargets(head, parent)) return `${SIGNED_PARENT(parent)}: give the role another parent`;
   // People sign for it when its next document comes.
   if (changedDelegators(before.tree, after.tree).some((by) => peopleOf(head).has(by) || isBeingSigned(by, events))) return { now: false };
   const kept = head.tree.custom.some((role) => role.name === name) ? await database.envelope(name) : undefined;
@@ -170,13 +177,14 @@ function pendingEditOf(
 }
 
 /** @throws RoleError `delegations-refused` when nothing can sign for roles without keys of their own */
-export function contextOf(deps: Pick<PublisherDeps, "policy">, head: Pick<Head, "root" | "tree" | "expiry">): EditContext {
+export function contextOf(deps: Pick<PublisherDeps, "policy">, head: Pick<Head, "root" | "tree" | "expiry" | "outside">): EditContext {
   const { keys, roles } = head.root;
   const keyid = roles.timestamp.keyids.find((id) => onlineUriOf(keys[id]) !== undefined);
   const key = keyid === undefined ? undefined : keys[keyid];
   if (keyid === undefined || key === undefined) throw new RoleError("delegations-refused", "root names no online key for role timestamp");
   return {
     tree: head.tree,
+    outside: head.outside.roles,
     binsStyle: deps.policy.binsStyle,
     online: { keyid, key },
     allowUnportable: deps.policy.allowUnportableKeys,

@@ -23,6 +23,8 @@ import { needsPeople } from "./people.ts";
 export interface EditContext {
   /** In force; of no delegations at bootstrap. */
   readonly tree: DelegationTree;
+  /** Roles that teams sign elsewhere. */
+  readonly outside: ReadonlySet<string>;
   /** What signs for bins, and for roles without keys of their own. */
   readonly online: { readonly keyid: string; readonly key: Key };
   readonly binsStyle: BinsStyle;
@@ -129,7 +131,7 @@ function withRole(draft: Draft, action: "add" | "update", wanted: WantedRole, gi
   if (tree.bins.some(({ prefix }) => isInBinNameSpace(prefix, name))) return "its name lies where the names of bins lie";
   const parent = before?.parent ?? wanted.parent ?? "targets";
   if (before !== undefined && (wanted.parent ?? parent) !== parent) return `its parent is ${parent}, and stays so: delete the role and add it again`;
-  const misplaced = whyNotBelow(tree, parent, wanted, before);
+  const misplaced = whyNotBelow(tree, parent, wanted, before, context.outside);
   if (misplaced !== undefined) return misplaced;
 
   const opened = parent === "targets" ? opening(draft) : draft;
@@ -155,7 +157,7 @@ function binCountOf(tree: DelegationTree, name: string): number | undefined {
 }
 
 /** Why `parent` cannot delegate to `wanted`, or the role could not keep those below it. */
-function whyNotBelow(tree: DelegationTree, parent: string, wanted: WantedRole, before: TreeRole | undefined): string | undefined {
+function whyNotBelow(tree: DelegationTree, parent: string, wanted: WantedRole, before: TreeRole | undefined, outside: ReadonlySet<string>): string | undefined {
   const children = tree.delegators.get(wanted.name);
   if (children !== undefined && children.custom.length > 0 && wanted.bins) return "it delegates to custom roles, and to either those or bins";
   const lost = children?.custom.find((child) => !mayOverlap(wanted.paths, child.paths ?? []));
@@ -164,7 +166,7 @@ function whyNotBelow(tree: DelegationTree, parent: string, wanted: WantedRole, b
   const above = tree.custom.find((role) => role.name === parent);
   if (above === undefined) return `parent role ${parent} doesn't exist`;
   if (before === undefined && tree.delegators.get(parent)?.bins !== undefined) return `parent role ${parent} delegates to bins, and to either those or custom roles`;
-  if (needsPeople({ keys: tree.delegators.get(above.parent)?.delegations.keys ?? {}, role: above })) return `parent role ${parent} is signed by people, and who it delegates to is theirs to say`;
+  if (outside.has(parent)) return `parent role ${parent} is signed elsewhere, by documents that delegate to nobody: give it another parent`;
   return mayOverlap(above.paths ?? [], wanted.paths) ? undefined : `parent role ${parent} takes none of its paths, so that no client would look for them here`;
 }
 

@@ -66,7 +66,7 @@ export function judgeOutside(bytes: Uint8Array, rules: OutsideRules): OutsideDoc
   if (expiresMs <= rules.now + rules.marginMs) refuse(`it expires at ${signed.expires}: it must live ${String(Math.ceil(rules.marginMs / 60_000))} minutes or longer`);
   if (expiresMs > rules.now + LONGEST_LIFE_MS) refuse(`it expires at ${signed.expires}, more than 36,500 days from now`);
   if (signed.delegations !== undefined && (Object.keys(signed.delegations.keys).length > 0 || (signed.delegations.roles?.length ?? 0) > 0 || signed.delegations.succinct_roles !== undefined)) {
-    refuse(`it delegates to other roles; who signs below ${role} is not for its document to say here. Ask for roles of their own`);
+    refuse(`it delegates to other roles; who signs below ${role} is not for its document to say here. Ask for roles beside it`);
   }
   const odd = portabilityFault(signed as unknown as JsonObject);
   if (odd !== undefined) refuse(`it ${odd}: not every client would read what was signed`);

@@ -41,7 +41,7 @@ function firstDelegations(plan: CeremonyPlan): Delegations {
   const wanted = wantedOf(plan);
   if (wanted === undefined) return binDelegations(bins?.number ?? 0, "succinct", online);
   const tree = delegationTreeOf({ delegations: { keys: {}, roles: [] } });
-  return applyEdit({ action: "add", ...wanted, roles: wanted.roles.filter(isSignedHere) }, { tree, online, binsStyle: "succinct", allowUnportable: false, defaultDays: days.targets }).delegations;
+  return applyEdit({ action: "add", ...wanted, roles: wanted.roles.filter(isSignedHere) }, { tree, outside: new Set(), online, binsStyle: "succinct", allowUnportable: false, defaultDays: days.targets }).delegations;
 }
 
 /** The contract has bins or delegations; both at once are asked for among the delegations. Undefined: bins alone. */
