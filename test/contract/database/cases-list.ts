@@ -22,7 +22,7 @@ async function allArtifacts(db: Database, range: ArtifactRange, limit: number, b
   }
 }
 
-async function allTasks(db: Database, filter: TaskFilter, limit: number): Promise<TaskSummary[]> {
+async function allTasks(db: Database, filter: TaskFilter, limit: number, between: () => Promise<void> = async () => {}): Promise<TaskSummary[]> {
   const found: TaskSummary[] = [];
   for (let after: TaskPlace | undefined, pages = 0; ; pages++) {
     assert(pages < 1000, "the list never ends");
@@ -31,6 +31,7 @@ async function allTasks(db: Database, filter: TaskFilter, limit: number): Promis
     found.push(...rows);
     if (next === undefined) return found;
     after = next;
+    await between();
   }
 }
 
@@ -160,6 +161,52 @@ export const listCases: readonly Case[] = [
       }
       await commitAll(database, mine, { batch: id(40), roles: ["bins-0"] });
       assert.deepEqual(numbers(await allTasks(database, { state: "open" }, 9)), [12, 11, 10]);
+    },
+  },
+  {
+    name: "tasks that stay are listed once though others are accepted, end and are forgotten between the pages",
+    run: async ({ database, setNow }) => {
+      const mine = await lease(database);
+      const at = async (n: number, createdMs: number, ended: boolean): Promise<void> => {
+        setNow(createdMs);
+        const task = { id: id(n), kind: "add_artifacts" as const, createdMs, request: {} };
+        await accept(database, n, ended ? [] : [add(`p${n}`)], { task, ...(ended ? { result: success(createdMs) } : {}) });
+      };
+      // Four in each millisecond; the first four are old enough to be forgotten, the last ones have not ended.
+      for (let n = 1; n <= 24; n++) await at(n, START + Math.floor(n / 4), n <= 20);
+      let n = 100;
+      for (const filter of [{}, { state: "SUCCESS" as const }, { kind: "add_artifacts" as const }]) {
+        const churn = async (): Promise<void> => {
+          // Of the millisecond that the newest one has, and a later one.
+          for (const ms of [START + 6, START + 7]) await at(n += 1, ms, true);
+          await database.forgetBefore(mine, { tasksMs: START + 2, committedMs: 0, idempotencyMs: 0, noticesMs: 0, mostNotices: 1000 }, 1);
+        };
+        const found = numbers(await allTasks(database, filter, 3, churn));
+        assert.equal(new Set(found).size, found.length);
+        const stay = Array.from({ length: 24 }, (_, at) => 24 - at).filter((one) => one >= 8 && (!("state" in filter) || one <= 20));
+        assert.deepEqual(found.filter((one) => stay.includes(one)), stay);
+      }
+    },
+  },
+  {
+    name: "roles that stay are listed once though others come, retire and are pressed between the pages",
+    run: async ({ database }) => {
+      const mine = await lease(database);
+      const stay = ["bins-0", "bins-1", "bins-2", "m", "targets"];
+      const commit = async (n: number, roles: readonly string[], fresh: readonly string[], retiredRoles: readonly string[]): Promise<void> => {
+        await database.commit(mine, commitOf(id(n), await cutAndStage(database, mine, { batch: id(n), changes: [], roles }), { newRoles: bins(fresh), retiredRoles }));
+        await foldAll(database, mine);
+      };
+      await commit(40, [...stay, "gone"], [...stay, "gone"], []);
+      const found: string[] = [];
+      for (let n = 41, page = await database.rolesAfter(undefined, { retired: false }, 2); page.length > 0; n++) {
+        found.push(...page.map(({ role }) => role));
+        // One before the place of the list, one behind it; each page's last role is pressed anew.
+        await commit(n, [...new Set([`a${n}`, `z${n}`, stay[n % stay.length] ?? ""])], [`a${n}`, `z${n}`], n === 41 ? ["gone"] : []);
+        page = n > 60 ? [] : await database.rolesAfter(found.at(-1), { retired: false }, 2);
+      }
+      assert.equal(new Set(found).size, found.length);
+      assert.deepEqual(found.filter((role) => stay.includes(role)), stay);
     },
   },
   {
