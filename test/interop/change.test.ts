@@ -6,14 +6,16 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import type { Root } from "../../src/tuf/documents.ts";
 import { createHolder, rootOf, signedBy, type Holder, type SignedRoot } from "../fakes/root-holders.ts";
 import { firstRoot, onlineKey, onlineOf, polled, YEAR_MS } from "./roots.ts";
 import type { Service } from "./service.ts";
+import { pending } from "./signing.ts";
 import { CLIENTS, Watched } from "./watched.ts";
 
 describe("roots and online keys change", async () => {
   const ends = new AsyncDisposableStack();
-  const watched = await Watched.start(ends);
+  const watched = await Watched.start(ends, { tickMs: 1_000 });
   const { service } = watched;
   let holders = Array.from({ length: 3 }, () => createHolder("ed25519"));
   let online = onlineOf(service.bootstrap.metadata.root.signed);
@@ -65,6 +67,20 @@ describe("roots and online keys change", async () => {
     });
     watched.everybody(`after the change of the online key to ${type}`);
   }
+
+  test("a root that ends in ten days asks for its next version by itself, and two people sign that", async () => {
+    version += 1;
+    const short = rootOf({ version, holders, threshold: 2, online, expiresMs: Date.now() + YEAR_MS / 36.5 });
+    await service.submit("/api/v1/metadata/", { metadata: { root: signedBy(short, ...holders) } });
+    const next = (await pending(service, "root")) as Root;
+    assert.equal(next.version, version + 1);
+    assert.ok(Date.parse(next.expires) > Date.parse(short.expires));
+    const told: unknown[] = [];
+    for (const holder of holders) told.push(await service.submit("/api/v1/metadata/sign", { role: "root", signature: holder.sign(next) }));
+    assert.deepEqual(told, [{ update: `Root v${String(next.version)} is pending signatures` }, { update: "Metadata update finished" }]);
+    await watched.add("after/renewal.txt");
+  });
+  watched.everybody("after root's own next version");
 });
 
 /** Whether targets still delegates to more than one key, or the first change of it is to come. */

@@ -29,6 +29,8 @@ export interface ServiceOptions {
   /** The online key's file is encrypted; the service reads the password from another file. */
   readonly encrypted?: boolean;
   readonly settleSeconds?: number;
+  /** Between two looks at what expires; a minute when absent. */
+  readonly tickMs?: number;
 }
 
 export interface Service {
@@ -80,7 +82,7 @@ export async function startUnbootstrapped(options: ServiceOptions): Promise<Serv
     await writeFile(root, JSON.stringify(bootstrap.metadata.root));
     const config = join(folder, "config.json");
     // JSON is YAML.
-    await writeFile(config, JSON.stringify({ log: { level: "warn" }, bins: { style: options.binsStyle ?? "succinct" }, signers: { passwordFile: await passwordFile(folder) }, rotation: { settleSeconds: options.settleSeconds ?? 10 } }));
+    await writeFile(config, JSON.stringify({ log: { level: "warn" }, bins: { style: options.binsStyle ?? "succinct" }, signers: { passwordFile: await passwordFile(folder) }, rotation: { settleSeconds: options.settleSeconds ?? 10 }, ...(options.tickMs === undefined ? {} : { publisher: { tickMs: options.tickMs } }) }));
     let origin = "";
     const launch = async (): Promise<void> => {
       child = spawn(process.execPath, [BIN, "serve", "--data-dir", dataDir, "--key-dir", keyDir, "--port", "0", "--config", config], { stdio: ["ignore", "pipe", "pipe"] });
