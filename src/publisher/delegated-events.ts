@@ -66,15 +66,16 @@ export class DelegatedEvents {
         await giveUp(this.#deps, turn, [event], "the root it belongs to is not to be signed any more");
         return { head, worked: true };
       }
+      const asked = unitIn(event);
+      const unit = asked === undefined ? [event] : unitEvents(events, asked.unit);
+      // They begin and end together: one that is gone gave way to something else.
+      if (asked !== undefined && unit.length < asked.signs.length) return { head, worked: await restart(this.#deps, turn, head, event, events, "what was to be signed with it gave way to something else") };
       if (event.state === "open") {
         if (await this.#tend(turn, head, event, events)) return { head, worked: true };
       } else {
         const { root, edit } = noteOf(event);
-        const asked = unitIn(event);
-        const unit = asked === undefined ? [event] : unitEvents(events, asked.unit);
-        const isWhole = asked === undefined || asked.signs.length === unit.length;
         // What belongs to a root is published with it.
-        if (root !== undefined || !isWhole || !unit.every(({ state }) => state === "frozen")) continue;
+        if (root !== undefined || !unit.every(({ state }) => state === "frozen")) continue;
         if (asked !== undefined && head.rotation !== undefined) continue;
         return { head: await publishEvents(this.#deps, turn, head, unit, edit), worked: true };
       }

@@ -46,7 +46,7 @@ export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: He
     }
     if (role === "targets") {
       // While keys change, who signs it is between two roots.
-      if (head.rotation === undefined && !edits) worked = (await beginTargets(deps, turn, head, due.includes(role))) || worked;
+      if (head.rotation === undefined && !edits) worked = (await beginTargets(deps, turn, head, events, due.includes(role))) || worked;
       continue;
     }
     const { open, plan } = await planOfWaiting(deps, head, role, waiting);

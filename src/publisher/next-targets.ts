@@ -8,6 +8,7 @@ import type { OpenChange, SettingValue, SigningEvent, TaskResult } from "../port
 import type { DelegationEdit } from "../roles/custom-delegations.ts";
 import { applyEdit, changedDelegators, type EditOutcome } from "../roles/delegation-edit.ts";
 import { RoleError } from "../roles/errors.ts";
+import { noteOf } from "../roles/pending-edit.ts";
 import { expiryPolicyOf } from "../roles/policy.ts";
 import type { Succession } from "../roles/root-update.ts";
 import { refusedEdit, resultOf, settingsOf, sourceOf } from "./delegate.ts";
@@ -148,7 +149,8 @@ export function resultsOf({ carried, arrivals, rehoming }: NextTargets, nowMs: n
 
 /**
  * Whether an edit of delegations has to wait for the next version of targets: it changes what targets says, and people
- * sign that; or a version is being signed that it might follow, in whatever order they were asked for.
+ * sign that; or a version is being signed that it might follow, in whatever order they were asked for, or that takes a role's
+ * envelope which it would change as well.
  */
 export function waitsForTargets(deps: PublisherDeps, head: Head, change: OpenChange, events: readonly SigningEvent[]): boolean {
   const signed = isBeingSigned("targets", events);
@@ -157,7 +159,8 @@ export function waitsForTargets(deps: PublisherDeps, head: Head, change: OpenCha
   if (declaresElsewhere(head, edit)) return false;
   try {
     const { changed, failed } = applyEdit(edit, contextOf(deps, head));
-    return changed.includes("targets") || (signed && (failed.length > 0 || changed.length === 0));
+    const signing = events.flatMap((event) => (event.role === "targets" && event.state !== "cancelled" ? (noteOf(event).targets?.signs ?? []) : []));
+    return changed.includes("targets") || (signed && (failed.length > 0 || changed.length === 0)) || changed.some((role) => signing.includes(role));
   } catch (error) {
     if (error instanceof RoleError) return signed;
     throw error;

@@ -4,7 +4,7 @@
 
 import type { EventEffect, OpenChange, SigningEvent } from "../ports/database.ts";
 import { RoleError } from "../roles/errors.ts";
-import { noteOf, type PendingTargets } from "../roles/pending-edit.ts";
+import { noteOf, unitIn, type PendingTargets } from "../roles/pending-edit.ts";
 import { belowOf } from "../roles/delegation.ts";
 import type { Succession } from "../roles/root-update.ts";
 import { namedByTargets } from "../roles/successor.ts";
@@ -22,8 +22,12 @@ import { peopleOf } from "./people.ts";
 import type { PressedFile } from "./press.ts";
 import { eventOf } from "./units.ts";
 
-/** Begins a version if something asks for one; edits that can't be end their tasks. Answers whether anything was done. */
-export async function beginTargets(deps: PublisherDeps, turn: EventTurn, head: Head, isDue: boolean): Promise<boolean> {
+/**
+ * Begins a version if something asks for one; edits that can't be end their tasks. Answers whether anything was done.
+ * @param events what people sign now. A version of another role that this one takes, too, gives way; what belongs to a change of
+ *        delegations, or has enough signatures, comes first
+ */
+export async function beginTargets(deps: PublisherDeps, turn: EventTurn, head: Head, events: readonly SigningEvent[], isDue: boolean): Promise<boolean> {
   const { database, policy } = deps;
   const waiting = await database.waitingChanges("targets", { changes: policy.maxBatchChanges, bytes: policy.maxBatchBytes });
   const owed = namedByTargets(head.tree, peopleOf(head), head.handed ?? []).map(({ old, next }) => ({ old, next }));
@@ -34,8 +38,9 @@ export async function beginTargets(deps: PublisherDeps, turn: EventTurn, head: H
     if (waiting.length > 0) await database.resumeWaiting(turn.hold.lease, "targets");
     return waiting.length > 0;
   }
-  const more = { owed, asked, isDue };
-  return (await begun(deps, turn, head, edits, more)) || edits.length === 0 || (await begun(deps, turn, head, edits.slice(0, 1), more));
+  const more = { owed, asked, isDue, events };
+  const all = await begun(deps, turn, head, edits, more);
+  return (all === "apart" ? await begun(deps, turn, head, edits.slice(0, 1), more) : all) === "worked";
 }
 
 interface Reasons {
@@ -43,32 +48,35 @@ interface Reasons {
   /** Requests for a new version, whatever it says. */
   readonly asked: readonly OpenChange[];
   readonly isDue: boolean;
+  readonly events: readonly SigningEvent[];
 }
 
-/** False: the edits can't be together. */
-async function begun(deps: PublisherDeps, turn: EventTurn, head: Head, edits: readonly OpenChange[], { owed, asked, isDue }: Reasons): Promise<boolean> {
+/** `apart`: the edits can't be together; `later`: something else has to be signed before it. */
+async function begun(deps: PublisherDeps, turn: EventTurn, head: Head, edits: readonly OpenChange[], { owed, asked, isDue, events }: Reasons): Promise<"worked" | "later" | "apart"> {
   const { database, clock, random, telemetry } = deps;
   try {
     const made = await nextTargets(deps, head, owed, edits, turn.sealer);
     if (!changesTargets(made) && owed.length + asked.length === 0 && !isDue) {
       await database.endTasks(turn.hold.lease, made.refused);
       if (made.carried.length > 0) await database.resumeWaiting(turn.hold.lease, "targets");
-      return true;
+      return "worked";
     }
+    const inTheWay = events.filter(({ role, state }) => state !== "cancelled" && made.signs.includes(role));
+    if (inTheWay.some((event) => event.state === "frozen" || unitIn(event) !== undefined)) return "later";
     const targets: PendingTargets = { unit: random.hex(16), signs: made.signs, handed: owed, below: Object.fromEntries(belowOf(made.next.tree)) };
     const changes = [...[...made.carried, ...made.arrivals].map(({ change }) => change), ...asked].map(({ id, task }) => ({ id, task }));
-    const starts: EventEffect[] = [];
+    const starts: EventEffect[] = inTheWay.map(({ id }) => ({ giveUp: { event: id, reason: "a later change of delegations took its place" } }));
     for (const role of made.signs) starts.push({ start: await eventOf(deps, turn.hold, made.next, role, made.rehoming.edits.get(role), { targets, ...(role === "targets" ? { changes } : {}) }) });
     await database.endTasks(turn.hold.lease, made.refused, undefined, starts);
     telemetry.log.info({ roles: made.signs, changes: changes.length, handed: owed.length }, "a new version of targets waits for signatures");
-    return true;
+    return "worked";
   } catch (error) {
     const [only, ...others] = edits;
     const result = (only?.kind === "document" ? refusedDocument : refusedEdit)(error, clock.now());
     if (result === undefined || edits.length === 0) throw error;
-    if (only === undefined || others.length > 0) return false;
+    if (only === undefined || others.length > 0) return "apart";
     await database.endTasks(turn.hold.lease, [{ task: only.task, result }]);
-    return true;
+    return "worked";
   }
 }
 

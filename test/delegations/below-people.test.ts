@@ -172,3 +172,61 @@ describe("below a role that people sign", () => {
     assert.deepEqual(await failed(wantedRole("eu-west", ["prod/eu-west*"], { parent: "eu" })), [{ role: "eu-west", reason: "parent role eu waits for its first signatures: add this one when it is there" }]);
   });
 });
+
+describe("a version of targets that takes the envelope of a role people sign", () => {
+  const byBob = { action: "update" as const, keys: KEYS, roles: [wantedRole("prod", ["prod/*"], { keyids: [BOB.keyid] })] };
+  const signTargets = (world: OfflineWorld): Promise<unknown> => world.sign("targets", world.people[0]!, world.people[1]!);
+  const states = async (world: OfflineWorld, ...tasks: readonly string[]): Promise<readonly string[]> => Promise.all(tasks.map(async (task) => (await world.task(task)).state));
+
+  test("takes the place of one that was being signed, whose artifacts wait for the next", async () => {
+    const world = await repository(true);
+    const release = await world.add("prod/2");
+    const edit = await world.edit(byBob);
+    await signTargets(world);
+    assert.deepEqual(await world.sign("prod", ANN), ["Invalid signature"]);
+    await world.sign("prod", BOB);
+    assert.deepEqual(await states(world, edit, release), ["SUCCESS", "RUNNING"]);
+    await world.sign("prod", BOB);
+    assert.deepEqual([await states(world, release), await listed(world, "prod")], [["SUCCESS"], ["prod/1", "prod/2", "prod/eu1"]]);
+    await world.fsck();
+  });
+
+  test("waits for a change of what is below the role that is being signed", async () => {
+    const world = await repository(true);
+    await world.edit({ action: "add", keys: {}, roles: [EU] });
+    const edit = await world.edit(byBob);
+    assert.deepEqual(await waiting(world), ["prod"]);
+    assert.equal((await world.task(await world.add("a"))).state, "SUCCESS");
+    await world.sign("prod", ANN);
+    assert.deepEqual(await waiting(world), ["prod", "targets"]);
+    await signTargets(world);
+    await world.sign("prod", BOB);
+    assert.deepEqual([await states(world, edit), await below(world, "prod"), world.signers("prod")], [["SUCCESS"], ["eu"], [BOB.keyid]]);
+    await world.fsck();
+  });
+
+  test("is followed by what is asked of the role meanwhile", async () => {
+    const world = await repository(true);
+    const edit = await world.edit(byBob);
+    const added = await world.edit({ action: "add", keys: {}, roles: [EU] });
+    assert.deepEqual([(await detailsOf(world, added))["waiting_for"], await waiting(world)], [["targets"], ["prod", "targets"]]);
+    await world.sign("prod", BOB);
+    await signTargets(world);
+    assert.deepEqual([await states(world, edit), await waiting(world)], [["SUCCESS"], ["prod"]]);
+    await world.sign("prod", BOB);
+    assert.deepEqual([await states(world, added), await below(world, "prod")], [["SUCCESS"], ["eu"]]);
+    await world.fsck();
+  });
+
+  test("gives way as a whole when the role goes to a team that signs elsewhere", async () => {
+    const world = await repository(true);
+    await world.edit(byBob);
+    await world.edit({ action: "update", keys: KEYS, roles: [wantedRole("prod", ["prod/*"], { keyids: [BOB.keyid], signing: "outside" })] });
+    assert.deepEqual(await waiting(world), []);
+    assert.equal((await world.task(await world.add("a"))).state, "SUCCESS");
+    const uploaded = await world.upload("prod", 1000, ["prod/9"], BOB);
+    await signTargets(world);
+    assert.deepEqual([await states(world, uploaded), await listed(world, "prod")], [["SUCCESS"], ["prod/9"]]);
+    await world.fsck();
+  });
+});

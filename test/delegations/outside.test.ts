@@ -327,7 +327,7 @@ describe("a role that a team signs elsewhere", () => {
     // Nothing is delegated by it.
     await world.delegate([team()], KEYS);
     await upload(world, signed(world, { version: 1 }, ANN, BOB));
-    assert.match((await world.delegate([{ name: "below", parent: "team", paths: ["team/b*"] }])).details.failed_roles?.[0]?.reason ?? "", /signed by people/);
+    assert.match((await world.delegate([{ name: "below", parent: "team", paths: ["team/b*"] }])).details.failed_roles?.[0]?.reason ?? "", /signed elsewhere/);
     await world.fsck();
   });
 });
