@@ -600,6 +600,12 @@ export interface Database {
    * @throws DatabaseError `stale-base` when the head moved, a change is no longer open, or an event carries it that is not named
    */
   cut(lease: Lease, batch: NewBatch): Promise<{ readonly firstVersion: number }>;
+  /**
+   * An open batch goes on, on `base`, which others made the head meanwhile in roles that it does not touch. Answers a version
+   * for its snapshot; the one after it is its timestamp's. Those of the cut are used up.
+   * @throws DatabaseError `stale-base` when `base` is not the head, the batch is not open or has shares, or one of its roles, or top-level targets, was published since its cut
+   */
+  rebase(lease: Lease, batch: string, base: string): Promise<{ readonly snapshotVersion: number }>;
   /** More versions for an open batch, all above `above`: after a name was taken (rule 11). Answers the first. */
   allocate(lease: Lease, count: number, above: number): Promise<number>;
   /**

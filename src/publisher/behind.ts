@@ -2,18 +2,19 @@
 //
 // An import, or a refresh of everything, goes in slices that touch roles of their own, so that the next one need not wait
 // for the rows of the last: the database is busy with these, and this thread and the disk with the next files. Whoever
-// needs a role that is on its way waits, and so does the commit of the next batch of this kind. One of a few roles goes
-// between them without waiting, and ends when its own rows are there, which come after these.
+// needs a role that is on its way waits, and so does the commit of the next batch of this kind. One of a few roles that
+// overtakes (overtake.ts) goes between them without waiting, and its rows follow, too.
 
 export class Behind {
   #roles: ReadonlySet<string> = new Set();
   #folding: Promise<void> | undefined;
 
-  /** `folding` brings the rows of these roles; nobody else is on the way. Its failure is told to whoever waits next. */
+  /** `folding` brings the rows of these roles, beside those that are on the way. Its failure is told to whoever waits next. */
   begin(roles: Iterable<string>, folding: Promise<void>): void {
-    folding.catch(() => undefined);
-    this.#roles = new Set(roles);
-    this.#folding = folding;
+    const all = this.#folding === undefined ? folding : Promise.all([this.#folding, folding]).then(() => undefined);
+    all.catch(() => undefined);
+    this.#roles = new Set([...this.#roles, ...roles]);
+    this.#folding = all;
   }
 
   /** Waits until the rows of these roles say what was published. @throws what folding threw */

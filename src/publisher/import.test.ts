@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createPublisherStage, type Stage } from "../../test/fakes/publisher-stage.ts";
 import { delegationTreeOf, ownerOf } from "../roles/delegation.ts";
+import { binIndexOf } from "../tuf/bins.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 
 const fragment = (length: number): string => `{"hashes":{"sha256":"${"cd".repeat(32)}"},"length":${String(length)}}`;
@@ -31,6 +32,12 @@ async function listed(stage: Stage): Promise<Map<string, number>> {
   const { head } = await stage.database.publisher();
   const all = await stage.database.readTargets(head, ["bins-0", "bins-1", "bins-2", "bins-3"]);
   return new Map([...all.values()].flat().map((target) => [target.path, (JSON.parse(target.fragment) as { length: number }).length]));
+}
+
+/** Two paths of one of 64 bins that clients order differently. */
+function disputed(bin: number): readonly [string, string] {
+  const found = (first: string): string => Array.from({ length: 10_000 }, (_, i) => `z/${first}${String(i)}`).find((path) => binIndexOf(6, path) === bin)!;
+  return [found("\u{1f600}"), found("\ufb00")];
 }
 
 const many = (count: number): string[] => Array.from({ length: count }, (_, i) => `dir/file-${String(i)}`);
@@ -83,6 +90,61 @@ describe("an import", () => {
     await stage.releaseHeld();
     await stage.settle();
     assert.deepEqual([...new Set((await listed(stage)).values())], [7]);
+  });
+
+  test("is overtaken by what is accepted while it is pressed, of other roles; what is of its own waits", async () => {
+    const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
+    await stage.bootstrap(64);
+    const byPlace = many(2000).sort((a, b) => binIndexOf(32, a) - binIndexOf(32, b));
+    const task = await imports(stage, byPlace);
+    const cut = stage.database.cut.bind(stage.database);
+    const commits: string[] = [];
+    const commit = stage.database.commit.bind(stage.database);
+    let asked: readonly string[] = [];
+    const batches: string[] = [];
+    stage.database.cut = async (...args) => {
+      const answer = await cut(...args);
+      batches.push(args[1].id);
+      // The last path is of the last bin, the first of the first; each is said anew.
+      if (batches.length === 1) asked = [await stage.add(byPlace.slice(-1), { length: 9 }), await stage.add(byPlace.slice(0, 1), { length: 8 })];
+      return answer;
+    };
+    stage.database.commit = (...args) => {
+      commits.push(args[1].batch);
+      return commit(...args);
+    };
+    await stage.publisher.turn();
+    assert.deepEqual(commits, [batches[1], batches[0]], "the second one overtook");
+    const states = async (): Promise<unknown[]> => Promise.all([...asked, task].map(async (one) => (await stage.task(one)).result?.state));
+    assert.deepEqual(await states(), ["SUCCESS", undefined, undefined]);
+    await stage.settle();
+    assert.deepEqual(await states(), ["SUCCESS", "SUCCESS", "SUCCESS"]);
+    const rows = await stage.database.artifacts({ from: "" }, undefined, 3000);
+    assert.equal(rows.length, 2000);
+    const said = new Map(rows.map(({ path, fragment: text }) => [path, (JSON.parse(text) as { length: number }).length]));
+    assert.deepEqual([said.get(byPlace.at(-1)!), said.get(byPlace[0]!), said.get(byPlace[1]!)], [9, 8, 7]);
+  });
+
+  test("what overtakes it and cannot be pressed is set aside, and nothing else", async () => {
+    const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
+    await stage.bootstrap(64);
+    // Clients would order these two differently.
+    const [known, refused] = disputed(63);
+    await stage.add([known]);
+    await stage.settle();
+    const byPlace = many(2000).sort((a, b) => binIndexOf(32, a) - binIndexOf(32, b));
+    const task = await imports(stage, byPlace);
+    const cut = stage.database.cut.bind(stage.database);
+    let other: string | undefined;
+    stage.database.cut = async (...args) => {
+      const answer = await cut(...args);
+      other ??= await stage.add([refused]);
+      return answer;
+    };
+    await stage.settle();
+    assert.equal((await stage.task(other!)).result?.state, "FAILURE");
+    assert.equal((await stage.task(task)).result?.state, "SUCCESS");
+    assert.equal((await stage.database.artifacts({ from: "" }, undefined, 3000)).length, 2001);
   });
 
   test("its rows follow while the next batch is pressed, and one that touches the same role waits for them", async () => {

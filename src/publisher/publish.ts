@@ -24,7 +24,7 @@ import { authoritiesOf, kindOf, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
 import { cutOf, type Plan, type PlannedChange } from "./plan.ts";
 import { pressShared } from "./claim.ts";
-import { fileOf, pressRoles, putOne, Unpressable, type Account, type PressedFile, type PressOrder, type Source } from "./press.ts";
+import { fileOf, pressRoles, putOne, Unpressable, type Account, type PressedFile, type Passing, type PressOrder, type Source } from "./press.ts";
 import { ensureRoots, project } from "./project.ts";
 import { importResult, NAMED, taskResult, type AskedTask } from "./results.ts";
 import type { Sealer } from "./seal.ts";
@@ -52,6 +52,9 @@ export interface PublishOrder {
   readonly source?: Source;
   /** Where its rows may follow, when the next batch is of other roles. */
   readonly behind?: Behind;
+  readonly overtaking?: Overtaking;
+  /** It is published while another is pressed, and waits for no rows. */
+  readonly overtakes?: true;
   /** Tasks that end with this batch, beside those of its changes. */
   readonly tasks?: readonly { readonly task: string; readonly result: TaskResult }[];
 }
@@ -73,7 +76,8 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const { firstVersion } = await database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles: own, ...(order.events === undefined ? {} : { events: order.events }) });
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length, firstVersion }, "cut batch");
 
-  const press: PressOrder = { head, roles: own, edits: plan.edits, firstVersion, nowMs: pressedAtMs, ...(order.source === undefined ? {} : { source: order.source }) };
+  const overtaking = shared ? undefined : order.overtaking;
+  const press: PressOrder = { head, roles: own, edits: plan.edits, firstVersion, nowMs: pressedAtMs, ...(order.source === undefined ? {} : { source: order.source }), ...(overtaking === undefined ? {} : { overtaking }) };
   const pressed = await pressRoles(deps, leadersAccount(database, hold, batch), sealer, press);
   const { targets } = pressed;
   const all = shared ? await pressShared(deps, hold, sealer, batch, { ...press, roles: roles.filter((role) => role !== "targets") }) : pressed.results;
@@ -84,23 +88,25 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   staged.catch(() => undefined);
   telemetry.log.debug({ batch, roles: results.length }, "pressed roles");
 
+  // The rows before a long batch; of one that is overtaken, while others pass.
+  if (order.overtakes === undefined && overtaking === undefined) await order.behind?.ended();
+  const { head: base, snapshotVersion, atMs } = await onto(deps, hold, { batch, overtaking, staged }, { head, snapshotVersion: firstVersion + own.length, atMs: pressedAtMs });
   const newKinds = new Map(order.also?.newRoles?.map((role) => [role.name, role.kind]));
   const entries = results.map((result) => entryOf(result, newKinds.get(result.role) ?? kindOf(head, result.role)));
-  const snapshot = await putOne(deps, hold.lease, (version) => pressSnapshot(sealer, head, entries, version, pressedAtMs), firstVersion + own.length);
-  const timestamp = await pressTimestampFile(sealer, head, snapshot, firstVersion + own.length + 1, pressedAtMs);
+  const snapshot = await putOne(deps, hold.lease, (version) => pressSnapshot(sealer, base, entries, version, atMs), snapshotVersion);
+  const timestamp = await pressTimestampFile(sealer, base, snapshot, snapshotVersion + 1, atMs);
   telemetry.log.debug({ batch, version: snapshot.result.version }, "put snapshot");
   await staged;
   requireLife([...results, snapshot.result, timestamp.result], clock.now());
 
-  await order.behind?.ended();
   hold.require();
   const { seq } = await database.commit(hold.lease, {
     batch,
-    base: head.id,
-    pressedAtMs,
+    base: base.id,
+    pressedAtMs: atMs,
     timestamp: { ...timestamp.result, bytes: timestamp.bytes },
     snapshot: snapshot.result,
-    garbageNotBeforeMs: head.timestampExpiresMs + deps.policy.edgeStaleMs + DAY_MS,
+    garbageNotBeforeMs: base.timestampExpiresMs + deps.policy.edgeStaleMs + DAY_MS,
     ...order.also,
     envelopes: [...(order.also?.envelopes ?? []), ...signed.map(({ result, bytes }) => ({ role: result.role, version: result.version, bytes })), ...(targets === undefined ? [] : [{ role: "targets", version: targets.result.version, bytes: targets.bytes }])],
   });
@@ -117,7 +123,35 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const folding = foldAll(deps, hold).then(() => { telemetry.log.debug({ batch, seq }, "folded batch"); });
   if (order.behind === undefined) await folding;
   else order.behind.begin(results.map(({ role }) => role), folding);
-  return { ...head, id: timestamp.result.sha256, seq, pressedAtMs, timestampExpiresMs: timestamp.result.expiresMs };
+  return { ...base, id: timestamp.result.sha256, seq, pressedAtMs: atMs, timestampExpiresMs: timestamp.result.expiresMs };
+}
+
+/** Others may be published while a long batch is pressed. */
+interface Overtaking extends Passing {
+  readonly head: Head;
+  /** Lets them pass until `work` is done, and all rows are there that were on their way. */
+  until(work: Promise<unknown>): Promise<void>;
+}
+
+interface Onto {
+  readonly head: Head;
+  /** The timestamp's is the one after it. */
+  readonly snapshotVersion: number;
+  readonly atMs: number;
+}
+
+/**
+ * What snapshot and timestamp are composed over: the head the batch was cut on, or the one that others made while it was pressed.
+ * From here on nobody overtakes it any more, so whatever else it has to wait for is waited for first.
+ */
+async function onto(
+  { database }: PublisherDeps, hold: LeaseHold, { batch, overtaking, staged }: { readonly batch: string; readonly overtaking: Overtaking | undefined; readonly staged: Promise<unknown> }, cut: Onto,
+): Promise<Onto> {
+  await overtaking?.until(staged);
+  const head = overtaking?.head ?? cut.head;
+  if (head.id === cut.head.id) return cut;
+  hold.require();
+  return { head, atMs: Math.max(cut.atMs, head.pressedAtMs), snapshotVersion: (await database.rebase(hold.lease, batch, head.id)).snapshotVersion };
 }
 
 function leadersAccount(database: Database, hold: LeaseHold, batch: string): Account {

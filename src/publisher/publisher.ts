@@ -35,6 +35,7 @@ import { LeaseHold } from "./lease-hold.ts";
 import { listedOf } from "./listed.ts";
 import { waitsForTargets } from "./next-targets.ts";
 import { failedDocument, publishDocument, redelegates, refusedDocument, waitsWithTargets } from "./outside.ts";
+import { OvertakerUnpressable, Overtaking } from "./overtake.ts";
 import { Pace } from "./pace.ts";
 import { askedOf, unpressed, waitsOf } from "./people.ts";
 import { planBatch, standsAlone, type Plan } from "./plan.ts";
@@ -173,7 +174,8 @@ export class Publisher {
     const ceremony = await this.#ceremonies(hold, this.#head, events);
     if (ceremony === "other-head") return true;
     await this.#delegated.resume(hold);
-    const open = await this.#openChanges();
+    const mayOvertake = events.length === 0 && this.#head.rotation === undefined && this.#spacingMs === 0;
+    const open = await this.#openChanges(mayOvertake);
     const waits = waitsOf(this.#head, treesToCome(this.#head.tree, events), untilDelegation(open), (change) => this.#unpressable.has(change.id) || poisonous(change) !== undefined);
     if (waits.length > 0) {
       await database.setWaiting(hold.lease, waits);
@@ -195,20 +197,20 @@ export class Publisher {
     // While online keys change, targets is the ceremony's; what changes delegations, and what came after it, waits.
     if (alone !== undefined && redelegates(this.#head, alone) && !isDue && this.#head.rotation !== undefined) return ceremony === "slice";
     const outcome = alone === undefined || isDue
-      ? await this.#publishOne(hold, this.#head, alone === undefined ? chosen : [], due, nowMs)
+      ? await this.#publishOne(hold, this.#head, alone === undefined ? chosen : [], due, nowMs, mayOvertake)
       : await this.#publishAlone(hold, this.#head, alone, events);
     return outcome || open.length > 0 || ceremony === "slice";
   }
 
   /** What may go into the next batch; of an import as much as is good for everybody else. */
-  async #openChanges(): Promise<readonly OpenChange[]> {
+  async #openChanges(mayOvertake: boolean): Promise<readonly OpenChange[]> {
     const { database, clock, policy } = this.#deps;
     const limit = { changes: policy.maxBatchChanges, bytes: policy.maxBatchBytes };
     if (this.#pace.othersFirst) {
       const others = await database.openChanges(limit);
       if (others.length > 0) return others;
     }
-    return database.openChanges({ ...limit, imported: this.#pace.take(clock.monotonic()) });
+    return database.openChanges({ ...limit, imported: this.#pace.take(clock.monotonic(), this.#isOvertaken(mayOvertake)) });
   }
 
   /** What people sign, and online keys that change. A change of keys goes on in slices, between which artifacts are published. */
@@ -262,11 +264,11 @@ export class Publisher {
     return { roles: [...new Set([...due.roles, ...damaged.roles])], people: [...new Set([...due.people, ...damaged.people])], force: due.force || damaged.force };
   }
 
-  async #publishOne(hold: LeaseHold, head: Head, open: readonly OpenChange[], due: Due, nowMs: number): Promise<boolean> {
+  async #publishOne(hold: LeaseHold, head: Head, open: readonly OpenChange[], due: Due, nowMs: number, mayOvertake = false): Promise<boolean> {
     const { database, clock } = this.#deps;
     if (open.some(({ kind }) => kind === "remove")) await this.#behind.ended();
     const started = clock.monotonic();
-    const round = this.#rounds.next(head, open, unpressed(head), started);
+    const round = this.#rounds.next(head, open, unpressed(head), started, this.#isOvertaken(mayOvertake));
     const plan = await this.#plan(head, open, due, round);
     if (!plan.publishes) {
       const ended = await endingTasks(this.#deps, plan.changes, [], nowMs);
@@ -279,21 +281,39 @@ export class Publisher {
     }
     const imported = open.filter((change) => change.imported === true && !change.held).length;
     await this.#behind.passed(plan.edits.keys());
+    const isLong = imported + round.roles.length >= this.#deps.policy.foldBehindFrom;
+    const overtaking = isLong && mayOvertake ? this.#overtaking(hold, head, plan) : undefined;
     try {
-      this.#head = await publish(this.#deps, hold, this.#sealer, { head, plan, nowMs, ...(imported + round.roles.length >= this.#deps.policy.foldBehindFrom ? { behind: this.#behind } : {}) });
+      this.#head = await publish(this.#deps, hold, this.#sealer, { head, plan, nowMs, ...(isLong ? { behind: this.#behind } : {}), ...(overtaking === undefined ? {} : { overtaking }) });
     } catch (error) {
-      if (!(error instanceof Unpressable)) throw error;
-      this.#setAside(error, plan);
+      const [offending, its] = error instanceof OvertakerUnpressable ? [error.cause, error.plan] : [error, plan];
+      if (!(offending instanceof Unpressable)) throw error;
+      this.#setAside(offending, its);
       await this.#recover(false);
       return true;
+    } finally {
+      overtaking?.close();
     }
     this.#lastPublish = clock.monotonic();
-    const others = open.filter((change) => change.imported !== true && change.kind !== "refresh").length;
-    const tookMs = this.#lastPublish - started;
-    this.#pace.published({ own: imported, others, tookMs, nowMs: this.#lastPublish });
-    this.#rounds.published(round.roles.length, others, tookMs, this.#lastPublish);
+    const tookMs = this.#lastPublish - started - (overtaking?.tookMs ?? 0);
+    const waited = this.#isOvertaken(mayOvertake) ? overtaking?.kept === true : open.some((change) => change.imported !== true && change.kind !== "refresh");
+    this.#pace.published({ own: imported, waited, tookMs, nowMs: this.#lastPublish });
+    this.#rounds.published(round.roles.length, waited, tookMs, this.#lastPublish);
     for (const change of open) this.#unpressable.delete(change.id);
     return true;
+  }
+
+  /** Lets others pass while this plan is pressed. */
+  #overtaking(hold: LeaseHold, head: Head, plan: Plan): Overtaking {
+    const deps = this.#deps;
+    const publishes = async (on: Head, others: Plan): Promise<Head> => {
+      try {
+        return await publish(deps, hold, this.#sealer, { head: on, plan: others, nowMs: await requireSaneClock(deps, on), behind: this.#behind, overtakes: true });
+      } catch (error) {
+        throw error instanceof Unpressable ? new OvertakerUnpressable(others, error) : error;
+      }
+    };
+    return new Overtaking(deps, { head, own: new Set(plan.edits.keys()), behind: this.#behind, publishes });
   }
 
   /** A change of delegations, or a document that a team signed elsewhere. */
@@ -442,9 +462,19 @@ export class Publisher {
 
   /** Waits until the last publish is as long ago as configuration and storage ask. */
   async #spaceOut(): Promise<void> {
-    const { clock, policy, storage } = this.#deps;
-    const wait = this.#lastPublish + Math.max(policy.minIntervalMs, storage.traits.minReplaceMs) - clock.monotonic();
+    const { clock } = this.#deps;
+    const wait = this.#lastPublish + this.#spacingMs - clock.monotonic();
     if (wait > 0) await clock.sleep(wait);
+  }
+
+  /** Whether every long batch is: shares of one (share.ts) are pressed elsewhere, and nobody passes between their roles. */
+  #isOvertaken(mayOvertake: boolean): boolean {
+    return mayOvertake && this.#deps.policy.share.fromRoles === 0;
+  }
+
+  get #spacingMs(): number {
+    const { policy, storage } = this.#deps;
+    return Math.max(policy.minIntervalMs, storage.traits.minReplaceMs);
   }
 
   async #tellExpiry(head: Head): Promise<void> {

@@ -36,13 +36,13 @@ export class Rounds {
   readonly #pace = new Pace({ least: LEAST_ROLES, most: Number.MAX_SAFE_INTEGER });
   #begun = new Map<number, Begun>();
 
-  /** The next slice. `nowMs` by a clock that never goes back. */
-  next({ tree, book }: Pick<Head, "tree" | "book">, open: readonly OpenChange[], people: Pick<ReadonlySet<string>, "has">, nowMs: number): Round {
+  /** The next slice. `nowMs`, `isOvertaken`: as `Pace.take`. */
+  next({ tree, book }: Pick<Head, "tree" | "book">, open: readonly OpenChange[], people: Pick<ReadonlySet<string>, "has">, nowMs: number, isOvertaken: boolean): Round {
     const roles = new Set<string>();
     const last = new Map<number, readonly string[]>();
     const withheld = new Set<number>();
     const begun = new Map<number, Begun>();
-    let room = this.#pace.take(nowMs);
+    let room = this.#pace.take(nowMs, isOvertaken);
     for (const { id, kind, role } of open) {
       if (kind !== "refresh") continue;
       const round = this.#roundOf(id, role, { tree, book }, people);
@@ -75,7 +75,7 @@ export class Rounds {
   }
 
   /** A batch was published with a slice of so many roles. */
-  published(roles: number, others: number, tookMs: number, nowMs: number): void {
-    this.#pace.published({ own: roles, others, tookMs, nowMs });
+  published(roles: number, waited: boolean, tookMs: number, nowMs: number): void {
+    this.#pace.published({ own: roles, waited, tookMs, nowMs });
   }
 }

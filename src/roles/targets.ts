@@ -4,7 +4,7 @@
 // role is a merge of two sorted lists and one join; nothing is parsed or sorted again.
 // (600 targets: 0.8 ms with signature, against 58 ms through an object model.)
 
-import { canonicalString, compareCodePoints } from "../tuf/canonical.ts";
+import { canonicalString, compareCodePoints, sortCodePoints } from "../tuf/canonical.ts";
 import type { Delegations, Json } from "../tuf/documents.ts";
 import { SPEC_VERSION } from "../tuf/parse.ts";
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
@@ -34,7 +34,7 @@ export interface MergedTargets {
  * would bring it about is refused, and the document stays as it was.
  */
 export function mergeTargets(current: readonly TargetEntry[], edits: RoleEdits): MergedTargets {
-  const sorted = [...edits.keys()].sort(compareCodePoints);
+  const sorted = sortCodePoints([...edits.keys()]);
   const refused = new Set<string>();
   let targets = merge(current, edits, sorted, refused);
   for (let offender = firstOutOfOrder(targets, edits); offender !== undefined; offender = firstOutOfOrder(targets, edits)) {

@@ -56,10 +56,12 @@ function quoted(text: string): string {
   return ESCAPED.test(text) ? `"${text.replace(/["\\]/g, "\\$&")}"` : `"${text}"`;
 }
 
-function sortedNames(value: { readonly [name: string]: Json }): string[] {
-  const names = Object.keys(value).sort();
-  // The engine sorts UTF-16 units; only surrogates make that differ from code points.
-  return names.some((name) => SURROGATE.test(name)) ? names.sort(compareCodePoints) : names;
+const sortedNames = (value: { readonly [name: string]: Json }): string[] => sortCodePoints(Object.keys(value));
+
+/** Sorts in place. The engine sorts UTF-16 units, in a third of the time; only surrogates make that differ from code points. */
+export function sortCodePoints(texts: string[]): string[] {
+  texts.sort();
+  return texts.some((text) => SURROGATE.test(text)) ? texts.sort(compareCodePoints) : texts;
 }
 
 /** Order of code points, which is the order of the UTF-8 bytes; both strings well-formed. */

@@ -4,6 +4,7 @@
 import { Actor } from "./actor.ts";
 import { TEST_POLICY } from "../fakes/publisher-stage.ts";
 import { ROTATION } from "../../src/publisher/rotation.ts";
+import { binOf } from "../../src/tuf/bins.ts";
 import { PEOPLE, rest, World, type WorldOptions } from "./world.ts";
 
 export interface Scenario {
@@ -149,6 +150,16 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await world.import(BOTH_BINS.slice(0, 3));
       await world.import(BOTH_BINS.slice(3));
       await world.accept(world.adds(["a"]));
+    },
+  },
+  // An import of one bin, and an artifact of the other that somebody adds while it is pressed.
+  overtaken: {
+    options: { policy: { foldBehindFrom: 1 } },
+    prepare: async (world) => {
+      await repository(world);
+      const [own, other] = ["bins-0", "bins-1"].map((bin) => BOTH_BINS.filter((path) => binOf("bins", 1, path) === bin));
+      await world.import(own ?? []);
+      world.uponCut = () => world.accept(world.adds(other ?? []));
     },
   },
   release: {

@@ -27,7 +27,7 @@ import { createHolder, rootOf, signedBy, type Holder, type RootPlan, type Signed
 import { Clients } from "../rotation/clients.ts";
 
 const WRITES = new Set([
-  "accept", "openImport", "stageImport", "dropImport", "takeLease", "renewLease", "releaseLease", "halt", "cut", "allocate", "stageAdopted", "adopt", "stageResults", "stageTaskResults",
+  "accept", "openImport", "stageImport", "dropImport", "takeLease", "renewLease", "releaseLease", "halt", "cut", "rebase", "allocate", "stageAdopted", "adopt", "stageResults", "stageTaskResults",
   "commit", "markVisible", "fold", "dropBatch", "endTasks", "forgetGarbage", "forgetBefore", "stageMoves",
   "shareOut", "claimShare", "renewClaim", "releaseClaim", "finishShare", "setWaiting", "resumeWaiting", "post", "freezeEvent", "endEvent", "forgetEvent",
 ]);
@@ -155,11 +155,23 @@ export class World {
       return (...args: readonly unknown[]) => {
         if (method === "subscribe") return this.#subscribe(args[0] as Topic, args[1] as () => void);
         if (WRITES.has(method)) this.#history.push({ method, args, now: this.clock.now() });
+        if (method === "cut") return this.#cut(args);
         if (method === "markVisible" || method === "endTasks") this.#tasksMoved = true;
         return World.engine.apart ? this.#slowly(method, args) : called(this.#inner, method, args);
       };
     },
   });
+
+  /** What somebody asks for as soon as the next batch is cut. */
+  uponCut: (() => Promise<unknown>) | undefined;
+
+  async #cut(args: readonly unknown[]): Promise<unknown> {
+    const answer = await (World.engine.apart ? this.#slowly("cut", args) : called(this.#inner, "cut", args));
+    const then = this.uponCut;
+    this.uponCut = undefined;
+    await then?.();
+    return answer;
+  }
 
   async #slowly(method: string, args: readonly unknown[]): Promise<unknown> {
     underWay += 1;

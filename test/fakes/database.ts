@@ -64,7 +64,7 @@ interface Task {
 
 interface Batch {
   readonly id: string;
-  readonly base: string;
+  base: string;
   readonly changes: readonly Change[];
   /** Names allocated at the cut. */
   readonly plan: readonly { readonly role: string; readonly version: number }[];
@@ -525,6 +525,25 @@ class Memory implements MemoryDatabase {
     });
   }
 
+  rebase(lease: Lease, id: string, base: string): Promise<{ snapshotVersion: number }> {
+    return this.#run((state) => {
+      state.fence(lease);
+      const batch = state.openBatch(id);
+      if (state.publisher.head !== base) throw new DatabaseError("stale-base", "the head moved");
+      if (batch.shares.length > 0) throw new DatabaseError("stale-base", "others press shares of the batch");
+      const first = batch.plan[0]?.version ?? 0;
+      const own = new Set([...batch.plan.map(({ role }) => role).filter((role) => role !== "snapshot" && role !== "timestamp"), "targets"]);
+      const published = [...state.roles.values(), ...state.unfolded.flatMap((one) => [...one.batch.results.values()])];
+      const touched = published.find(({ role, version }) => own.has(role) && version >= first);
+      if (touched !== undefined) throw new DatabaseError("stale-base", `${touched.role} was published since batch ${id} was cut`);
+      const snapshotVersion = state.publisher.counter + 1;
+      state.publisher = { ...state.publisher, counter: snapshotVersion + 1 };
+      batch.base = base;
+      batch.snapshotVersion = snapshotVersion;
+      return { snapshotVersion };
+    });
+  }
+
   allocate(lease: Lease, count: number, above: number): Promise<number> {
     return this.#run((state) => {
       state.fence(lease);
@@ -694,6 +713,7 @@ class Memory implements MemoryDatabase {
       }
       state.ended.push(...new Set(batch.changes.map(({ task }) => task)));
       for (const { role, version } of [...batch.plan, ...batch.results.values()]) state.addGarbage(role, version, 0);
+      if (batch.snapshotVersion > 0) state.addGarbage("snapshot", batch.snapshotVersion, 0);
       for (const share of batch.shares) state.leaveBehind(share);
       state.hint("work");
     });

@@ -201,6 +201,77 @@ export const batchCases: readonly Case[] = [
     },
   },
   {
+    name: "an open batch goes on on the head that others made of other roles, with versions above theirs, and not when they touched its own",
+    run: async ({ database, connect }) => {
+      const mine = await lease(database);
+      await commitAll(database, mine, { batch: id(39), roles: ["bins-0", "bins-1", "targets"], changes: [] });
+      await foldAll(database, mine);
+      await accept(database, 1, [add("a"), add("b", "bins-1")]);
+      const [a, b] = await open(database);
+      const cut = await cutAndStage(database, mine, { batch: id(40), changes: [a!] });
+      await refuses("stale-base", database.rebase(mine, id(41), cut.base));
+      await refuses("stale-base", database.rebase(mine, id(40), sha256("other")));
+      await commitAll(database, mine, { batch: id(41), changes: [b!], known: true });
+      const { head: base, counter } = await database.publisher();
+      const { snapshotVersion } = await database.rebase(mine, id(40), base);
+      assert.equal(snapshotVersion, counter + 1);
+      assert.equal((await (await connect()).publisher()).counter, counter + 2);
+      assert.deepEqual((await database.openBatches()).map((batch) => [batch.id, batch.base]), [[id(40), base]]);
+      const commit = commitOf(id(40), { ...cut, base });
+      await refuses("stale-base", database.commit(mine, commitOf(id(40), cut)));
+      await database.commit(mine, { ...commit, snapshot: pressed("snapshot", snapshotVersion), timestamp: { ...commit.timestamp, version: snapshotVersion + 1 } });
+      await foldAll(database, mine);
+      assert.deepEqual([await database.listed("bins-0", ["a"]), await database.listed("bins-1", ["b"])], [new Set(["a"]), new Set(["b"])]);
+      const names = (await database.dueGarbage(FAR, 100)).map(({ name }) => name);
+      assert(names.includes(`${String(cut.first + 1)}.snapshot.json`) && !names.includes(`${String(snapshotVersion)}.snapshot.json`), "what the cut gave for the snapshot is used up");
+    },
+  },
+  {
+    name: "an open batch whose role, or top-level targets, was published since its cut stays on its base, whether that is folded or not",
+    run: async ({ database }) => {
+      const mine = await lease(database);
+      await commitAll(database, mine, { batch: id(39), roles: ["bins-0", "bins-1", "targets"], changes: [] });
+      for (const [n, role] of [[1, "bins-0"], [2, "targets"]] as const) {
+        await cutAndStage(database, mine, { batch: id(40 + n), roles: ["bins-0"], changes: [] });
+        await commitAll(database, mine, { batch: id(50 + n), roles: [role], changes: [], known: true });
+        const { head } = await database.publisher();
+        await refuses("stale-base", database.rebase(mine, id(40 + n), head));
+        await foldAll(database, mine);
+        await refuses("stale-base", database.rebase(mine, id(40 + n), head));
+        await database.dropBatch(mine, id(40 + n), false);
+      }
+    },
+  },
+  {
+    name: "a batch that went on and is dropped leaves the name of its last snapshot behind",
+    run: async ({ database }) => {
+      const mine = await lease(database);
+      await cutAndStage(database, mine, { batch: id(40), roles: ["bins-0"], changes: [] });
+      await commitAll(database, mine, { batch: id(41), roles: ["bins-1"], changes: [] });
+      const { snapshotVersion } = await database.rebase(mine, id(40), (await database.publisher()).head);
+      await database.dropBatch(mine, id(40), true);
+      await commitAll(database, mine, { batch: id(42), roles: ["bins-1"], changes: [], known: true });
+      assert((await database.dueGarbage(FAR, 100)).some(({ name }) => name === `${String(snapshotVersion)}.snapshot.json`));
+    },
+  },
+  {
+    name: "a cut of many slices beside folding is bound whole",
+    run: async ({ database }) => {
+      const mine = await lease(database);
+      const count = 10_200;
+      await accept(database, 1, Array.from({ length: count }, (_, n) => add(`p${n}`)));
+      const changes = (await open(database)).map((change) => ({ id: change.id, task: change.task, outcome: "apply", role: change.role } as const));
+      const cut = database.cut(mine, { id: id(40), base: "", changes, roles: ["bins-0"] });
+      let over = false;
+      const ended = cut.finally(() => { over = true; });
+      while (!(over as boolean)) await database.fold(mine, 10);
+      await ended;
+      assert.deepEqual((await database.openBatches()).map((batch) => batch.changes), [count]);
+      await database.dropBatch(mine, id(40), true);
+      assert.equal((await open(database)).length, count);
+    },
+  },
+  {
     name: "every committed head is known by its hash, in its order",
     run: async ({ database }) => {
       const mine = await lease(database);

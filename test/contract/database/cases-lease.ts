@@ -12,6 +12,7 @@ const fenced: readonly { name: string; call: (db: Database, lease: Lease, batch:
   { name: "releaseLease", call: (db, mine) => db.releaseLease(mine) },
   { name: "halt", call: (db, mine) => db.halt(mine, { code: "x", reason: "y" }) },
   { name: "cut", call: (db, mine, _, base) => db.cut(mine, { id: id(99), base, changes: [], roles: ["r"] }) },
+  { name: "rebase", call: (db, mine, batch, base) => db.rebase(mine, batch, base) },
   { name: "allocate", call: (db, mine) => db.allocate(mine, 3, 0) },
   { name: "stageResults", call: (db, mine, batch) => db.stageResults(mine, batch, [pressed("new", 77)]) },
   { name: "stageTaskResults", call: (db, mine, batch) => db.stageTaskResults(mine, batch, [{ task: id(1), result: success() }]) },

@@ -93,6 +93,24 @@ export async function openBatch(sql: Sql, id: string): Promise<Row & { readonly 
   return { ...row, no: Number(row["no"]) };
 }
 
+/** In a transaction. What others published since its cut has versions above those of the cut, for all come from one counter. */
+export async function rebase(sql: Sql, lease: Lease, id: string, base: string, now: Now): Promise<{ readonly snapshotVersion: number }> {
+  const { head } = await fence(sql, lease, now);
+  const batch = await openBatch(sql, id);
+  if (head !== base) throw new DatabaseError("stale-base", "the head moved");
+  if (await sql.row("SELECT 1 FROM batch_share WHERE batch = $1 LIMIT 1", batch.no)) throw new DatabaseError("stale-base", "others press shares of the batch");
+  const touched = await sql.row(
+    `WITH own AS (SELECT unnest(roles || '{targets}'::text[]) AS name FROM batch WHERE no = $1)
+     SELECT own.name FROM own JOIN role ON role.name = own.name WHERE role.version >= $2
+     UNION ALL SELECT r.role FROM batch b JOIN batch_result r ON r.batch = b.no WHERE b.fold_phase IS NOT NULL AND r.version >= $2 AND r.role IN (SELECT name FROM own) LIMIT 1`,
+    batch.no, batch["first_version"],
+  );
+  if (touched) throw new DatabaseError("stale-base", `${String(touched["name"])} was published since batch ${id} was cut`);
+  const snapshotVersion = await allocateVersions(sql, 2, 0);
+  await sql.run("UPDATE batch SET base = $2, snapshot_version = $3 WHERE no = $1", batch.no, base, snapshotVersion);
+  return { snapshotVersion };
+}
+
 /** What is staged goes in slices, each in a fenced transaction on the batch, which must be open. An empty list is checked too. */
 async function staging<T>(db: Sessions, lease: Lease, batch: string, all: readonly T[], now: () => Now, put: (sql: Sql, no: number, slice: readonly T[]) => Promise<void>): Promise<void> {
   for (let from = 0; from === 0 || from < all.length; from += SLICE) {
@@ -209,6 +227,7 @@ export async function dropBatch(db: Sessions, lease: Lease, id: string, died: bo
       await sql.run(
         `WITH named AS (
            SELECT r.role, $2::bigint + r.place - 1 AS version FROM batch b, unnest(b.roles || '{snapshot}'::text[]) WITH ORDINALITY r(role, place) WHERE b.no = $1
+           UNION SELECT 'snapshot', snapshot_version FROM batch WHERE no = $1 AND snapshot_version IS NOT NULL
            UNION SELECT role, version FROM batch_result WHERE batch = $1)
          INSERT INTO garbage (name, role, version, not_before_ms)
          SELECT version || '.' || role || '.json', role, version, 0 FROM named WHERE role NOT IN ('root', 'timestamp')

@@ -23,12 +23,13 @@ type Phase = (sql: Sql, batch: Row, cursor: string, limit: number) => Promise<Sl
 
 const PHASES: readonly Phase[] = [foldChanges, foldRoles, foldPlan, forgetResults, foldMoves, retireRoles];
 
-/** At most `limit` rows, in transactions of at most a slice. */
-export async function fold(db: Sessions, lease: Lease, limit: number, now: () => Now): Promise<{ readonly remaining: boolean }> {
+/** At most `limit` rows, in transactions of at most a slice. `cuts`: whether the caller is cutting a batch, which is nobody's to undo. */
+export async function fold(db: Sessions, lease: Lease, limit: number, cuts: () => boolean, now: () => Now): Promise<{ readonly remaining: boolean }> {
   for (let left = Math.max(limit, 1); ; left -= SLICE) {
     const { remaining } = await db.transaction(async (sql) => {
       await fence(sql, lease, now());
-      await undoCutSlice(sql);
+      // Asked under the lock: a cut whose first slice is seen here has begun.
+      if (!cuts()) await undoCutSlice(sql);
       return foldRows(sql, Math.min(left, SLICE));
     });
     if (!remaining || left <= SLICE) return { remaining };

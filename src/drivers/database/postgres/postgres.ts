@@ -22,7 +22,7 @@ import { AcceptQueue } from "./accept-queue.ts";
 import { serverOf } from "./address.ts";
 import type { ServerAddress } from "./address.ts";
 import { adopt, stageAdopted } from "./adopt.ts";
-import { commit, cut, dropBatch, stageMoves, stageResults, stageTaskResults, undoCuts } from "./batch.ts";
+import { commit, cut, dropBatch, rebase, stageMoves, stageResults, stageTaskResults, undoCuts } from "./batch.ts";
 import { endEvent, forgetEvent, freezeEvent } from "./event-end.ts";
 import { fold } from "./fold.ts";
 import { dropImport, findImport, importRemainder, openImport, stageImport } from "./import.ts";
@@ -77,6 +77,8 @@ class PostgresDatabase implements Database {
   readonly #listener: Listener;
   readonly #now: () => Now;
   readonly #accepts: AcceptQueue;
+  /** Cuts under way. */
+  #cuts = 0;
 
   constructor(sessions: Sessions, listener: Listener, now: () => Now) {
     this.#db = sessions;
@@ -175,7 +177,12 @@ class PostgresDatabase implements Database {
   }
 
   cut(lease: Lease, batch: NewBatch): Promise<{ firstVersion: number }> {
-    return cut(this.#db, lease, batch, this.#now);
+    this.#cuts += 1;
+    return cut(this.#db, lease, batch, this.#now).finally(() => { this.#cuts -= 1; });
+  }
+
+  rebase(lease: Lease, batch: string, base: string): Promise<{ snapshotVersion: number }> {
+    return this.#db.transaction((sql) => rebase(sql, lease, batch, base, this.#now()));
   }
 
   allocate(lease: Lease, count: number, above: number): Promise<number> {
@@ -210,7 +217,7 @@ class PostgresDatabase implements Database {
   }
 
   fold(lease: Lease, limit: number): Promise<{ remaining: boolean }> {
-    return fold(this.#db, lease, limit, this.#now);
+    return fold(this.#db, lease, limit, () => this.#cuts > 0, this.#now);
   }
 
   openBatches(): Promise<readonly OpenBatch[]> {

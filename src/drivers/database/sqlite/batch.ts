@@ -117,6 +117,26 @@ export function openBatch(db: Connection, id: string): Row & { readonly no: numb
   return { ...row, no: Number(row["no"]) };
 }
 
+/** What others published since its cut has versions above those of the cut, for all come from one counter. */
+export function rebase(db: Connection, lease: Lease, id: string, base: string, nowMs: number): { readonly snapshotVersion: number } {
+  return db.transaction(() => {
+    fence(db, lease, nowMs);
+    const batch = openBatch(db, id);
+    if (publisherRow(db)["head"] !== base) throw new DatabaseError("stale-base", "the head moved");
+    if (db.get("SELECT 1 FROM batch_share WHERE batch = ? LIMIT 1", batch.no)) throw new DatabaseError("stale-base", "others press shares of the batch");
+    const { roles, first_version: first } = batch;
+    const touched = db.get(
+      `WITH own (name) AS (SELECT value FROM json_each(?1) UNION ALL SELECT 'targets')
+       SELECT name FROM own JOIN role USING (name) WHERE version >= ?2
+       UNION ALL SELECT role FROM batch b JOIN batch_result r ON r.batch = b.no WHERE b.fold_phase IS NOT NULL AND r.version >= ?2 AND r.role IN own LIMIT 1`, roles ?? null, first ?? null,
+    );
+    if (touched) throw new DatabaseError("stale-base", `${String(touched["name"])} was published since batch ${id} was cut`);
+    const snapshotVersion = allocateVersions(db, 2, 0);
+    db.run("UPDATE batch SET base = ?, snapshot_version = ? WHERE no = ?", base, snapshotVersion, batch.no);
+    return { snapshotVersion };
+  });
+}
+
 export function* stageResults(db: Connection, lease: Lease, batch: string, results: readonly RoleResult[], now: Now): Generator<void, undefined> {
   for (let from = 0; from === 0 || from < results.length; from += SLICE) {
     if (from > 0) yield;
@@ -230,6 +250,7 @@ export function* dropBatch(db: Connection, lease: Lease, id: string, died: boole
       const first = Number(batch["first_version"]);
       const roles = [...JSON.parse(String(batch["roles"])) as string[], "snapshot"];
       for (const [i, role] of roles.entries()) addGarbage(db, role, first + i, 0);
+      if (batch["snapshot_version"] !== null) addGarbage(db, "snapshot", Number(batch["snapshot_version"]), 0);
       for (const { role, version } of db.all("SELECT role, version FROM batch_result WHERE batch = ?", batch.no)) {
         addGarbage(db, String(role), Number(version), 0);
       }

@@ -188,6 +188,10 @@ export class SqliteClient implements Database {
     return this.#call("cut", lease, batch);
   }
 
+  rebase(lease: Lease, batch: string, base: string): Promise<{ snapshotVersion: number }> {
+    return this.#call("rebase", lease, batch, base);
+  }
+
   allocate(lease: Lease, count: number, above: number): Promise<number> {
     return this.#call("allocate", lease, count, above);
   }

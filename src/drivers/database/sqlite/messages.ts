@@ -84,6 +84,7 @@ export interface WriteCalls {
   releaseLease: (lease: Lease) => undefined;
   halt: (lease: Lease, halted: Halted | undefined) => undefined;
   cut: (lease: Lease, batch: NewBatch) => { readonly firstVersion: number };
+  rebase: (lease: Lease, batch: string, base: string) => { readonly snapshotVersion: number };
   allocate: (lease: Lease, count: number, above: number) => number;
   stageResults: (lease: Lease, batch: string, results: readonly RoleResult[]) => undefined;
   stageMoves: (lease: Lease, batch: string, moves: readonly Move[]) => undefined;

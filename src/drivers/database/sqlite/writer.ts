@@ -9,7 +9,7 @@ import { DatabaseError } from "../../../ports/database.ts";
 import type { Accepted, Topic } from "../../../ports/database.ts";
 import { adopt, stageAdopted } from "./adopt.ts";
 import { acceptOne, stageSlice, unstage } from "./accept.ts";
-import { commit, cut, dropBatch, stageMoves, stageResults, stageTaskResults, undoCut } from "./batch.ts";
+import { commit, cut, dropBatch, rebase, stageMoves, stageResults, stageTaskResults, undoCut } from "./batch.ts";
 import type { Connection } from "./connection.ts";
 import { endEvent, forgetEvent, freezeEvent } from "./event-end.ts";
 import { fold } from "./fold.ts";
@@ -200,6 +200,7 @@ function methodsOn(db: Connection, now: () => number): Methods {
     releaseLease: (lease) => releaseLease(db, lease, now()),
     halt: (lease, halted) => halt(db, lease, halted, now()),
     cut: (lease, batch) => cut(db, lease, batch, now),
+    rebase: (lease, batch, base) => rebase(db, lease, batch, base, now()),
     allocate: (lease, count, above) => db.transaction(() => {
       fence(db, lease, now());
       return allocateVersions(db, count, above);

@@ -1,0 +1,125 @@
+// Others go first: whatever is accepted while a long batch is pressed is published between its roles, in heads of its own.
+//
+// An import, or a refresh of everything, goes in batches of half a second, each with a snapshot. If whoever adds one artifact
+// had to wait for them, they would have to be short, and snapshots most of the work. So a long batch may be overtaken, and
+// goes on on the head that others made (rule 9): the files it has put hold in every head in which nobody else touched their roles.
+//
+//  - Only plain adds and removes overtake, of other roles than the long batch has, that wait for nobody, and killed no process.
+//    All else waits until it is through.
+//  - Its snapshot is composed last, over theirs, with a version above theirs.
+
+import type { OpenChange } from "../ports/database.ts";
+import { ownerOf } from "../roles/delegation.ts";
+import type { Behind } from "./behind.ts";
+import { untilDelegation } from "./delegate.ts";
+import type { PublisherDeps } from "./deps.ts";
+import { PublisherError } from "./errors.ts";
+import type { Head } from "./head.ts";
+import { listedOf } from "./listed.ts";
+import { unpressed } from "./people.ts";
+import { planBatch, standsAlone, type Plan } from "./plan.ts";
+import type { Passing, Unpressable } from "./press.ts";
+import { Wakeup } from "./wakeup.ts";
+
+/** While nothing but rows is waited for, others are looked for this often, hint or not. */
+const LOOK_MS = 250;
+
+/** Publishes a small batch, and answers its head. */
+export type PublishesOthers = (head: Head, plan: Plan) => Promise<Head>;
+
+/** What overtook cannot be pressed: the long batch is dropped with it, and both are planned again. */
+export class OvertakerUnpressable extends PublisherError {
+  readonly plan: Plan;
+  override readonly cause: Unpressable;
+
+  constructor(plan: Plan, cause: Unpressable) {
+    super("unpressable", cause.message, { cause });
+    this.plan = plan;
+    this.cause = cause;
+  }
+}
+
+export class Overtaking implements Passing {
+  readonly #deps: PublisherDeps;
+  readonly #behind: Behind;
+  /** The roles of the long batch. */
+  readonly #own: ReadonlySet<string>;
+  readonly #publishes: PublishesOthers;
+  readonly #woken = new Wakeup();
+  readonly #unsubscribe: () => void;
+  /** The last head, the long batch's base or what others made of it. */
+  head: Head;
+  /** How long others took, milliseconds. */
+  tookMs = 0;
+  /** Some had to wait for the long batch. */
+  kept = false;
+
+  constructor(deps: PublisherDeps, { head, own, behind, publishes }: { readonly head: Head; readonly own: ReadonlySet<string>; readonly behind: Behind; readonly publishes: PublishesOthers }) {
+    this.#deps = deps;
+    this.#behind = behind;
+    this.#own = own;
+    this.#publishes = publishes;
+    this.head = head;
+    this.#unsubscribe = deps.database.subscribe("work", this.#woken.wake);
+  }
+
+  /** The moment for others. @throws what publishing them throws; then their batch, if open, is still open, and so is the long one */
+  async pass(): Promise<void> {
+    const plan = await this.#next();
+    if (plan === undefined) return;
+    const started = this.#deps.clock.monotonic();
+    await this.#behind.passed(plan.edits.keys());
+    this.head = await this.#publishes(this.head, plan);
+    this.tookMs += this.#deps.clock.monotonic() - started;
+  }
+
+  /** Lets others pass until all rows that are on their way, and `work`, are there. @throws what they throw */
+  async until(work: Promise<unknown>): Promise<void> {
+    const over = new AbortController();
+    const both = (async () => {
+      try {
+        await work;
+        await this.#behind.ended();
+      } finally {
+        over.abort();
+      }
+    })();
+    both.catch(() => undefined);
+    while (!over.signal.aborted) {
+      await this.#woken.wait(this.#deps.clock, LOOK_MS, over.signal);
+      await this.pass();
+    }
+    await both;
+    // Their rows, too.
+    await this.#behind.ended();
+  }
+
+  close(): void {
+    this.#unsubscribe();
+  }
+
+  /** What may be published now, or undefined when there is nothing. */
+  async #next(): Promise<Plan | undefined> {
+    const { database, policy } = this.#deps;
+    const open = await database.openChanges({ changes: policy.maxBatchChanges, bytes: policy.maxBatchBytes });
+    const plain = untilDelegation(open.filter(({ kind }) => kind !== "refresh"));
+    if (plain.length === 0) return undefined;
+    const others = plain.every((change) => change.attempts === 0 && !standsAlone(change)) ? this.#apart(plain) : [];
+    if (others.length < plain.length) this.kept = true;
+    if (others.every(({ held }) => held)) return undefined;
+    if (others.some(({ kind }) => kind === "remove")) await this.#behind.ended();
+    const plan = planBatch({ open: others, tree: this.head.tree, listed: await listedOf(this.#deps, this.head, others), unpressable: new Map(), refresh: [], outside: this.head.outside.roles, force: false });
+    // What ends without being published is for the turn of it; so is what cannot be.
+    return plan.publishes && plan.changes.every(({ outcome }) => outcome !== "set-aside") ? plan : undefined;
+  }
+
+  /** Those of other roles than the long batch's, which nobody has to sign. Of one path all have one role. */
+  #apart(open: readonly OpenChange[]): readonly OpenChange[] {
+    const { tree } = this.head;
+    const waits = unpressed(this.head);
+    return open.filter(({ path }) => {
+      const owner = ownerOf(tree, path);
+      return owner !== undefined && !this.#own.has(owner) && !waits.has(owner);
+    });
+  }
+}
