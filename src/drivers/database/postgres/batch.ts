@@ -203,7 +203,7 @@ async function putNewRoles(sql: Sql, batch: number, roles: NonNullable<Commit["n
     batch, roles.map(({ name }) => name), roles.map(({ kind }) => kind), roles.map(({ parent }) => parent),
   );
   const missing = await sql.row(
-    "SELECT n.name FROM batch_role n WHERE n.batch = $1 AND NOT EXISTS (SELECT 1 FROM batch_result r WHERE r.batch = $1 AND r.role = n.name) LIMIT 1", batch,
+    "SELECT n.name FROM batch_role n WHERE n.batch = $1 AND (SELECT r.version FROM batch_result r WHERE r.batch = $1 AND r.role = n.name) IS NULL LIMIT 1", batch,
   );
   if (missing) throw new Error(`no result is staged for the new role ${String(missing["name"])}`);
 }

@@ -105,7 +105,7 @@ async function foldRoles(sql: Sql, batch: Row, cursor: string, limit: number): P
     `WITH slice AS MATERIALIZED (
        SELECT r.role, r.version, r.length, r.sha256, r.expires_ms, n.kind, n.parent
        FROM (SELECT role, version, length, sha256, expires_ms FROM batch_result WHERE batch = $2 AND role > $3 ORDER BY role LIMIT $4) r
-       LEFT JOIN batch_role n ON n.batch = $2 AND n.name = r.role), ${PUT_ROLES}
+       LEFT JOIN LATERAL (SELECT kind, parent FROM batch_role WHERE batch = $2 AND name = r.role OFFSET 0) n ON true), ${PUT_ROLES}
      SELECT count(*) AS n, max(role) AS last FROM slice`, batch["garbage_not_before_ms"], batch["no"], cursor, limit,
   );
   const n = Number(row?.["n"]);

@@ -3,19 +3,24 @@
 import type { RoleResult, RoleRow } from "../../../ports/database.ts";
 import type { Sql } from "./sessions.ts";
 
-/** What a role's row becomes: kind and parent as stated, as they were, or as the name says; the name it had before is left behind. Parts of a WITH after `slice`; $1: from when that one may go. */
+/**
+ * What a role's row becomes: kind and parent as stated, as they were, or as the name says; the name it had before is left
+ * behind. Parts of a WITH after `slice`; $1: from when that one may go. What a slice holds is joined by looking each row up,
+ * never with another part: of two parts the planner knows nothing, and compared 900 roles with 900, twice (0.3 s).
+ */
 export const PUT_ROLES = `
-  old AS MATERIALIZED (SELECT o.name, o.kind, o.parent, o.version, o.retired FROM role o JOIN slice s ON s.role = o.name),
+  known AS MATERIALIZED (
+    SELECT s.*, o.kind AS was_kind, o.parent AS was_parent, o.version AS was_version, o.retired AS was_retired
+    FROM slice s LEFT JOIN LATERAL (SELECT kind, parent, version, retired FROM role WHERE name = s.role OFFSET 0) o ON true),
   left_behind AS (
     INSERT INTO garbage (name, role, version, not_before_ms)
-    SELECT o.version || '.' || o.name || '.json', o.name, o.version, $1 FROM old o JOIN slice s ON s.role = o.name
-    WHERE o.version <> s.version AND o.name NOT IN ('root', 'timestamp')
+    SELECT was_version || '.' || role || '.json', role, was_version, $1 FROM known WHERE was_version <> version AND role NOT IN ('root', 'timestamp')
     ON CONFLICT (name) DO UPDATE SET not_before_ms = excluded.not_before_ms),
   put AS (
     INSERT INTO role (name, kind, parent, version, length, sha256, expires_ms, retired)
-    SELECT s.role, coalesce(s.kind, o.kind, CASE WHEN s.role IN ('root', 'targets') THEN s.role ELSE 'delegated' END), coalesce(s.parent, o.parent, ''),
-      s.version, s.length, s.sha256, s.expires_ms, CASE WHEN s.kind IS NULL THEN coalesce(o.retired, false) ELSE false END
-    FROM slice s LEFT JOIN old o ON o.name = s.role
+    SELECT role, coalesce(kind, was_kind, CASE WHEN role IN ('root', 'targets') THEN role ELSE 'delegated' END), coalesce(parent, was_parent, ''),
+      version, length, sha256, expires_ms, kind IS NULL AND coalesce(was_retired, false)
+    FROM known
     ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, parent = excluded.parent, version = excluded.version, length = excluded.length,
       sha256 = excluded.sha256, expires_ms = excluded.expires_ms, retired = excluded.retired)`;
 
