@@ -4,8 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createHttpFetcher } from "../../src/drivers/fetcher/http/fetcher.ts";
 import { filesByUrl } from "../../src/fsck/files.ts";
 import { fsck } from "../../src/fsck/fsck.ts";
-import { missing } from "../kill/kill.ts";
-import { send, taskState, type Sender } from "../kill/load.ts";
+import { send } from "../kill/load.ts";
+import { outcomeOf, type Outcome } from "../kill/outcome.ts";
 import { visit } from "../kill/visitors.ts";
 import { startCluster, type Cluster, type ClusterOptions, type Place } from "./cluster.ts";
 
@@ -22,14 +22,8 @@ export interface ChaosOptions extends ClusterOptions {
 
 export interface ChaosFigures {
   readonly blows: Readonly<Record<string, number>>;
-  readonly accepted: number;
   readonly artifacts: number;
-  readonly resent: number;
-  readonly lost: readonly string[];
-  readonly stuck: readonly string[];
-  readonly refusedRequests: readonly string[];
-  readonly refreshes: number;
-  readonly refusals: readonly string[];
+  readonly outcome: Outcome;
   readonly unsound: readonly string[];
   /** Milliseconds from the leader's death until another one had the lease. */
   readonly takeOvers: readonly number[];
@@ -57,18 +51,12 @@ export async function chaos(options: ChaosOptions): Promise<ChaosFigures> {
     over.abort();
     const sent = await Promise.all(senders);
     const seconds = (performance.now() - began) / 1000;
-    const stuck = await unended(cluster, sent);
-    const lost = await missing(cluster.metadataUrl, cluster.root, cluster.folder, sent);
-    const { refreshes, refusals } = await visits;
+    const { metadataUrl, root, folder } = cluster;
+    const outcome = await outcomeOf({ origin: () => cluster.anyApi(), metadataUrl, root, folder, senders: sent, visits, endsWithinMs: 60_000 });
     for (const place of cluster.places) if (place.kind === "worker") await place.end();
-    const files = filesByUrl(createHttpFetcher({ version: "chaos" }), cluster.metadataUrl);
-    const report = await fsck({ files, root: cluster.root, database: cluster.database, now: Date.now() });
-    const tasks = sent.flatMap((sender) => sender.sent);
-    return {
-      blows: counts, accepted: tasks.length, artifacts: tasks.length * 8, resent: tasks.reduce((sum, { resends }) => sum + resends, 0),
-      lost, stuck, refusedRequests: sent.flatMap(({ refused }) => refused), refreshes, refusals,
-      unsound: report.faults.map((fault) => JSON.stringify(fault)), takeOvers, seconds,
-    };
+    const files = filesByUrl(createHttpFetcher({ version: "chaos" }), metadataUrl);
+    const report = await fsck({ files, root, database: cluster.database, now: Date.now() });
+    return { blows: counts, artifacts: outcome.accepted * 8, outcome, unsound: report.faults.map((fault) => JSON.stringify(fault)), takeOvers, seconds };
   } finally {
     over.abort();
     await cluster.end();
@@ -141,20 +129,4 @@ async function untilAnotherLeads(cluster: Cluster, number: number, since: number
     if (performance.now() - since > 90_000) throw new Error(`nobody took over\n${cluster.places.map(({ log }) => log.slice(-2000)).join("\n")}`);
     await sleep(20);
   }
-}
-
-/** Tasks that have no good end within a while. */
-async function unended(cluster: Cluster, senders: readonly Sender[]): Promise<string[]> {
-  const stuck: string[] = [];
-  const until = performance.now() + 60_000;
-  for (const { task } of senders.flatMap(({ sent }) => sent)) {
-    const state = async (): Promise<{ state: string; text: string }> => taskState(cluster.anyApi() ?? "", task);
-    let seen = await state();
-    while (!["SUCCESS", "FAILURE", "ERRORED"].includes(seen.state) && performance.now() < until) {
-      await sleep(50);
-      seen = await state();
-    }
-    if (seen.state !== "SUCCESS") stuck.push(seen.text);
-  }
-  return stuck;
 }

@@ -5,6 +5,7 @@
 
 import { parseArgs } from "node:util";
 import { BLOWS, chaos, type Blow } from "./chaos.ts";
+import { end, faultsOf, row, tellOutcome } from "../kill/outcome.ts";
 import { everyPoint } from "./every-point.ts";
 import { wholeTable } from "./whole-table.ts";
 
@@ -19,7 +20,6 @@ const { values } = parseArgs({
   },
 });
 const tell = (what: string): void => { process.stderr.write(`${new Date().toISOString()} ${what}\n`); };
-const row = (what: string, value: string | number): void => { process.stdout.write(`${what.padEnd(44)}${String(value)}\n`); };
 if (values.points === true) {
   const { struck, faults } = await everyPoint(Number(values.every), Number(values.from), tell);
   row("points struck", struck);
@@ -43,26 +43,14 @@ const figures = await chaos({
   blows, seconds: standby ? 0 : Number(values.seconds ?? 240), tell,
 });
 for (const [blow, times] of Object.entries(figures.blows)) row(blow, times);
-row("requests accepted", figures.accepted);
-row("requests sent again with their key", figures.resent);
 row("artifacts a second, added, changed or removed", Math.round(figures.artifacts / figures.seconds));
 row("longest take-over, seconds", (Math.max(...figures.takeOvers) / 1000).toFixed(1));
-row("lost, or not as accepted", figures.lost.length);
-row("tasks without a good end", figures.stuck.length);
-row("refreshes of clients", figures.refreshes);
-row("refusals of clients", figures.refusals.length);
-row("fsck with the database", figures.unsound.length === 0 ? "sound" : "not sound");
+tellOutcome(figures.outcome, figures.unsound);
 row("seconds of load", Math.round(figures.seconds));
 
 const faults = [
-  ...([["lost", figures.lost], ["stuck", figures.stuck], ["requests refused", figures.refusedRequests], ["clients refused", figures.refusals], ["faults of fsck", figures.unsound]] as const)
-    .flatMap(([what, list]) => (list.length === 0 ? [] : [`${String(list.length)} ${what}: ${list.slice(0, 5).join("; ")}`])),
+  ...faultsOf(figures.outcome, figures.unsound),
   ...figures.takeOvers.filter((ms) => ms > leaseMs + 5_000).map((ms) => `a take-over took ${(ms / 1000).toFixed(1)} s, at most ${String((leaseMs + 5_000) / 1000)} are allowed`),
 ];
 if (leaseMs + 5_000 > TAKES_OVER_WITHIN_MS) process.stdout.write(`with this lease a take-over may take longer than ${String(TAKES_OVER_WITHIN_MS / 1000)} s\n`);
 end(faults);
-
-function end(all: readonly string[]): never {
-  for (const fault of all) process.stdout.write(`FAILED: ${fault}\n`);
-  process.exit(all.length === 0 ? 0 : 1);
-}

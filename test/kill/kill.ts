@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openClient } from "../../src/main/client.ts";
-import { send, taskState, type Sender } from "./load.ts";
+import { send } from "./load.ts";
+import { outcomeOf, type Outcome } from "./outcome.ts";
 import { faultsIn, startService, STEPS, type ServiceProcess, type Step } from "./service.ts";
 import { serveFolder, visit } from "./visitors.ts";
 
@@ -20,18 +20,10 @@ export interface Figures {
   readonly kills: number;
   readonly inside: Readonly<Record<Step, number>>;
   readonly between: number;
-  readonly accepted: number;
-  readonly resent: number;
   readonly paths: number;
-  /** Accepted changes that are not visible as they should be, told. */
-  readonly lost: readonly string[];
-  /** Tasks without an end, or with another end than SUCCESS. */
-  readonly stuck: readonly string[];
-  readonly refusedRequests: readonly string[];
-  readonly refreshes: number;
-  readonly refusals: readonly string[];
+  readonly outcome: Outcome;
   /** What fsck said when it was not content. */
-  readonly unsound: string;
+  readonly unsound: readonly string[];
   readonly seconds: number;
 }
 
@@ -69,17 +61,13 @@ export async function killAgainAndAgain(options: KillOptions): Promise<Figures> 
     await untilStep(service, () => true);
     over.abort();
     const sent = await Promise.all(senders);
-    const stuck = await unended(service.origin, sent);
-    const lost = await missing(web.url, root, folder, sent);
-    const { refreshes, refusals } = await visits;
+    const outcome = await outcomeOf({ origin: () => origin, metadataUrl: web.url, root, folder, senders: sent, visits, endsWithinMs: PUBLISHES_WITHIN_MS });
     await service.stop();
     const unsound = await faultsIn(dataDir);
     web.close();
-    const tasks = sent.flatMap((sender) => sender.sent);
     return {
-      kills: options.kills, inside, between, accepted: tasks.length, resent: tasks.reduce((sum, { resends }) => sum + resends, 0),
-      paths: sent.reduce((sum, { expected }) => sum + expected.size, 0), lost, stuck, refusedRequests: sent.flatMap(({ refused }) => refused),
-      refreshes, refusals, unsound, seconds: (performance.now() - began) / 1000,
+      kills: options.kills, inside, between, paths: sent.reduce((sum, { expected }) => sum + expected.size, 0), outcome,
+      unsound: unsound === "" ? [] : [unsound], seconds: (performance.now() - began) / 1000,
     };
   } finally {
     over.abort();
@@ -114,32 +102,4 @@ async function untilDueToDie(service: ServiceProcess, step: Step, kill: number):
   await untilStep(service, (entered) => entered === step);
   // Most steps take a few milliseconds.
   if (Math.random() < 0.5) await sleep(Math.random() * 4);
-}
-
-async function unended(origin: string, senders: readonly Sender[]): Promise<string[]> {
-  const stuck: string[] = [];
-  const waitUntil = performance.now() + PUBLISHES_WITHIN_MS;
-  for (const { task } of senders.flatMap(({ sent }) => sent)) {
-    let seen = await taskState(origin, task);
-    while (!["SUCCESS", "FAILURE", "ERRORED"].includes(seen.state) && performance.now() < waitUntil) {
-      await sleep(50);
-      seen = await taskState(origin, task);
-    }
-    if (seen.state !== "SUCCESS") stuck.push(seen.text);
-  }
-  return stuck;
-}
-
-/** The last word on each path of each sender, against what a fresh client finds. */
-export async function missing(url: string, root: Uint8Array, folder: string, senders: readonly Sender[]): Promise<string[]> {
-  const client = await openClient({ metadataUrl: url, trust: { root }, cacheDir: mkdtempSync(join(folder, "last-")) });
-  await client.refresh();
-  const lost: string[] = [];
-  for (const { expected } of senders) {
-    for (const [path, length] of expected) {
-      const found = await client.find(path);
-      if (found?.target.length !== length) lost.push(`${path} should be ${length === undefined ? "absent" : String(length)} and is ${found === undefined ? "absent" : String(found.target.length)}`);
-    }
-  }
-  return lost;
 }

@@ -9,8 +9,8 @@ import { systemClock } from "../../src/drivers/clock/system/clock.ts";
 import { openClient } from "../../src/main/client.ts";
 import { programParts } from "../../src/main/commands/tree.ts";
 import { runCli } from "../fakes/cli.ts";
-import { missing } from "../kill/kill.ts";
 import { send, succeeds } from "../kill/load.ts";
+import { missing } from "../kill/outcome.ts";
 import { faultsIn, rstuf, startService, type Ended } from "../kill/service.ts";
 import { serveFolder } from "../kill/visitors.ts";
 
