@@ -1,4 +1,4 @@
-// What statements look at grows with what they do.
+// Statements are prepared, and what they look at grows with what they do.
 //
 // Tables are empty when the server gathers statistics, and long a moment later; between two parts of a WITH it knows nothing
 // at all. It then compares each row of one with each of the other, which nobody sees with ten rows. So a batch of many
@@ -16,8 +16,8 @@ import { accept, add, bins, commitAll, commitOf, cutAndStage, foldAll, id, lease
 import { createDatabase, type TestDatabase } from "../servers/shared-postgres.ts";
 
 /** Roles, and changes, of a batch. */
-const MANY = 400;
-/** Rows that a statement may look at for each of them: three batches' worth in the queue take 45. Each with each would be 400. */
+const MANY = 240;
+/** Rows that a statement may look at for each of them: three batches' worth in the queue take 45. Each with each would be 240. */
 const EACH = 60;
 
 interface Node {
@@ -42,6 +42,9 @@ const emit = (name: string, plan: { readonly message?: string }): void => {
   said.push({ text, looks: looks(Plan) });
 };
 const original = pg.Client.prototype.emit;
+const query = pg.Client.prototype.query as (...args: unknown[]) => unknown;
+/** Of those that were sent. */
+const unprepared = new Set<string>();
 
 let store: TestDatabase;
 let database: Database;
@@ -50,7 +53,10 @@ before(async () => {
   store = await createDatabase();
   const [, name] = /\/(t_[0-9a-f]+)\?/.exec(store.url) ?? [];
   assert.ok(name !== undefined);
-  await store.run("ANALYZE");
+  await store.run(`ANALYZE;
+    DO $$ DECLARE name text; BEGIN
+      FOR name IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'rstuf' LOOP EXECUTE 'ALTER TABLE ' || name || ' SET (autovacuum_enabled = false)'; END LOOP;
+    END $$`);
   for (const [setting, value] of Object.entries({ log_min_duration: "0", log_analyze: "on", log_timing: "off", log_format: "json", log_level: "warning", log_nested_statements: "on" })) {
     await store.run(`LOAD 'auto_explain'; ALTER DATABASE ${name} SET auto_explain.${setting} = '${value}'`);
   }
@@ -59,11 +65,18 @@ before(async () => {
     emit(args[0] as string, args[1] as { message?: string });
     return original.apply(this, args);
   } as typeof original;
+  pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]): unknown {
+    const { text, name } = args[0] as { readonly text?: string; readonly name?: string };
+    if (text !== undefined && name === undefined) unprepared.add(text);
+    return query.apply(this, args);
+  } as typeof pg.Client.prototype.query;
   database = await openPostgres({ url: store.url, clock: () => START });
+  unprepared.clear();
   held = await lease(database);
 });
 after(async () => {
   pg.Client.prototype.emit = original;
+  pg.Client.prototype.query = query as typeof pg.Client.prototype.query;
   await database.close();
   await store.drop();
 });
@@ -118,7 +131,7 @@ test("a batch that is dropped, cut again, and shared", async () => {
   const changes = await open(database);
   const batch = id(0xb005);
   const cut = await cutAndStage(database, held, { batch, changes, roles: [] });
-  await database.shareOut(held, batch, "{}", Array.from({ length: 16 }, (_, at) => ({ roles: roles.slice(at * 25, at * 25 + 25), edits: "[]" })));
+  await database.shareOut(held, batch, "{}", Array.from({ length: 16 }, (_, at) => ({ roles: roles.slice((at * MANY) / 16, ((at + 1) * MANY) / 16), edits: "[]" })));
   for (let share = await database.claimShare("helper", 5_000); share !== undefined; share = await database.claimShare("helper", 5_000)) {
     await database.finishShare(share.claim, share.roles.map((role, n) => pressed(role, (share?.firstVersion ?? 0) + n)));
   }
@@ -165,4 +178,9 @@ test("artifacts that move to other roles, and names that they leave behind", asy
   await database.forgetGarbage(held, garbage.map(({ name }) => name));
   await database.forgetBefore(held, { tasksMs: 1e15, committedMs: 1e15, idempotencyMs: 1e15, noticesMs: 1e15, mostNotices: 0 }, MANY);
   requireLean();
+});
+
+test("of all that was sent only what begins and ends a transaction was not prepared", async () => {
+  await Promise.all([database.settings(), database.publisher(), database.head(), database.signingStamp(), database.waitingRoles(), database.backlog(), database.openBatches()]);
+  assert.deepEqual([...unprepared].sort(), ["BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "COMMIT"]);
 });

@@ -65,7 +65,11 @@ export async function undoCutSlice(sql: Sql): Promise<boolean> {
   return true;
 }
 
-/** Inside a fenced transaction. Answers the bytes bound, and how many changes of imports. `events`: whose changes may be among them. */
+/**
+ * Inside a fenced transaction. Answers the bytes bound, and how many changes of imports. `events`: whose changes may be among them.
+ * Rows are looked up by their keys, then taken where they lie: joined by keys, the table may come first, and all that waits
+ * be compared with all that is bound.
+ */
 export async function bind(
   sql: Sql, batch: number, changes: readonly CutChange[], events: readonly string[] | "any",
 ): Promise<{ readonly bytes: number; readonly imported: number }> {
@@ -75,7 +79,8 @@ export async function bind(
        UPDATE change c SET batch = $1, outcome = w.outcome, cut_role = nullif(w.role, c.role)
        FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) w(no, task, outcome, role)
          CROSS JOIN LATERAL (SELECT first_change FROM task WHERE id = w.task AND held <> 2 OFFSET 0) t
-       WHERE c.no = w.no AND c.batch IS NULL AND c.owner = t.first_change
+         CROSS JOIN LATERAL (SELECT ctid FROM change WHERE no = w.no AND batch IS NULL AND owner = t.first_change OFFSET 0) found
+       WHERE c.ctid = found.ctid
          AND (c.event IS NULL OR $6 OR c.event IN (SELECT e.no FROM signing_event e WHERE e.id = ANY($7::text[]))) RETURNING c.bytes, c.run)
      SELECT count(*) AS n, count(run) AS imported, coalesce(sum(bytes), 0)::bigint AS bytes FROM bound`,
     batch, changes.map(({ id }) => id), changes.map(({ task }) => task), changes.map(({ outcome }) => outcome), changes.map(({ role }) => role), events === "any", events === "any" ? [] : events,

@@ -72,7 +72,9 @@ async function foldChanges(sql: Sql, batch: Row, cursor: string, limit: number):
        SELECT no, owner, kind, coalesce(cut_role, role) AS role, path, fragment, outcome, run FROM change WHERE batch = $1 AND no > $2 ORDER BY no LIMIT $3),
      last AS MATERIALIZED (
        SELECT DISTINCT ON (role, path) role, path, kind, fragment FROM slice WHERE outcome = 'apply' AND kind IN ('add', 'remove') ORDER BY role, path, no DESC),
-     removed AS (DELETE FROM artifact a USING last l WHERE l.kind = 'remove' AND a.role = l.role AND a.path = l.path),
+     removed AS (
+       DELETE FROM artifact a USING last l CROSS JOIN LATERAL (SELECT ctid FROM artifact WHERE role = l.role AND path = l.path OFFSET 0) found
+       WHERE l.kind = 'remove' AND a.ctid = found.ctid),
      added AS (
        INSERT INTO artifact (role, path, fragment, published_ms) SELECT role, path, fragment, $4::bigint FROM last WHERE kind = 'add'
        ON CONFLICT (role, path) DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms),
@@ -155,10 +157,12 @@ async function foldMoves(sql: Sql, batch: Row, _cursor: string, limit: number): 
        moved AS (
          INSERT INTO artifact (role, path, fragment, published_ms)
          SELECT m.to_role, m.path, coalesce(m.fragment, a.fragment), CASE WHEN m.fragment IS NULL THEN a.published_ms ELSE $2 END
-         FROM m LEFT JOIN artifact a ON a.role = m.from_role AND a.path = m.path
+         FROM m LEFT JOIN LATERAL (SELECT fragment, published_ms FROM artifact WHERE role = m.from_role AND path = m.path OFFSET 0) a ON true
          WHERE m.to_role IS NOT NULL AND coalesce(m.fragment, a.fragment) IS NOT NULL
          ON CONFLICT (role, path) DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms),
-       gone AS (DELETE FROM artifact a USING m WHERE a.role = m.from_role AND a.path = m.path AND m.to_role IS DISTINCT FROM m.from_role)
+       gone AS (
+         DELETE FROM artifact a USING m CROSS JOIN LATERAL (SELECT ctid FROM artifact WHERE role = m.from_role AND path = m.path OFFSET 0) found
+         WHERE a.ctid = found.ctid AND m.to_role IS DISTINCT FROM m.from_role)
        DELETE FROM batch_move WHERE no = ANY($1::bigint[])`, slice.map(({ no }) => no), batch["committed_ms"],
     );
   }

@@ -54,7 +54,7 @@ const RETRY_MS = { first: 20, longest: 500 } as const;
 const SETUP = `
   SET synchronous_commit = 'on'; SET search_path = rstuf, pg_catalog; SET client_min_messages = warning; SET bytea_output = hex;
   SET idle_in_transaction_session_timeout = ${IDLE_MS}; SET lock_timeout = ${LOCK_MS}; SET statement_timeout = ${CALL_MS};
-  SET enable_seqscan = off; SET jit = off; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
+  SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
   SET standard_conforming_strings = on`;
 
 /** What the server's own setting said before ours: a stronger one (remote_apply) stays. */
@@ -215,17 +215,21 @@ async function rolledBack(client: pg.PoolClient): Promise<boolean> {
 
 const names = new Map<string, string>();
 
+/** One statement on rows, not one that begins, ends or sets something, nor several of a migration. */
+const isPlanned = (text: string): boolean => /^\s*(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b[^;]*$/.test(text);
+
 /** A name for the prepared statement of that text, the same in every session of this process. */
-function nameOf(text: string): string {
+function nameOf(text: string): string | undefined {
   let name = names.get(text);
-  if (name === undefined) names.set(text, name = `s${names.size + 1}`);
+  if (name === undefined && isPlanned(text)) names.set(text, name = `s${names.size + 1}`);
   return name;
 }
 
 function sqlOn(client: pg.PoolClient): Sql {
   const query = async (text: string, values: readonly unknown[]): Promise<pg.QueryResult<Row>> => {
     try {
-      return await client.query<Row>(values.length === 0 ? { text } : { name: nameOf(text), text, values: values as unknown[] });
+      const name = nameOf(text);
+      return await client.query<Row>(name === undefined ? { text, values: values as unknown[] } : { name, text, values: values as unknown[] });
     } catch (error) {
       throw lostUnlessSaid(error);
     }
