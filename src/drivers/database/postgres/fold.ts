@@ -44,16 +44,16 @@ export async function foldRows(sql: Sql, limit: number): Promise<{ readonly rema
       "SELECT no, fold_phase, fold_cursor, garbage_not_before_ms, snapshot_version, first_version, committed_ms FROM batch WHERE fold_phase IS NOT NULL ORDER BY seq LIMIT 1",
     );
     if (!batch) break;
-    const phase = Number(batch["fold_phase"]);
-    const slice = await PHASES[phase]?.(sql, batch, String(batch["fold_cursor"]), left);
-    left -= slice?.rows ?? 0;
-    if (slice?.cursor !== undefined) {
-      await sql.run("UPDATE batch SET fold_cursor = $2 WHERE no = $1", batch["no"], slice.cursor);
-    } else if (phase + 1 < PHASES.length) {
-      await sql.run("UPDATE batch SET fold_phase = $2, fold_cursor = '' WHERE no = $1", batch["no"], phase + 1);
-    } else {
-      await sql.run("UPDATE batch SET fold_phase = NULL, fold_cursor = NULL, roles = '{}', retired_roles = NULL, terms = NULL WHERE no = $1", batch["no"]);
+    let phase = Number(batch["fold_phase"]);
+    let cursor = String(batch["fold_cursor"]);
+    for (let step = PHASES[phase]; left > 0 && step !== undefined; step = PHASES[phase]) {
+      const slice = await step(sql, batch, cursor, left);
+      left -= slice.rows;
+      cursor = slice.cursor ?? "";
+      if (slice.cursor === undefined) phase += 1;
     }
+    if (phase < PHASES.length) await sql.run("UPDATE batch SET fold_phase = $2, fold_cursor = $3 WHERE no = $1", batch["no"], phase, cursor);
+    else await sql.run("UPDATE batch SET fold_phase = NULL, fold_cursor = NULL, roles = '{}', retired_roles = NULL, terms = NULL WHERE no = $1", batch["no"]);
   }
   if (left > 0) await forgetChanges(sql, left);
   const more = await sql.row(
