@@ -180,6 +180,19 @@ test("artifacts that move to other roles, and names that they leave behind", asy
   requireLean();
 });
 
+test("a batch that others overtook in other roles", async () => {
+  const half = (odd: number) => roles.filter((_, n) => n % 2 === odd);
+  const batch = id(0xb009);
+  const cut = await cutAndStage(database, held, { batch, changes: [], roles: half(0) });
+  await commitAll(database, held, { batch: id(0xb00a), changes: [], roles: half(1), known: true });
+  const { head } = await database.publisher();
+  const { snapshotVersion } = await database.rebase(held, batch, head);
+  assert.ok(snapshotVersion > cut.first + MANY);
+  await database.dropBatch(held, batch, false);
+  await foldAll(database, held);
+  requireLean();
+});
+
 test("of all that was sent only what begins and ends a transaction was not prepared", async () => {
   await Promise.all([database.settings(), database.publisher(), database.head(), database.signingStamp(), database.waitingRoles(), database.backlog(), database.openBatches()]);
   assert.deepEqual([...unprepared].sort(), ["BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "COMMIT"]);
