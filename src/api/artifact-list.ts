@@ -1,6 +1,6 @@
 // GET /api/v1/artifacts: what the repository lists.
 
-import { Type } from "typebox";
+import { Type } from "./type.ts";
 import { listArtifacts } from "../operations/list-artifacts.ts";
 import { pageAnswer, pageQuery, pageSchema, placeOf, TOO_EARLY } from "./paging.ts";
 import type { Readings } from "./routes.ts";

@@ -1,6 +1,6 @@
 // /api/v1/artifacts: add, delete, publish.
 
-import { Type } from "typebox";
+import { Type } from "./type.ts";
 import { addArtifacts, type AddArtifacts } from "../operations/add-artifacts.ts";
 import { publishArtifacts } from "../operations/publish-artifacts.ts";
 import { removeArtifacts } from "../operations/remove-artifacts.ts";

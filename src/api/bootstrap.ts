@@ -1,6 +1,6 @@
 // /api/v1/bootstrap: the repository's beginning.
 
-import { Type } from "typebox";
+import { Type } from "./type.ts";
 import { bootstrap, type BootstrapRequest } from "../operations/bootstrap.ts";
 import { getBootstrap } from "../operations/get-bootstrap.ts";
 import { Delegations } from "./delegations.ts";

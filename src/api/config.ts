@@ -1,6 +1,6 @@
 // /api/v1/config: the repository's settings.
 
-import { Type } from "typebox";
+import { Type } from "./type.ts";
 import { getConfig } from "../operations/get-config.ts";
 import { putConfig } from "../operations/put-config.ts";
 import { submittedAnswer, type Resource } from "./routes.ts";

@@ -1,6 +1,6 @@
 // /api/v1/delegations: custom delegations come, change and go.
 
-import { Type } from "typebox";
+import { Type } from "./type.ts";
 import { changeDelegations, type DelegationEdit, type WantedDelegations } from "../operations/change-delegations.ts";
 import { submittedAnswer, type Method, type Resource, type RouteDocs } from "./routes.ts";
 import { uploadMetadata } from "../operations/upload-metadata.ts";

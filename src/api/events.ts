@@ -6,7 +6,7 @@
 // every fifteen seconds keeps proxies from closing what is merely quiet.
 
 import type { FastifyReply } from "fastify";
-import { Type } from "typebox";
+import { Type } from "./type.ts";
 import { followNotices } from "../notices/follow.ts";
 import { messageOf, missedMessage, NOTICE_KINDS } from "../notices/message.ts";
 import type { Clock } from "../ports/clock.ts";

@@ -1,6 +1,6 @@
 // /api/v1/artifacts/import: millions of artifacts in one task, a line each.
 
-import { Type } from "typebox";
+import { Type } from "./type.ts";
 import { OperationError } from "../operations/errors.ts";
 import { findImport, importArtifacts } from "../operations/import-artifacts.ts";
 import { Artifact } from "./artifacts.ts";

@@ -1,6 +1,6 @@
 // /api/v1/metadata: new versions of online roles, and what waits for signatures.
 
-import { Type } from "typebox";
+import { Type } from "./type.ts";
 import { getSigning } from "../operations/get-signing.ts";
 import { refreshOnline } from "../operations/refresh-online.ts";
 import { submittedAnswer, type Resource } from "./routes.ts";

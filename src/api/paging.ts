@@ -3,7 +3,7 @@
 // A cursor says where a page ended, not how many entries came before: what stays in the list is
 // listed once, whatever comes and goes meanwhile. To the client it is opaque.
 
-import { Type, type TSchema } from "typebox";
+import { Type, type TSchema } from "./type.ts";
 import { SchemaRefusal } from "./faults.ts";
 import type { Answer } from "./routes.ts";
 

@@ -5,7 +5,7 @@
 // artifacts would slow down publishing for everybody (docs/design/reading.md). So a route of this kind is given what was
 // asked, checked, and nothing else of the request, and the body goes back as the text that is sent.
 
-import type { TSchema } from "typebox";
+import type { TSchema } from "./type.ts";
 import { reasonOf } from "../lib/app-error.ts";
 import type { OperationDeps } from "../operations/deps.ts";
 import { artifactListRoutes } from "./artifact-list.ts";

@@ -1,6 +1,6 @@
 // /api/v1/roles, /api/v1/delegations (reading), /api/v1/roots, /api/v1/keys: who signs what, until when.
 
-import { Type } from "typebox";
+import { Type } from "./type.ts";
 import { delegationTree, type BinsNode, type TreeNode } from "../operations/delegation-tree.ts";
 import { OperationError } from "../operations/errors.ts";
 import { listKeys } from "../operations/list-keys.ts";

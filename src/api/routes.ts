@@ -4,7 +4,7 @@
 // disabled endpoints are made from.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Static, TSchema } from "typebox";
+import type { Static, TSchema } from "./type.ts";
 import type { Idempotency, OperationDeps, Submitted } from "../operations/deps.ts";
 import type { TaskView } from "../operations/get-task.ts";
 import type { DisabledEndpoints } from "./disabled.ts";

@@ -1,11 +1,11 @@
 // Pieces of schemas that several routes share. A schema with `$id` becomes a component of
 // the OpenAPI document.
 
-import { Type, type Static, type TSchema, type TUnsafe } from "typebox";
+import { Type, type Schema, type Static, type TSchema } from "./type.ts";
 import { MOST_WINDOW_DAYS } from "../operations/put-config.ts";
 
 /** An object with members of any name, each as `values`. */
-export function dictionary<V extends TSchema>(values: V, options: Record<string, unknown> = {}): TUnsafe<Record<string, Static<V>>> {
+export function dictionary<V extends TSchema>(values: V, options: Record<string, unknown> = {}): Schema<Record<string, Static<V>>> {
   return Type.Unsafe<Record<string, Static<V>>>({ type: "object", additionalProperties: values, ...options });
 }
 

@@ -1,6 +1,6 @@
 // /api/v1/signing-events: what waits for signatures of people, and what it changes, in words.
 
-import { Type } from "typebox";
+import { Type } from "./type.ts";
 import { OperationError } from "../operations/errors.ts";
 import { getSigningEvent, listSigningEvents } from "../operations/list-signing-events.ts";
 import type { KeyHolder, SigningView } from "../operations/signing-view.ts";

@@ -1,6 +1,6 @@
 // /api/v1/metadata: a new root, signatures of people, and an end to collecting them.
 
-import { Type } from "typebox";
+import { Type } from "./type.ts";
 import { signMetadata } from "../operations/sign-metadata.ts";
 import { stopSigning } from "../operations/stop-signing.ts";
 import { updateRoot } from "../operations/update-root.ts";

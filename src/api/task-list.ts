@@ -1,6 +1,6 @@
 // GET /api/v1/tasks: what was asked for, and what became of it.
 
-import { Type } from "typebox";
+import { Type } from "./type.ts";
 import { listTasks, type TaskQuery } from "../operations/list-tasks.ts";
 import { momentOf, pageAnswer, pageQuery, pageSchema, placeOf } from "./paging.ts";
 import type { Readings } from "./routes.ts";

@@ -1,6 +1,6 @@
 // /api/v1/task: what became of a request.
 
-import { Type } from "typebox";
+import { Type } from "./type.ts";
 import { getTask } from "../operations/get-task.ts";
 import type { Resource } from "./routes.ts";
 import { TaskResult, TaskState, WaitQuery } from "./schemas.ts";

@@ -7,6 +7,15 @@ const ROOT = join(import.meta.dirname, "..", "..");
 /** Tells which files are loaded, as they are. */
 const TELL = `data:text/javascript,${encodeURIComponent('import { registerHooks } from "node:module"; registerHooks({ load(url, context, next) { process.stderr.write(url + "\\n"); return next(url, context); } });')}`;
 
+test("a service that starts loads no library that it has no use for yet", () => {
+  const { stderr, status } = spawnSync(process.execPath, ["--import", TELL, "--input-type=module", "-e", `await import(${JSON.stringify(join(ROOT, "src", "main", "serve.ts"))})`], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  const packages = new Set(stderr.split("\n").flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []));
+  assert.ok(packages.has("fastify") && packages.has("prom-client"), "what it needs is there");
+  const later = ["@aws-sdk/client-s3", "@fastify/static", "@fastify/swagger", "@fastify/swagger-ui", "glob", "pg", "yaml"];
+  assert.deepEqual(later.filter((name) => packages.has(name)), []);
+});
+
 test("the help of no command waits for what only running it needs", () => {
   // A script of completions is made of every command's help, and of nothing else.
   const { stderr, status } = spawnSync(process.execPath, ["--import", TELL, join(ROOT, "bin", "rstuf.js"), "completion", "bash"], { encoding: "utf8" });

@@ -7,7 +7,7 @@ import type { CliContext } from "../cli/context.ts";
 import { processEnvironment, type Environment } from "../config/environment.ts";
 import { ConfigError, loadConfig, printable } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
-import { createTelemetry } from "../drivers/telemetry/pino/telemetry.ts";
+import { createLog } from "../drivers/telemetry/pino/log.ts";
 import { systemClock, systemRandom } from "../drivers/clock/system/clock.ts";
 import { AppError, reasonOf } from "../lib/app-error.ts";
 import { bootstrap } from "../operations/bootstrap.ts";
@@ -29,7 +29,7 @@ export async function serve(context: CliContext, part: Part, options: ServeOptio
   try {
     const environment = processEnvironment();
     const { config, warnings } = loadConfig({ flags: flagsOf(options, environment), configFile: options.config, environment, cwd: context.cwd, purpose: part === "worker" ? "no-api" : "api" });
-    const { log } = createTelemetry({ level: config.log.level, processMetrics: false });
+    const log = createLog({ level: config.log.level });
     for (const warning of warnings) log.warn({ warning }, "read configuration with a warning");
     log.info({ version: VERSION, ...printable(config) }, "read configuration");
 

@@ -3,7 +3,7 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { FileSignersOptions } from "../../drivers/signer/file/signers.ts";
-import type { TelemetryOptions } from "../../drivers/telemetry/pino/telemetry.ts";
+import type { LogOptions } from "../../drivers/telemetry/pino/log.ts";
 import { AppError } from "../../lib/app-error.ts";
 import type { Metrics } from "../../ports/telemetry.ts";
 import type { PublisherPolicy } from "../../publisher/deps.ts";
@@ -17,7 +17,7 @@ export interface PublisherOrder {
   readonly purge: PurgeOrder | undefined;
   readonly signers: Omit<FileSignersOptions, "env">;
   readonly sigstoreTrustedRoot: string | undefined;
-  readonly logLevel: TelemetryOptions["level"];
+  readonly logLevel: LogOptions["level"];
   readonly policy: PublisherPolicy;
 }
 

@@ -8,7 +8,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { processEnvironment } from "../../config/environment.ts";
 import { systemClock, systemRandom } from "../../drivers/clock/system/clock.ts";
 import { createFileSigners } from "../../drivers/signer/file/signers.ts";
-import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
+import { createLog } from "../../drivers/telemetry/pino/log.ts";
 import { useSigstore } from "../../drivers/verifier/sigstore/sigstore.ts";
 import { AppError } from "../../lib/app-error.ts";
 import { tidyWhenIdle } from "../../lib/tidy.ts";
@@ -26,7 +26,7 @@ if (port === null) throw new Error("this file runs as a worker thread");
 const order = workerData as PublisherOrder;
 const say = (message: FromPublisher): void => { port.postMessage(message); };
 
-const { log } = createTelemetry({ level: order.logLevel, processMetrics: false, base: { part: "publisher" } });
+const log = createLog({ level: order.logLevel, base: { part: "publisher" } });
 const metrics = new Proxy({} as Metrics, {
   get: (_, name: keyof Metrics) => (...values: unknown[]) => { say({ is: "metric", name, values }); },
 });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { DEFAULT_LIMITS } from "../../api/settings.ts";
-import { createTelemetry } from "../../drivers/telemetry/pino/telemetry.ts";
+import { createLog } from "../../drivers/telemetry/pino/log.ts";
 import { openDatabase } from "../database.ts";
 import { createReading } from "./reading-link.ts";
 
@@ -21,7 +21,7 @@ function threads(): ReadonlyMap<string, number> {
 test("the reading thread answers as the routes do, begins again after its end, and leaves nobody waiting", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "rstuf-reading-"));
   const opened = await openDatabase({ kind: "sqlite", file: join(folder, "rstuf.db") }, () => undefined);
-  const { log } = createTelemetry({ level: "silent", processMetrics: false });
+  const log = createLog({ level: "silent" });
   const settings = { limits: DEFAULT_LIMITS, refreshAtFraction: undefined, refreshMarginMs: undefined };
   const reading = createReading(opened, { sigstoreTrustedRoot: undefined, settings }, log);
   t.after(async () => {

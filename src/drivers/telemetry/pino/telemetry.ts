@@ -1,25 +1,15 @@
-// Log lines as JSON on stderr, metrics as Prometheus reads them.
-//
-// Lines are written synchronously: the last words of a process that dies are worth more
-// than the microseconds. What fails in here is dropped, never thrown: telemetry must not
-// break what it watches.
+// Log lines (log.ts), and metrics as Prometheus reads them.
 
-import { pino, stdSerializers, stdTimeFunctions } from "pino";
-import type { DestinationStream } from "pino";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../../../ports/clock.ts";
-import type { Fields, Logger, Metrics, Telemetry } from "../../../ports/telemetry.ts";
+import type { Metrics, Telemetry } from "../../../ports/telemetry.ts";
+import { createLog, quietly, type LogOptions } from "./log.ts";
 
-export interface TelemetryOptions {
-  readonly level: "debug" | "info" | "warn" | "error" | "silent";
-  /** Where lines go. Default: stderr, synchronous. */
-  readonly destination?: DestinationStream;
+export interface TelemetryOptions extends LogOptions {
   /** Lets `rstuf_role_expiry_seconds` run down between two measurements. */
   readonly clock?: Pick<Clock, "monotonic">;
   /** Node's own metrics (memory, event loop, file descriptors) too. Default true. */
   readonly processMetrics?: boolean;
-  /** Members of every line, e.g. `{ role: "worker" }`. */
-  readonly base?: Fields;
 }
 
 export interface PinoTelemetry extends Telemetry {
@@ -29,44 +19,15 @@ export interface PinoTelemetry extends Telemetry {
   readonly metricsContentType: string;
 }
 
-/** Members that are never printed, wherever a caller put them by mistake: at the top, or one level below. */
-const SECRETS = ["password", "passphrase", "secret", "token", "authorization", "privateKey", "pem"];
-
 export function createTelemetry(options: TelemetryOptions): PinoTelemetry {
   const registry = new Registry();
   if (options.processMetrics ?? true) collectDefaultMetrics({ register: registry });
   return {
-    log: createLogger(options),
+    log: createLog(options),
     metrics: createMetrics(registry, options.clock),
     metricsText: () => registry.metrics(),
     metricsContentType: registry.contentType,
   };
-}
-
-function createLogger(options: TelemetryOptions): Logger {
-  const logger = pino(
-    {
-      level: options.level,
-      base: { ...options.base },
-      messageKey: "event",
-      timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      serializers: { error: stdSerializers.err, err: stdSerializers.err, cause: stdSerializers.err },
-      redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: "[redacted]" },
-    },
-    options.destination ?? stderr(),
-  );
-  const write = (level: "debug" | "info" | "warn" | "error") => (fields: Fields, event: string): void => {
-    quietly(() => logger[level](fields, event));
-  };
-  return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
-}
-
-function stderr(): DestinationStream {
-  const destination = pino.destination({ fd: 2, sync: true });
-  // The reader of stderr may be gone; the service goes on.
-  destination.on("error", () => undefined);
-  return destination;
 }
 
 function createMetrics(registry: Registry, clock: Pick<Clock, "monotonic"> | undefined): Metrics {
@@ -157,12 +118,4 @@ function createMetrics(registry: Registry, clock: Pick<Clock, "monotonic"> | und
     readWaited: (seconds) => quietly(() => readWaits.observe(seconds)),
     readRefused: (why) => quietly(() => readsRefused.inc({ why })),
   };
-}
-
-function quietly(work: () => unknown): void {
-  try {
-    work();
-  } catch {
-    // A value nobody can print or count; see the header.
-  }
 }
