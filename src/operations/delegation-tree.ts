@@ -1,7 +1,7 @@
 // Who delegates to whom, in the order in which clients search.
 
 import type { RoleRow } from "../ports/database.ts";
-import { namesIn, type BinSet, type DelegationTree } from "../roles/delegation.ts";
+import { firstBin, type BinSet, type DelegationTree } from "../roles/delegation.ts";
 import { signingModeOf, type SigningMode } from "../roles/signing-mode.ts";
 import { authorityIn } from "./authority.ts";
 import type { OperationDeps } from "./deps.ts";
@@ -58,8 +58,7 @@ export async function delegationTree(deps: OperationDeps): Promise<TreeNode> {
     return delegator?.bins === undefined ? below : [...below, binsNode(delegator.bins)];
   };
   const binsNode = (bins: BinSet): BinsNode => {
-    const first = namesIn(bins)[0] ?? "";
-    const authority = authorityIn(documents, first);
+    const authority = authorityIn(documents, firstBin(bins));
     return {
       bins: {
         prefix: bins.prefix,

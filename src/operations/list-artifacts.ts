@@ -39,21 +39,19 @@ export async function listArtifacts({ database }: OperationDeps, { path, prefix,
   const found = await database.artifacts(range, after, limit + 1);
   const page = found.slice(0, limit);
   const last = page.at(-1);
-  const versions = new Map<string, number | undefined>();
-  for (const name of new Set(page.map((row) => row.role))) versions.set(name, (await database.role(name))?.version);
   return {
-    rows: page.map(({ path: name, role: owner, fragment, publishedMs }) => {
-      const version = versions.get(owner);
-      return { path: name, role: owner, target: targetOf(fragment), ...(version === undefined ? {} : { version }), ...(publishedMs === undefined ? {} : { publishedMs }) };
-    }),
+    rows: page.map(({ fragment, ...row }) => ({ ...row, target: targetOf(fragment) })),
     ...(last === undefined || found.length <= limit ? {} : { next: { path: last.path, role: last.role } }),
   };
 }
 
 /** Canonical JSON leaves control characters bare; embedded ones are escaped, as JSON wants them. */
 function targetOf(fragment: string): JsonObject {
-  return JSON.parse(embed(Buffer.from(fragment)).toString()) as JsonObject;
+  return JSON.parse(HAS_CONTROLS.test(fragment) ? embed(Buffer.from(fragment)).toString() : fragment) as JsonObject;
 }
+
+// eslint-disable-next-line no-control-regex -- they are what is looked for
+const HAS_CONTROLS = /[\u0000-\u001f]/;
 
 /** The first text, in order of code points, behind all that begin with `prefix`; undefined when nothing is. */
 export function endOfPrefix(prefix: string): string | undefined {

@@ -3,7 +3,7 @@
 import type { Key } from "../tuf/documents.ts";
 import { compareCodePoints } from "../tuf/canonical.ts";
 import { own } from "../lib/own.ts";
-import { namesIn } from "../roles/delegation.ts";
+import { firstBin } from "../roles/delegation.ts";
 import { onlineUriOf } from "../roles/online-key.ts";
 import { authorityIn, type Authority } from "./authority.ts";
 import type { OperationDeps } from "./deps.ts";
@@ -26,7 +26,7 @@ export async function listKeys(deps: OperationDeps, after: string | undefined, l
   const { tree } = documents;
   const named: readonly (readonly [string, Authority | undefined])[] = [
     ...[...TOP_LEVEL, ...tree.custom.map(({ name }) => name)].map((name) => [name, authorityIn(documents, name)] as const),
-    ...tree.bins.map((bins) => [`${bins.prefix}-*`, authorityIn(documents, namesIn(bins)[0] ?? "")] as const),
+    ...tree.bins.map((bins) => [`${bins.prefix}-*`, authorityIn(documents, firstBin(bins))] as const),
   ];
   const found = new Map<string, { readonly key: Key; readonly roles: string[] }>();
   for (const [name, authority] of named) {

@@ -187,6 +187,8 @@ export interface ArtifactRow extends ArtifactPlace {
   readonly fragment: string;
   /** When what it says was committed, by the database's clock; absent when this database does not know. */
   readonly publishedMs?: number;
+  /** Of the role, in the same moment. */
+  readonly version?: number;
 }
 
 export interface RoleFilter {

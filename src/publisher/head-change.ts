@@ -4,7 +4,7 @@
 import type { SettingValue } from "../ports/database.ts";
 import { NESTED, settingOf } from "../roles/below.ts";
 import { changedDelegators } from "../roles/delegation-edit.ts";
-import { belowOf, namesIn, type BinSet, type DelegationTree } from "../roles/delegation.ts";
+import { belowOf, firstBin, namesIn, type BinSet, type DelegationTree } from "../roles/delegation.ts";
 import { RoleError } from "../roles/errors.ts";
 import { OUTSIDE, outsideSetting } from "../roles/outside-roles.ts";
 import { needsPeople, onlinePart } from "../roles/people.ts";
@@ -91,12 +91,12 @@ function otherSigners(before: DelegationTree, after: DelegationTree): readonly s
     const [was, is] = [authorityIn(before, role), authorityIn(after, role)];
     return was !== undefined && is !== undefined && canonicalString(was as unknown as Json) !== canonicalString(is as unknown as Json);
   };
-  const bins = after.bins.filter((set) => before.bins.some((old) => old.delegator === set.delegator && old.bitLength === set.bitLength) && differs(namesIn(set)[0] ?? ""));
+  const bins = after.bins.filter((set) => before.bins.some((old) => old.delegator === set.delegator && old.bitLength === set.bitLength) && differs(firstBin(set)));
   return [...after.custom.map(({ name }) => name).filter(differs), ...bins.flatMap(namesIn)];
 }
 
 /** One bin of each set of which there are some `among` these: all are signed alike. */
 function firstBins(among: readonly string[], { bins }: DelegationTree): readonly string[] {
   const names = new Set(among);
-  return bins.map((set) => namesIn(set)[0] ?? "").filter((name) => names.has(name));
+  return bins.map(firstBin).filter((name) => names.has(name));
 }

@@ -4,7 +4,7 @@
 // signed every day, and bins, cannot.
 
 import { reasonOf } from "../lib/app-error.ts";
-import { binsOf, type DelegationTree } from "../roles/delegation.ts";
+import { firstBin, type DelegationTree } from "../roles/delegation.ts";
 import { ONLINE_URI } from "../roles/online-key.ts";
 import { needsPeople, onlinePart } from "../roles/people.ts";
 import type { Root } from "../tuf/documents.ts";
@@ -18,7 +18,7 @@ export async function requireSigners(deps: PublisherDeps, top: { readonly root: 
   const sealer = new Sealer(deps);
   const people = peopleOf(top);
   const { tree } = top;
-  const oneOfEach = tree.bins.flatMap((bins) => binsOf({ ...tree, bins: [bins] }).slice(0, 1));
+  const oneOfEach = tree.bins.map(firstBin);
   for (const role of ["timestamp", "snapshot", "targets", ...tree.custom.map(({ name }) => name), ...oneOfEach]) {
     const authority = authorityOf(top, role);
     if (!people.has(role) && needsPeople(authority)) {

@@ -9,7 +9,7 @@
 // line list nothing a role below them takes. So a client's search, which asks a role before those
 // it delegates to (pre-order, TUF 5.6.7), finds the path, and finds it nowhere earlier.
 
-import { binOf, bitLengthOf, binNames, hashPrefixesOf } from "../tuf/bins.ts";
+import { binName, binNames, binOf, bitLengthOf, hashPrefixesOf } from "../tuf/bins.ts";
 import type { DelegatedRole, Delegations, Key, SuccinctRoles, Targets } from "../tuf/documents.ts";
 import { matchByAll, type Match } from "./disputed.ts";
 
@@ -148,6 +148,9 @@ export function binsOf(tree: DelegationTree): readonly string[] {
 }
 
 export const namesIn = ({ prefix, bitLength }: BinSet): string[] => [...binNames(prefix, bitLength)];
+
+/** One stands for all of them: they are signed alike. */
+export const firstBin = ({ prefix, bitLength }: BinSet): string => binName(prefix, bitLength, 0);
 
 /** Every role that `tree` delegates to. */
 export function rolesOf(tree: DelegationTree): readonly string[] {

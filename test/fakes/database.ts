@@ -1015,7 +1015,8 @@ class Memory implements MemoryDatabase {
       .slice(0, limit)
       .map((row) => {
         const publishedMs = state.publishedMs.get(JSON.stringify([row.role, row.path]));
-        return { ...row, ...(publishedMs === undefined ? {} : { publishedMs }) };
+        const version = state.roles.get(row.role)?.version;
+        return { ...row, ...(publishedMs === undefined ? {} : { publishedMs }), ...(version === undefined ? {} : { version }) };
       }));
   }
 

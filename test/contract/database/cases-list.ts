@@ -110,6 +110,25 @@ export const listCases: readonly Case[] = [
     },
   },
   {
+    name: "an artifact is listed with the version of its role, which moves with every batch that presses it",
+    run: async ({ database }) => {
+      const mine = await lease(database);
+      const versions = async (range: ArtifactRange = {}): Promise<unknown[]> => (await database.artifacts(range, undefined, 9)).map(({ path, version }) => [path, version]);
+      const of = async (role: string): Promise<number | undefined> => (await database.role(role))?.version;
+      await accept(database, 1, [add("a"), add("b", "bins-1")]);
+      await commitAll(database, mine, { batch: id(40) });
+      await foldAll(database, mine);
+      const first = [await of("bins-0"), await of("bins-1")];
+      assert.deepEqual(await versions(), [["a", first[0]], ["b", first[1]]]);
+      await accept(database, 2, [add("c")]);
+      await commitAll(database, mine, { batch: id(41), known: true });
+      await foldAll(database, mine);
+      assert.ok(((await of("bins-0")) ?? 0) > (first[0] ?? 0));
+      assert.deepEqual(await versions(), [["a", await of("bins-0")], ["b", first[1]], ["c", await of("bins-0")]]);
+      assert.deepEqual(await versions({ role: "bins-1" }), [["b", first[1]]]);
+    },
+  },
+  {
     name: "the artifacts of a role are counted, up to a bound",
     run: async ({ database }) => {
       const mine = await lease(database);

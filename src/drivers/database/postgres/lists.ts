@@ -30,11 +30,11 @@ export async function artifacts(sql: Sql, { role, from, before }: ArtifactRange,
   const terms = new Terms();
   if (from !== undefined) terms.also("path >= ?", from);
   if (before !== undefined) terms.also("path < ?", before);
-  if (role !== undefined) terms.also("role = ?", role);
-  if (after !== undefined) terms.also("path >= ? AND (path, role) > (?, ?)", after.path, after.path, after.role);
-  const rows = await sql.rows(`SELECT path, role, fragment, published_ms FROM artifact ${terms.where} ORDER BY path, role ${terms.limit(limit)}`, ...terms.values);
-  return rows.map(({ path, role: owner, fragment, published_ms: publishedMs }) => ({
-    path: String(path), role: String(owner), fragment: String(fragment), ...(publishedMs === null ? {} : { publishedMs: Number(publishedMs) }),
+  if (role !== undefined) terms.also("artifact.role = ?", role);
+  if (after !== undefined) terms.also("path >= ? AND (path, artifact.role) > (?, ?)", after.path, after.path, after.role);
+  const rows = await sql.rows(`SELECT path, artifact.role, fragment, published_ms, version FROM artifact LEFT JOIN role ON name = artifact.role ${terms.where} ORDER BY path, artifact.role ${terms.limit(limit)}`, ...terms.values);
+  return rows.map(({ path, role: owner, fragment, published_ms: publishedMs, version }) => ({
+    path: String(path), role: String(owner), fragment: String(fragment), ...(publishedMs === null ? {} : { publishedMs: Number(publishedMs) }), ...(version === null ? {} : { version: Number(version) }),
   }));
 }
 

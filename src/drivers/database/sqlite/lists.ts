@@ -12,14 +12,16 @@ export function artifacts(rows: Rows, range: ArtifactRange, after: ArtifactPlace
   const { role } = range;
   if (role !== undefined) {
     const { where, values } = within(range, after);
-    return [...rows(`SELECT path, role, fragment, published_ms FROM artifact WHERE role = ? AND ${where} ORDER BY path, role LIMIT ?`, role, ...values, limit)].map(artifactRow);
+    return Array.from(rows(`${ARTIFACT} WHERE role = ? AND ${where} ORDER BY path, role LIMIT ?`, role, ...values, limit), artifactRow);
   }
   return placesIn(rows, range, after, limit).flatMap(({ path, role: owner }) =>
-    [...rows("SELECT path, role, fragment, published_ms FROM artifact WHERE role = ? AND path = ?", owner, path)].map(artifactRow));
+    Array.from(rows(`${ARTIFACT} WHERE role = ? AND path = ?`, owner, path), artifactRow));
 }
 
-const artifactRow = ([path, role, fragment, publishedMs]: readonly Cell[]): ArtifactRow => ({
-  path: String(path), role: String(role), fragment: String(fragment), ...(publishedMs === null ? {} : { publishedMs: Number(publishedMs) }),
+const ARTIFACT = "SELECT path, role, fragment, published_ms, version FROM artifact LEFT JOIN role ON name = role";
+
+const artifactRow = ([path, role, fragment, publishedMs, version]: readonly Cell[]): ArtifactRow => ({
+  path: String(path), role: String(role), fragment: String(fragment), ...(publishedMs === null ? {} : { publishedMs: Number(publishedMs) }), ...(version === null ? {} : { version: Number(version) }),
 });
 
 function within({ from = "", before }: ArtifactRange, after: ArtifactPlace | undefined): { readonly where: string; readonly values: readonly SQLInputValue[] } {
