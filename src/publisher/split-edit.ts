@@ -56,8 +56,15 @@ export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head,
   // Whoever is below another goes before it.
   const place = new Map(head.tree.custom.map(({ name }, at) => [name, at]));
   const roles: readonly { readonly name: string }[] = edit.action === "delete" ? edit.roles.toSorted((a, b) => (place.get(b.name) ?? -1) - (place.get(a.name) ?? -1)) : edit.roles;
+  const parents = new Map(head.tree.custom.map(({ name, parent }) => [name, parent]));
+  /** Of those that go, who goes with `name`: its people need not sign that they are gone. */
+  const goingWith = (name: string): readonly { readonly name: string }[] => (edit.action === "delete" && peopleOf(head).has(name) ? roles.filter((role) => parents.get(role.name) === name).flatMap((role) => [role, ...goingWith(role.name)]) : []);
+  const along = new Set(roles.flatMap(({ name }) => goingWith(name)).map(({ name }) => name));
   for (const wanted of roles) {
     const { name } = wanted;
+    if (along.has(name)) continue;
+    const all = [wanted, ...goingWith(name)];
+    const names = all.map((role) => role.name);
     const fail = (reason: string): void => void outcome.failed.push({ role: name, reason });
     const before = pending.find((other) => other.name === name);
     const supersede = (): void => {
@@ -81,7 +88,7 @@ export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head,
       continue;
     }
     const action = before?.action === "add" ? "add" : edit.action === "bins" ? "update" : edit.action;
-    const made = applyEdit({ ...edit, action, roles: [wanted], bins: null } as unknown as DelegationEdit, contextOf(deps, next));
+    const made = applyEdit({ ...edit, action, roles: all, bins: null } as unknown as DelegationEdit, contextOf(deps, next));
     const [failed] = made.failed;
     if (failed !== undefined) {
       fail(failed.reason);
@@ -115,9 +122,9 @@ export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head,
     if (action !== "delete") await prove(sealer, after, name);
     if (signs.length === 0) {
       supersede();
-      for (const event of events) if (event.kind === "delegated" && event.role === name && event.state !== "cancelled" && !askedOf(after).has(name)) superseded.add(event.id);
+      for (const event of events) if (event.kind === "delegated" && names.includes(event.role) && event.state !== "cancelled" && !askedOf(after).has(event.role)) superseded.add(event.id);
       next = { ...after, outside: { ...after.outside, declared: next.outside.declared } };
-      outcome[action === "add" ? "added" : action === "update" ? "updated" : "deleted"].push(name);
+      outcome[action === "add" ? "added" : action === "update" ? "updated" : "deleted"].push(...names);
       if (days !== undefined) outcome.days.set(name, days);
       if (window !== undefined) outcome.windows.set(name, window);
       continue;

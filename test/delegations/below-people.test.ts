@@ -73,6 +73,20 @@ for (const offline of [false, true]) {
       await world.fsck();
     });
 
+    test("go with it in one request, which its people need not sign", async () => {
+      const world = await repository(offline);
+      await world.edit({ action: "add", keys: {}, roles: [EU] });
+      await world.sign("prod", ANN);
+      await world.edit({ action: "add", keys: {}, roles: [wantedRole("eu-west", ["prod/eu-west*"], { parent: "eu" })] });
+      const gone = await world.edit({ action: "delete", roles: [{ name: "prod" }, { name: "eu" }, { name: "eu-west" }] });
+      assert.deepEqual(await waiting(world), offline ? ["targets"] : []);
+      if (offline) await world.sign("targets", world.people[0]!, world.people[1]!);
+      const { state, result } = await world.task(gone);
+      assert.deepEqual([state, result?.details?.["delegated_roles"], result?.details?.["failed_roles"]], ["SUCCESS", ["prod", "eu", "eu-west"], []]);
+      assert.deepEqual(world.targets().signed.delegations?.roles?.map(({ name }) => name), ["catch-all"]);
+      await world.fsck();
+    });
+
     test("may be people's, too: both sign, and both come in one head", async () => {
       const world = await repository(offline);
       const added = await detailsOf(world, await world.edit({ action: "add", keys: KEYS, roles: [{ ...EU, keyids: [BOB.keyid] }] }));

@@ -67,6 +67,21 @@ describe("roles that people sign come, change and go", async () => {
   });
   watched.everybody("after the next version");
 
+  test("a role of the online key comes below it, and takes its artifacts once two have signed", async () => {
+    await service.submit("/api/v1/delegations/", { delegations: { keys: {}, roles: [{ ...role("Prod_EU", [], 1, "prod/eu*", "prod/t*"), parent: "Prod" }] } });
+    await watched.begin("prod/eu1");
+    await sign("Prod", ann, cem);
+    watched.ended("prod/eu1");
+    await watched.add("prod/eu2");
+  });
+  watched.everybody("with a role below it");
+
+  test("it goes again, and its artifacts go back", async () => {
+    await service.submit("/api/v1/delegations/delete", { delegations: { roles: [{ name: "Prod_EU" }] } });
+    await sign("Prod", bob, cem);
+  });
+  watched.everybody("without it");
+
   test("its keys change, beside the online key from now on", async () => {
     const { signed } = service.bootstrap.metadata.root;
     const [keyid = ""] = signed.roles.timestamp.keyids;
