@@ -9,6 +9,7 @@
 import { nextTurn } from "../lib/turn.ts";
 import { DatabaseError, type NewChange } from "../ports/database.ts";
 import type { Json, JsonObject } from "../tuf/documents.ts";
+import { binIndexOf } from "../tuf/bins.ts";
 import { TufError } from "../tuf/errors.ts";
 import { parseTargetPath } from "../tuf/paths.ts";
 import { parseTargetFile, targetFileFaults } from "../tuf/target.ts";
@@ -42,8 +43,11 @@ export interface Imported {
   readonly invalid: number;
 }
 
-/** So many changes are written at a time; an upload that breaks off repeats no more. */
-const PIECE = 16_384;
+/**
+ * So many changes are written at a time; an upload that breaks off repeats no more. Each is a run, of which whoever publishes reads and
+ * removes a few neighbours at a time: in 61 runs a change costs the database 34 microseconds of CPU, in 30 it costs 29, and in 7 no less.
+ */
+const PIECE = 32_768;
 /** How many lines are checked before others get their turn: about 2 ms of work. */
 const SLICE = 100;
 
@@ -220,8 +224,8 @@ class Reader {
     if (other !== undefined) return this.#fault(number, [other.slice(0, 64)], "is no member of an artifact: path and info are", "artifact");
     if (typeof path !== "string") return this.#fault(number, ["path"], "is missing, or no text", "artifact");
     if (info === undefined || !isRecord(info)) return this.#fault(number, ["info"], "is missing, or no object", "artifact");
-    const { length, hashes, custom, ...others } = info;
-    const unknown = Object.keys(others)[0];
+    const { length, hashes, custom } = info;
+    const unknown = Object.keys(info).find((name) => name !== "length" && name !== "hashes" && name !== "custom");
     if (unknown !== undefined) return this.#fault(number, ["info", unknown.slice(0, 64)], "is no member of info: length, hashes and custom are", "artifact");
     const target: Record<string, Json> = { length: length ?? null, hashes: hashes ?? null };
     if (custom !== undefined && custom !== null) target["custom"] = custom;
@@ -231,7 +235,7 @@ class Reader {
       const { fragment } = parseTargetFile(target, limits);
       const role = this.#ownerOf(checked);
       if (role !== undefined && this.#outside.has(role)) return this.#fault(number, ["path"], theirs(role, [], "").rule, "role-outside");
-      return role === undefined ? "nobody's" : { kind: "add", role, path: checked, fragment };
+      return role === undefined ? "nobody's" : { kind: "add", role, path: checked, fragment, place: binIndexOf(32, checked) };
     } catch (error) {
       if (!(error instanceof TufError)) throw error;
       if (error.code === "target-path") this.#fault(number, ["path"], error.message, error.code);

@@ -41,6 +41,8 @@ export interface NewChange {
   readonly path: string;
   /** Canonical JSON of the target (length, hashes, custom), the edit of a `delegate`, JSON, or the file of a `document`, as it is; else empty. */
   readonly fragment: string;
+  /** The first four bytes of its path's sha256, where that is known already. */
+  readonly place?: number;
 }
 
 export interface NewTask {

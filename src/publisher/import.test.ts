@@ -125,6 +125,33 @@ describe("an import", () => {
     assert.deepEqual([said.get(byPlace.at(-1)!), said.get(byPlace[0]!), said.get(byPlace[1]!)], [9, 8, 7]);
   });
 
+  test("what others asked for before is published before its batch, not in it, unless it is of one of its paths", async () => {
+    const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
+    await stage.bootstrap(64);
+    const byPlace = many(2000).sort((a, b) => binIndexOf(32, a) - binIndexOf(32, b));
+    const cut = stage.database.cut.bind(stage.database);
+    const cuts: ReadonlySet<string>[] = [];
+    stage.database.cut = (...args) => {
+      cuts.push(new Set(args[1].changes.map(({ task }) => task)));
+      return cut(...args);
+    };
+    const task = await imports(stage, byPlace);
+    const other = await stage.add(byPlace.slice(-1), { length: 9 });
+    await stage.publisher.turn();
+    // The second takes the import's own word on that path along, and absorbs it.
+    assert.deepEqual(cuts, [new Set([task]), new Set([task, other])]);
+    assert.equal((await stage.task(other)).result?.state, "SUCCESS");
+
+    // Now the next slice's first path: in their order, in one batch.
+    const next = byPlace.findIndex((path) => binIndexOf(6, path) === 1 + binIndexOf(6, byPlace[0]!) + 8);
+    const own = await stage.add(byPlace.slice(next, next + 1), { length: 8 });
+    await stage.settle();
+    assert.equal((await stage.task(own)).result?.state, "SUCCESS");
+    const rows = await stage.database.artifacts({ from: "" }, undefined, 3000);
+    const said = new Map(rows.map(({ path, fragment: text }) => [path, (JSON.parse(text) as { length: number }).length]));
+    assert.deepEqual([said.get(byPlace.at(-1)!), said.get(byPlace[next]!), said.get(byPlace[0]!)], [9, 8, 7]);
+  });
+
   test("what overtakes it and cannot be pressed is set aside, and nothing else", async () => {
     const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
     await stage.bootstrap(64);

@@ -24,6 +24,18 @@ import { Wakeup } from "./wakeup.ts";
 /** While nothing but rows is waited for, others are looked for this often, hint or not. */
 const LOOK_MS = 250;
 
+/**
+ * Of what may go into a long batch that is overtaken, what is the import's: others pass between its roles sooner than they would ride with it.
+ * All, when somebody else has a path of it, for then their order counts, or when it is more than adds and removes.
+ */
+export function apartFromOthers(open: readonly OpenChange[], isGivenUp: (change: OpenChange) => boolean): readonly OpenChange[] {
+  const own = open.filter(({ imported, held }) => imported === true && !held);
+  if (own.length === 0 || own.length === open.length) return open;
+  const paths = new Set(own.map(({ path }) => path));
+  const passes = ({ kind, path, imported, held, attempts }: OpenChange): boolean => (imported === true && !held) || ((kind === "add" || kind === "remove") && attempts === 0 && !paths.has(path));
+  return open.every((change) => passes(change) && !isGivenUp(change)) ? own : open;
+}
+
 /** Publishes a small batch, and answers its head. */
 export type PublishesOthers = (head: Head, plan: Plan) => Promise<Head>;
 
@@ -45,6 +57,8 @@ export class Overtaking implements Passing {
   /** The roles of the long batch. */
   readonly #own: ReadonlySet<string>;
   readonly #publishes: PublishesOthers;
+  /** Changes that are about to be set aside: in a batch of the usual way. */
+  readonly #isGivenUp: (change: OpenChange) => boolean;
   readonly #woken = new Wakeup();
   readonly #unsubscribe: () => void;
   /** The last head, the long batch's base or what others made of it. */
@@ -54,8 +68,12 @@ export class Overtaking implements Passing {
   /** Some had to wait for the long batch. */
   kept = false;
 
-  constructor(deps: PublisherDeps, { head, own, behind, publishes }: { readonly head: Head; readonly own: ReadonlySet<string>; readonly behind: Behind; readonly publishes: PublishesOthers }) {
+  constructor(
+    deps: PublisherDeps,
+    { head, own, behind, publishes, isGivenUp }: { readonly head: Head; readonly own: ReadonlySet<string>; readonly behind: Behind; readonly publishes: PublishesOthers; readonly isGivenUp: (change: OpenChange) => boolean },
+  ) {
     this.#deps = deps;
+    this.#isGivenUp = isGivenUp;
     this.#behind = behind;
     this.#own = own;
     this.#publishes = publishes;
@@ -104,7 +122,7 @@ export class Overtaking implements Passing {
     const open = await database.openChanges({ changes: policy.maxBatchChanges, bytes: policy.maxBatchBytes });
     const plain = untilDelegation(open.filter(({ kind }) => kind !== "refresh"));
     if (plain.length === 0) return undefined;
-    const others = plain.every((change) => change.attempts === 0 && !standsAlone(change)) ? this.#apart(plain) : [];
+    const others = plain.every((change) => change.attempts === 0 && !standsAlone(change) && !this.#isGivenUp(change)) ? this.#apart(plain) : [];
     if (others.length < plain.length) this.kept = true;
     if (others.every(({ held }) => held)) return undefined;
     if (others.some(({ kind }) => kind === "remove")) await this.#behind.ended();

@@ -35,7 +35,7 @@ import { LeaseHold } from "./lease-hold.ts";
 import { listedOf } from "./listed.ts";
 import { waitsForTargets } from "./next-targets.ts";
 import { failedDocument, publishDocument, redelegates, refusedDocument, waitsWithTargets } from "./outside.ts";
-import { OvertakerUnpressable, Overtaking } from "./overtake.ts";
+import { apartFromOthers, OvertakerUnpressable, Overtaking } from "./overtake.ts";
 import { Pace } from "./pace.ts";
 import { askedOf, unpressed, waitsOf } from "./people.ts";
 import { planBatch, standsAlone, type Plan } from "./plan.ts";
@@ -84,6 +84,7 @@ export class Publisher {
   readonly #teller: Teller;
   readonly #waiting: WaitingEvents;
   readonly #unpressable = new Map<number, string>();
+  readonly #isGivenUp = (change: OpenChange): boolean => this.#unpressable.has(change.id) || poisonous(change) !== undefined;
   readonly #helper: Helper;
   readonly #offered = new Wakeup();
 
@@ -176,7 +177,7 @@ export class Publisher {
     await this.#delegated.resume(hold);
     const mayOvertake = events.length === 0 && this.#head.rotation === undefined && this.#spacingMs === 0;
     const open = await this.#openChanges(mayOvertake);
-    const waits = waitsOf(this.#head, treesToCome(this.#head.tree, events), untilDelegation(open), (change) => this.#unpressable.has(change.id) || poisonous(change) !== undefined);
+    const waits = waitsOf(this.#head, treesToCome(this.#head.tree, events), untilDelegation(open), this.#isGivenUp);
     if (waits.length > 0) {
       await database.setWaiting(hold.lease, waits);
       return true;
@@ -210,7 +211,9 @@ export class Publisher {
       const others = await database.openChanges(limit);
       if (others.length > 0) return others;
     }
-    return database.openChanges({ ...limit, imported: this.#pace.take(clock.monotonic(), this.#isOvertaken(mayOvertake)) });
+    const isOvertaken = this.#isOvertaken(mayOvertake);
+    const open = await database.openChanges({ ...limit, imported: this.#pace.take(clock.monotonic(), isOvertaken) });
+    return isOvertaken ? apartFromOthers(open, this.#isGivenUp) : open;
   }
 
   /** What people sign, and online keys that change. A change of keys goes on in slices, between which artifacts are published. */
@@ -313,7 +316,7 @@ export class Publisher {
         throw error instanceof Unpressable ? new OvertakerUnpressable(others, error) : error;
       }
     };
-    return new Overtaking(deps, { head, own: new Set(plan.edits.keys()), behind: this.#behind, publishes });
+    return new Overtaking(deps, { head, own: new Set(plan.edits.keys()), behind: this.#behind, publishes, isGivenUp: this.#isGivenUp });
   }
 
   /** A change of delegations, or a document that a team signed elsewhere. */

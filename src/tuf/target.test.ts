@@ -26,6 +26,14 @@ describe("parseTargetFile", () => {
     assert.deepEqual(target, { length: 5, hashes: { sha512: "00".repeat(64), sha256 }, custom: { b: "é\n", a: [1, true] } });
     assert.equal(fragment, `{"custom":{"a":[1,true],"b":"é\n"},"hashes":{"sha256":"${sha256}","sha512":"${"00".repeat(64)}"},"length":5}`);
   });
+  test("gives the same for a length and a sha256 alone as for any other target", () => {
+    for (const length of [0, 7, Number.MAX_SAFE_INTEGER]) {
+      const { target, fragment } = parseTargetFile({ hashes: { sha256 }, length, other: 1 });
+      assert.deepEqual(target, { length, hashes: { sha256 } });
+      assert.equal(fragment, canonicalString({ length, hashes: { sha256 } }));
+    }
+    for (const hex of [`${sha256}\n`, sha256.slice(1), sha256.toUpperCase(), `${sha256}ab`]) assert.equal(refusal({ length: 1, hashes: { sha256: hex } }).code, "target-hash");
+  });
   test("takes lengths from 0 to 2^53-1", () => {
     for (const length of [0, 1, Number.MAX_SAFE_INTEGER]) assert.equal(parseTargetFile({ ...good, length }).target.length, length);
   });

@@ -74,6 +74,9 @@ class Schedule {
   /** In such a world whoever does not lead helps: every batch on two roles goes in shares of one. */
   readonly #shares: boolean;
 
+  /** In such a world imports come, too, and others overtake their batches. */
+  readonly #imports: boolean;
+
   constructor(seed: number) {
     this.#seed = seed;
     this.#random = createFakeRandom(seed);
@@ -81,11 +84,12 @@ class Schedule {
     this.#rootEnds = this.#chance(0.25);
     this.#loses = this.#chance(0.25) && !World.engine.apart;
     this.#shares = this.#chance(0.5);
+    this.#imports = this.#chance(0.5);
     this.#world = new World({
       seed,
       weakReplace: this.#chance(0.3),
       rootNearsItsEnd: this.#rootEnds,
-      policy: { signingWindows: { defaultMs: 0, rootMs: this.#rootEnds ? 30 * DAY_MS : 0 }, share: { fromRoles: this.#shares ? 2 : 0, mostRoles: 1 }, maxBatchChanges: this.#pick([1, 3, 20_000]), foldBehindFrom: this.#pick([1, 64]), refresh: { atRemainingFraction: 1 / 3, jitterFraction: 0.1, marginMs: 3_600_000, tickMs: this.#pick([60_000, 3_600_000]) } },
+      policy: { signingWindows: { defaultMs: 0, rootMs: this.#rootEnds ? 30 * DAY_MS : 0 }, share: { fromRoles: this.#shares ? 2 : 0, mostRoles: 1 }, maxBatchChanges: this.#pick([1, 3, 20_000]), foldBehindFrom: this.#imports ? 1 : this.#pick([1, 64]), refresh: { atRemainingFraction: 1 / 3, jitterFraction: 0.1, marginMs: 3_600_000, tickMs: this.#pick([60_000, 3_600_000]) } },
     });
   }
 
@@ -95,7 +99,7 @@ class Schedule {
 
   async run(): Promise<void> {
     const world = this.#world;
-    await world.accept(world.bootstrap(this.#shares ? 4 : 2));
+    await world.accept(world.bootstrap(this.#shares || this.#imports ? 4 : 2));
     if (this.#chance(0.8)) await publishAll(world);
     if (this.#rootEnds) world.rootHolders = ROOT_HOLDERS.slice(0, 1);
     this.#spawn();
@@ -117,6 +121,7 @@ class Schedule {
     }
     const acts: readonly (readonly [number, () => void | Promise<void>])[] = [
       [6, () => this.#request()],
+      [this.#imports ? 2 : 0, () => this.#import()],
       [4, () => this.#pass(this.#pick([100, 250, 1_000]))],
       [2, () => this.#pass(this.#pick([5_000, 16_000]))],
       [0.3, () => this.#pass(this.#pick([3_700_000, 12 * 3_600_000]))],
@@ -261,6 +266,12 @@ class Schedule {
       after: (call) => { if (fate === "failed") throw failure(call, true); },
     });
     await door.accept(request).catch(() => this.#unanswered.push(request));
+  }
+
+  async #import(): Promise<void> {
+    const paths = [...new Set(Array.from({ length: this.#pick([1, 2, 6]) }, () => this.#pick(PATHS)))];
+    this.#note(`an import of ${paths.join(" ")}`, "import");
+    await this.#world.import(paths);
   }
 
   // ---------------------------------------------------------------- afterwards

@@ -33,7 +33,7 @@ export function bytesOf(change: NewChange): number {
 
 /** With the place of its path, sorted by place, then as they came; typed numbers sort in a tenth of the time of a comparing function. */
 export function byPlace(changes: readonly NewChange[]): readonly { readonly place: number; readonly change: NewChange }[] {
-  const keys = Float64Array.from(changes, ({ path }, at) => binIndexOf(32, path) * PLACES + at).sort();
+  const keys = Float64Array.from(changes, ({ path, place }, at) => (place ?? binIndexOf(32, path)) * PLACES + at).sort();
   return Array.from(keys, (key) => ({ place: Math.floor(key / PLACES), change: changes[key % PLACES] as NewChange }));
 }
 
