@@ -138,8 +138,8 @@ describe("an import", () => {
     const task = await imports(stage, byPlace);
     const other = await stage.add(byPlace.slice(-1), { length: 9 });
     await stage.publisher.turn();
-    // The second takes the import's own word on that path along, and absorbs it.
-    assert.deepEqual(cuts, [new Set([task]), new Set([task, other])]);
+    // The first takes the import's own word on that path along, and absorbs it.
+    assert.deepEqual(cuts, [new Set([task, other]), new Set([task])]);
     assert.equal((await stage.task(other)).result?.state, "SUCCESS");
 
     // Now the next slice's first path: in their order, in one batch.

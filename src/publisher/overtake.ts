@@ -1,6 +1,6 @@
 // Others go first: whatever is accepted while a long batch is pressed is published between its roles, in heads of its own.
 //
-// An import, or a refresh of everything, goes in batches of half a second, each with a snapshot. If whoever adds one artifact
+// An import, or a refresh of everything, goes in batches of four tenths of a second, each with a snapshot. If whoever adds one artifact
 // had to wait for them, they would have to be short, and snapshots most of the work. So a long batch may be overtaken, and
 // goes on on the head that others made (rule 9): the files it has put hold in every head in which nobody else touched their roles.
 //

@@ -3,15 +3,15 @@ import { test } from "node:test";
 
 import { Pace } from "./pace.ts";
 
-test("long work takes half a second, and a tenth of one while somebody waits for it", () => {
+test("long work takes four tenths of a second, and a tenth of one while somebody waits for it", () => {
   const pace = new Pace({ least: 256, most: 20_000 });
   assert.equal(pace.take(0, true), 256, "before anything was measured");
   pace.published({ own: 1_000, waited: false, tookMs: 100, nowMs: 1_000 });
-  assert.equal(pace.take(1_000, true), 5_000, "half a second's worth");
+  assert.equal(pace.take(1_000, true), 4_000, "as much as others overtake");
   assert.equal(pace.take(1_000, false), 10_000, "a second's, where nobody can overtake and nobody is there");
   pace.published({ own: 0, waited: true, tookMs: 30, nowMs: 1_100 });
   assert.equal(pace.take(1_200, true), 1_000);
-  assert.equal(pace.take(6_200, true), 5_000, "they have gone");
+  assert.equal(pace.take(6_200, true), 4_000, "they have gone");
   pace.published({ own: 10_000, waited: false, tookMs: 1, nowMs: 6_300 });
   for (let i = 0; i < 20; i++) pace.published({ own: 20_000, waited: false, tookMs: 20, nowMs: 6_300 });
   assert.equal(pace.take(20_000, true), 20_000, "never more than a batch holds");
@@ -21,9 +21,9 @@ test("a batch that was cheaper by the piece is believed sooner than a dearer one
   const pace = new Pace({ least: 64, most: 20_000 });
   pace.published({ own: 64, waited: false, tookMs: 192, nowMs: 0 });
   pace.published({ own: 333, waited: false, tookMs: 333, nowMs: 200 });
-  assert.equal(pace.take(200, true), 357, "from 3 ms each: most of the way to 1");
-  pace.published({ own: 357, waited: false, tookMs: 1_071, nowMs: 2_400 });
-  assert.equal(pace.take(2_400, true), 265, "less than a third of the way back");
+  assert.equal(pace.take(200, true), 285, "from 3 ms each: most of the way to 1");
+  pace.published({ own: 285, waited: false, tookMs: 855, nowMs: 2_400 });
+  assert.equal(pace.take(2_400, true), 212, "less than a third of the way back");
 });
 
 test("after a batch with it the others go first", () => {

@@ -2,12 +2,12 @@
 // one artifact meanwhile hardly notices.
 //
 // Where others may overtake it (overtake.ts) they still wait while it is planned and cut, and while its snapshot is made; so it is cut
-// to half a second, by the measure of those before, a third of which they may have to wait for. While somebody has to wait for all of
+// to four tenths of a second, by the measure of those before. While somebody has to wait for all of
 // it, to a tenth of a second; where nobody may overtake and nobody is there, a second. Each batch costs a snapshot, so fewer are better.
 
 /** How long a batch with it takes: while others have to wait for it, while they overtake it, and while there are none; milliseconds. */
 const WAITED_FOR_MS = 100;
-const OVERTAKEN_MS = 500;
+const OVERTAKEN_MS = 400;
 const ALONE_MS = 1_000;
 /** So long after somebody waited nobody does. */
 const FORGOTTEN_AFTER_MS = 5_000;
