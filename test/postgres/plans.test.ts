@@ -41,8 +41,8 @@ const emit = (name: string, plan: { readonly message?: string }): void => {
   const { "Query Text": text, Plan } = JSON.parse(json) as { readonly "Query Text": string; readonly Plan: Node };
   said.push({ text, looks: looks(Plan) });
 };
-const original = pg.Client.prototype.emit;
-const query = pg.Client.prototype.query as (...args: unknown[]) => unknown;
+const original = Reflect.get(pg.Client.prototype, "emit");
+const query = Reflect.get(pg.Client.prototype, "query") as (...args: unknown[]) => unknown;
 /** Of those that were sent. */
 const unprepared = new Set<string>();
 
@@ -133,7 +133,8 @@ test("a batch that is dropped, cut again, and shared", async () => {
   const cut = await cutAndStage(database, held, { batch, changes, roles: [] });
   await database.shareOut(held, batch, "{}", Array.from({ length: 16 }, (_, at) => ({ roles: roles.slice((at * MANY) / 16, ((at + 1) * MANY) / 16), edits: "[]" })));
   for (let share = await database.claimShare("helper", 5_000); share !== undefined; share = await database.claimShare("helper", 5_000)) {
-    await database.finishShare(share.claim, share.roles.map((role, n) => pressed(role, (share?.firstVersion ?? 0) + n)));
+    const { firstVersion } = share;
+    await database.finishShare(share.claim, share.roles.map((role, n) => pressed(role, firstVersion + n)));
   }
   assert.equal((await database.sharedResults(batch)).results.length, MANY);
   await database.markVisible(held, (await database.commit(held, commitOf(batch, cut))).seq);
