@@ -9,7 +9,7 @@ import { askRoleFacts, askRoles } from "./ask-plan.ts";
 import { writeJsonFile } from "./payload-file.ts";
 import { isRoot, readDocument } from "./pending.ts";
 import { delegationsAt, type WrittenRole } from "./plan.ts";
-import { requireBootstrap, sendAndWait, trustedDocument, type Sent } from "./send.ts";
+import { requireBootstrap, sendAndWait, tellWaiting, trustedDocument, type Sent } from "./send.ts";
 import { outFile, serverOrDryRun } from "./shared-options.ts";
 import { CliError } from "../errors.ts";
 import type { Session } from "../session.ts";
@@ -132,6 +132,8 @@ interface Outcome {
   readonly delegated_roles?: readonly string[];
   readonly failed_roles?: readonly { readonly role: string; readonly reason: string }[];
   readonly waiting_for_metadata?: readonly string[];
+  /** Roles whose people have to sign some of it; the task ends before. */
+  readonly waiting_for?: readonly string[];
   readonly dropped_artifacts_count?: number;
   readonly moved_artifacts?: number;
 }
@@ -139,7 +141,9 @@ interface Outcome {
 function tellOutcome(session: Session, sent: Sent, keys: WantedDelegations["keys"]): void {
   const details = (sent.result?.details ?? {}) as Outcome;
   const failed = details.failed_roles ?? [];
-  if ((details.delegated_roles?.length ?? 0) > 0) session.say(`Done: ${details.delegated_roles?.join(", ") ?? ""}`);
+  const waitsFor = details.waiting_for ?? [];
+  if ((details.delegated_roles?.length ?? 0) > 0) session.say(`${waitsFor.length > 0 ? "Accepted" : "Done"}: ${details.delegated_roles?.join(", ") ?? ""}`);
+  if (sent.waitsFor.length === 0) tellWaiting(session, waitsFor);
   for (const role of details.waiting_for_metadata ?? []) {
     session.say(`It comes with the next document its team uploads: rstuf admin delegations upload ${role} FILE`);
     for (const [keyid, key] of Object.entries(keys)) session.say(`  signed by ${keyWords(keyid, key)}`);
