@@ -50,7 +50,6 @@ function targetOf(fragment: string): JsonObject {
   return JSON.parse(HAS_CONTROLS.test(fragment) ? embed(Buffer.from(fragment)).toString() : fragment) as JsonObject;
 }
 
-// eslint-disable-next-line no-control-regex -- they are what is looked for
 const HAS_CONTROLS = /[\u0000-\u001f]/;
 
 /** The first text, in order of code points, behind all that begin with `prefix`; undefined when nothing is. */

@@ -57,22 +57,6 @@ for (const offline of [false, true]) {
       await world.fsck();
     });
 
-    test("change and go as they came: its people sign, and it lists again what they listed", async () => {
-      const world = await repository(offline);
-      await world.edit({ action: "add", keys: {}, roles: [EU] });
-      await world.sign("prod", ANN);
-      await world.edit({ action: "update", keys: {}, roles: [{ ...EU, paths: ["prod/eu*", "prod/emea*"] }] });
-      assert.deepEqual((await published(world, "prod")).delegations?.roles?.[0]?.paths, ["prod/eu*"]);
-      await world.sign("prod", ANN);
-      assert.deepEqual((await published(world, "prod")).delegations?.roles?.[0]?.paths, ["prod/eu*", "prod/emea*"]);
-      await world.fsck();
-      const gone = await detailsOf(world, await world.edit({ action: "delete", roles: [{ name: "eu" }] }));
-      assert.deepEqual(gone["waiting_for"], ["prod"]);
-      await world.sign("prod", ANN);
-      assert.deepEqual([await below(world, "prod"), await listed(world, "prod")], [[], ["prod/1", "prod/eu1"]]);
-      await world.fsck();
-    });
-
     test("go with it in one request, which its people need not sign", async () => {
       const world = await repository(offline);
       await world.edit({ action: "add", keys: {}, roles: [EU] });
@@ -84,35 +68,6 @@ for (const offline of [false, true]) {
       const { state, result } = await world.task(gone);
       assert.deepEqual([state, result?.details?.["delegated_roles"], result?.details?.["failed_roles"]], ["SUCCESS", ["prod", "eu", "eu-west"], []]);
       assert.deepEqual(world.targets().signed.delegations?.roles?.map(({ name }) => name), ["catch-all"]);
-      await world.fsck();
-    });
-
-    test("may be people's, too: both sign, and both come in one head", async () => {
-      const world = await repository(offline);
-      const added = await detailsOf(world, await world.edit({ action: "add", keys: KEYS, roles: [{ ...EU, keyids: [BOB.keyid] }] }));
-      assert.deepEqual(added["waiting_for"], ["eu", "prod"]);
-      await world.sign("eu", BOB);
-      assert.deepEqual(await below(world, "prod"), []);
-      await world.sign("prod", ANN);
-      assert.deepEqual([await below(world, "prod"), await listed(world, "eu")], [["eu"], ["prod/eu1"]]);
-      // And one more below that, of the online key.
-      await world.edit({ action: "add", keys: {}, roles: [wantedRole("eu-west", ["prod/eu-west*"], { parent: "eu" })] });
-      assert.deepEqual(await waiting(world), ["eu"]);
-      await world.sign("eu", BOB);
-      assert.equal((await world.task(await world.add("prod/eu-west1"))).state, "SUCCESS");
-      assert.deepEqual(await listed(world, "eu-west"), ["prod/eu-west1"]);
-      await world.fsck();
-    });
-
-    test("stopped, nothing of it happens, and what waited for it goes where it goes now", async () => {
-      const world = await repository(offline);
-      await world.edit({ action: "add", keys: {}, roles: [EU] });
-      const early = await world.add("prod/eu2");
-      await world.stage.stop("prod");
-      await world.stage.settle();
-      await world.sign("prod", ANN);
-      assert.equal((await world.task(early)).state, "SUCCESS");
-      assert.deepEqual([await below(world, "prod"), await listed(world, "prod")], [[], ["prod/1", "prod/eu1", "prod/eu2"]]);
       await world.fsck();
     });
 
@@ -139,6 +94,51 @@ for (const offline of [false, true]) {
 }
 
 describe("below a role that people sign", () => {
+  test("change and go as they came: its people sign, and it lists again what they listed", async () => {
+    const world = await repository();
+    await world.edit({ action: "add", keys: {}, roles: [EU] });
+    await world.sign("prod", ANN);
+    await world.edit({ action: "update", keys: {}, roles: [{ ...EU, paths: ["prod/eu*", "prod/emea*"] }] });
+    assert.deepEqual((await published(world, "prod")).delegations?.roles?.[0]?.paths, ["prod/eu*"]);
+    await world.sign("prod", ANN);
+    assert.deepEqual((await published(world, "prod")).delegations?.roles?.[0]?.paths, ["prod/eu*", "prod/emea*"]);
+    await world.fsck();
+    const gone = await detailsOf(world, await world.edit({ action: "delete", roles: [{ name: "eu" }] }));
+    assert.deepEqual(gone["waiting_for"], ["prod"]);
+    await world.sign("prod", ANN);
+    assert.deepEqual([await below(world, "prod"), await listed(world, "prod")], [[], ["prod/1", "prod/eu1"]]);
+    await world.fsck();
+  });
+
+  test("may be people's, too: both sign, and both come in one head", async () => {
+    const world = await repository();
+    const added = await detailsOf(world, await world.edit({ action: "add", keys: KEYS, roles: [{ ...EU, keyids: [BOB.keyid] }] }));
+    assert.deepEqual(added["waiting_for"], ["eu", "prod"]);
+    await world.sign("eu", BOB);
+    assert.deepEqual(await below(world, "prod"), []);
+    await world.sign("prod", ANN);
+    assert.deepEqual([await below(world, "prod"), await listed(world, "eu")], [["eu"], ["prod/eu1"]]);
+    // And one more below that, of the online key.
+    await world.edit({ action: "add", keys: {}, roles: [wantedRole("eu-west", ["prod/eu-west*"], { parent: "eu" })] });
+    assert.deepEqual(await waiting(world), ["eu"]);
+    await world.sign("eu", BOB);
+    assert.equal((await world.task(await world.add("prod/eu-west1"))).state, "SUCCESS");
+    assert.deepEqual(await listed(world, "eu-west"), ["prod/eu-west1"]);
+    await world.fsck();
+  });
+
+  test("stopped, nothing of it happens, and what waited for it goes where it goes now", async () => {
+    const world = await repository();
+    await world.edit({ action: "add", keys: {}, roles: [EU] });
+    const early = await world.add("prod/eu2");
+    await world.stage.stop("prod");
+    await world.stage.settle();
+    await world.sign("prod", ANN);
+    assert.equal((await world.task(early)).state, "SUCCESS");
+    assert.deepEqual([await below(world, "prod"), await listed(world, "prod")], [[], ["prod/1", "prod/eu1", "prod/eu2"]]);
+    await world.fsck();
+  });
+
   test("a key in wrong hands signs nothing: what it signed waits until its people have signed another", async () => {
     const world = await repository();
     const { stage } = world;
