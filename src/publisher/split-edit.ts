@@ -7,7 +7,7 @@ import { ownerOf } from "../roles/delegation.ts";
 import { applyEdit, changedDelegators, type EditContext, type EditOutcome } from "../roles/delegation-edit.ts";
 import { RoleError } from "../roles/errors.ts";
 import { withOutside } from "../roles/outside-roles.ts";
-import { pendingEdits, type PendingEdit } from "../roles/pending-edit.ts";
+import { noteOf, pendingEdits, type PendingEdit } from "../roles/pending-edit.ts";
 import { signingModeOf } from "../roles/signing-mode.ts";
 import { parseEnvelope } from "../tuf/parse.ts";
 import { verifyThreshold } from "../tuf/threshold.ts";
@@ -120,9 +120,16 @@ export async function splitEdit(deps: PublisherDeps, sealer: Sealer, head: Head,
     const rehoming = await rehomeIfSigned(deps, head, after);
     const signs = signersOf(head, after, name, rehoming);
     if (action !== "delete") await prove(sealer, after, name);
+    const ends = events.filter((event) => event.kind === "delegated" && names.includes(event.role) && event.state !== "cancelled" && !askedOf(after).has(event.role));
+    // What waits for people of this role would be forgotten with them.
+    const forgotten = ends.find((event) => (noteOf(event).edit ?? before)?.unit !== before?.unit);
+    if (signs.length === 0 && forgotten !== undefined) {
+      fail(`role ${forgotten.role} waits for signatures of another change of delegations: sign that first, or stop it`);
+      continue;
+    }
     if (signs.length === 0) {
       supersede();
-      for (const event of events) if (event.kind === "delegated" && names.includes(event.role) && event.state !== "cancelled" && !askedOf(after).has(event.role)) superseded.add(event.id);
+      for (const event of ends) superseded.add(event.id);
       next = { ...after, outside: { ...after.outside, declared: next.outside.declared } };
       outcome[action === "add" ? "added" : action === "update" ? "updated" : "deleted"].push(...names);
       if (days !== undefined) outcome.days.set(name, days);

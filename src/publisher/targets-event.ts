@@ -18,7 +18,7 @@ import type { Head } from "./head.ts";
 import { proveNew } from "./head-change.ts";
 import { changeOf, changesTargets, isCarried, nextTargets, resultsOf, together, type NextTargets } from "./next-targets.ts";
 import { fileOfArrival, raiseCounter, refusedDocument } from "./outside.ts";
-import { peopleOf } from "./people.ts";
+import { askedOf, peopleOf } from "./people.ts";
 import type { PressedFile } from "./press.ts";
 import { eventOf } from "./units.ts";
 
@@ -61,6 +61,9 @@ async function begun(deps: PublisherDeps, turn: EventTurn, head: Head, edits: re
       if (made.carried.length > 0) await database.resumeWaiting(turn.hold.lease, "targets");
       return "worked";
     }
+    // A change of delegations that waits for people whom it would ask no more.
+    const people = askedOf(made.next);
+    if (events.some((event) => event.kind === "delegated" && event.state !== "cancelled" && event.role !== "targets" && !people.has(event.role) && noteOf(event).edit !== undefined)) return "later";
     const inTheWay = events.filter(({ role, state }) => state !== "cancelled" && made.signs.includes(role));
     if (inTheWay.some((event) => event.state === "frozen" || unitIn(event) !== undefined)) return "later";
     const targets: PendingTargets = { unit: random.hex(16), signs: made.signs, handed: owed, below: Object.fromEntries(belowOf(made.next.tree)) };

@@ -187,6 +187,22 @@ describe("below a role that people sign", () => {
   });
 });
 
+for (const offline of [false, true]) {
+  test(`what waits for people is not forgotten when their role goes to the online key${offline ? ", by the word of those who sign targets" : ""}`, async () => {
+    const world = await repository(offline);
+    await world.edit({ action: "add", keys: {}, roles: [EU] });
+    const toOnline = { action: "update" as const, keys: {}, roles: [wantedRole("prod", ["prod/*"])] };
+    const asked = await world.edit(toOnline);
+    if (!offline) assert.deepEqual((await detailsOf(world, asked))["failed_roles"], [{ role: "prod", reason: "role prod waits for signatures of another change of delegations: sign that first, or stop it" }]);
+    assert.deepEqual(await waiting(world), ["prod"]);
+    await world.sign("prod", ANN);
+    if (offline) await world.sign("targets", world.people[0]!, world.people[1]!);
+    else await world.edit(toOnline);
+    assert.deepEqual([await below(world, "prod"), world.signers("prod"), await waiting(world)], [["eu"], [keyidOf(world.stage.online)], []]);
+    await world.fsck();
+  });
+}
+
 describe("a version of targets that takes the envelope of a role people sign", () => {
   const byBob = { action: "update" as const, keys: KEYS, roles: [wantedRole("prod", ["prod/*"], { keyids: [BOB.keyid] })] };
   const signTargets = (world: OfflineWorld): Promise<unknown> => world.sign("targets", world.people[0]!, world.people[1]!);
