@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { createApi, tableOf } from "../src/api/app.ts";
 import { DEFAULT_LIMITS, LOOPBACK_HOSTS } from "../src/api/settings.ts";
 import type { Database } from "../src/ports/database.ts";
-import { SDK_TYPES_FILE, sdkTypesText } from "./sdk-types.ts";
+import { SDK_ANSWERS_FILE, SDK_TYPES_FILE, sdkAnswersText, sdkTypesText } from "./sdk-types.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
@@ -35,7 +35,11 @@ export async function openApiText(): Promise<string> {
 
 if (import.meta.main) {
   const text = await openApiText();
-  const files = [{ name: "docs/api/openapi.json", path: OPENAPI_FILE, text }, { name: "src/sdk/api-types.ts", path: SDK_TYPES_FILE, text: sdkTypesText(JSON.parse(text)) }];
+  const files = [
+    { name: "docs/api/openapi.json", path: OPENAPI_FILE, text },
+    { name: "src/sdk/api-types.ts", path: SDK_TYPES_FILE, text: sdkTypesText(JSON.parse(text)) },
+    { name: "src/sdk/api-answers.ts", path: SDK_ANSWERS_FILE, text: sdkAnswersText(JSON.parse(text)) },
+  ];
   for (const file of files) {
     if (!process.argv.includes("--check")) {
       mkdirSync(dirname(file.path), { recursive: true });

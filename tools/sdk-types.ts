@@ -1,9 +1,12 @@
-// Writes src/sdk/api-types.ts, the REST API in types, from the OpenAPI document. `npm run openapi`
-// does it after writing the document; a test says whether the file is as it would be written.
+// Writes src/sdk/api-types.ts, the REST API in types, and src/sdk/api-answers.ts, what every answer has, from
+// the OpenAPI document. `npm run openapi` does it after writing the document; a test says whether the files are
+// as they would be written.
 
 import { join } from "node:path";
+import type { Shape } from "../src/sdk/shape.ts";
 
 export const SDK_TYPES_FILE = join(import.meta.dirname, "..", "src", "sdk", "api-types.ts");
+export const SDK_ANSWERS_FILE = join(import.meta.dirname, "..", "src", "sdk", "api-answers.ts");
 
 /** What of OpenAPI 3.1 our routes use. */
 interface Schema {
@@ -58,6 +61,52 @@ export function sdkTypesText(document: unknown): string {
   }
   lines.push("}", "");
   return lines.join("\n");
+}
+
+/** Nobody here depends on these, and other implementations of the contract leave them out. */
+const UNREAD: ReadonlySet<string> = new Set(["message", "last_update"]);
+
+/** What must be in an answer, by name of its operation: members that are always there, and of which kind. */
+export function sdkAnswersText(document: unknown): string {
+  const { paths, components } = document as Document;
+  const lines = ["// Written by `npm run openapi` from docs/api/openapi.json. Do not edit.", "", 'import type { Operations } from "./api-types.ts";', 'import type { Shape } from "./shape.ts";', "", "/** What must be in an answer for it to be one of this API. */", "export const ANSWERS: Readonly<Record<keyof Operations, Shape>> = {"];
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const [method, { responses }] of Object.entries(methods)) {
+      const answers = Object.entries(responses).filter(([status]) => /^2/.test(status)).map(([, { content }]) => shapeOf(content?.["application/json"]?.schema ?? {}, components.schemas, []));
+      lines.push(`  ${JSON.stringify(`${method.toUpperCase()} ${path}`)}: ${JSON.stringify(answers.length === 0 ? "unknown" : answers.reduce(common))},`);
+    }
+  }
+  return [...lines, "};", ""].join("\n");
+}
+
+/** @param above names of schemas this one is in: a tree ends where it repeats itself */
+function shapeOf(schema: Schema, schemas: Document["components"]["schemas"], above: readonly string[]): Shape {
+  if (schema.$ref !== undefined) {
+    const name = schema.$ref.slice(schema.$ref.lastIndexOf("/") + 1);
+    return above.includes(name) ? "unknown" : shapeOf(schemas[name] ?? {}, schemas, [...above, name]);
+  }
+  if (schema.enum !== undefined || schema.const !== undefined) return "string";
+  switch (schema.type) {
+    case "string":
+    case "boolean":
+      return schema.type;
+    case "integer":
+    case "number":
+      return "number";
+    case "array":
+      return [shapeOf(schema.items ?? {}, schemas, above)];
+    case "object":
+      return Object.fromEntries((schema.required ?? []).filter((name) => !UNREAD.has(name)).map((name) => [name, shapeOf(schema.properties?.[name] ?? {}, schemas, above)]));
+    default:
+      return "unknown";
+  }
+}
+
+/** What two answers of one operation have in common. */
+function common(one: Shape, other: Shape): Shape {
+  if (typeof one !== "object" || typeof other !== "object" || Array.isArray(one) || Array.isArray(other)) return JSON.stringify(one) === JSON.stringify(other) ? one : "unknown";
+  const second = other as Readonly<Record<string, Shape>>;
+  return Object.fromEntries(Object.entries(one).flatMap(([name, shape]: [string, Shape]) => (second[name] === undefined ? [] : [[name, common(shape, second[name])]])));
 }
 
 /** `wait` and the headers are for the client to set. */

@@ -1,18 +1,23 @@
 // What an answer of the service means: JSON within bounds, or a refusal in words.
 
 import { RestError, type Fault } from "./errors.ts";
+import { faultIn, type Shape } from "./shape.ts";
 
 const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_FAULTS_TOLD = 20;
 
-/** The body as JSON. @throws RestError `answer-unexpected` */
-export async function readJson(response: Response, what: string): Promise<unknown> {
+/** The body as JSON, which is as the API says. @throws RestError `answer-unexpected` */
+export async function readJson(response: Response, what: string, shape: Shape): Promise<unknown> {
   const text = await readText(response, what);
+  let value: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    value = JSON.parse(text) as unknown;
   } catch (cause) {
     throw unexpected(response, what, `what came is no JSON: ${excerpt(text)}`, cause);
   }
+  const fault = faultIn(value, shape);
+  if (fault !== undefined) throw unexpected(response, what, `${fault}: ${excerpt(text)}`);
+  return value;
 }
 
 /** The error that a refusal means. */
@@ -27,13 +32,27 @@ export async function refusalOf(response: Response, what: string): Promise<RestE
   if (status === 429) return new RestError("unavailable", `${what}: the service takes no more at the moment`, { ...told, todo: "try again later" });
   if (status >= 500) return new RestError("unavailable", `${what}: the service answered ${status}`, { ...told, todo: "try again; if it stays, /readyz and the service's log say why" });
   if (serverCode === undefined && status === 404) return unexpected(response, what, message ?? "nothing is known there");
-  return new RestError("refused", `${what}: the service declined`, { ...told, todo: TODO[serverCode ?? ""] });
+  return new RestError("refused", `${what}: the service declined`, { ...told, todo: todoOf(serverCode ?? "", message) });
 }
 
+/** What whoever uses the command line does about a refusal; without a word of ours, what the service says is all there is. */
 const TODO: Readonly<Record<string, string>> = {
   "bootstrap-required": "hold a ceremony first: rstuf admin ceremony",
   "bootstrap-locked": "rstuf status shows what the repository is",
+  "targets-offline": "people sign targets: rstuf admin metadata sign",
+  "role-not-refreshable": "name roles that the online key signs, or none for all of them",
+  "no-such-online-role": "rstuf admin delegations list shows the roles there are",
+  "no-such-role": "rstuf admin delegations list shows the roles there are",
+  "no-such-outside-role": "delegate to it first: rstuf admin delegations new --outside; rstuf admin delegations list shows what there is",
+  "body-too-large": "send less at a time; artifacts: --batch",
+  "idempotency-key-reused": "the same request goes on with its key; another one needs another key",
 };
+
+function todoOf(serverCode: string, message: string | undefined): string | undefined {
+  if (serverCode === "bootstrap-required" && /State: (?:SIGNING|signing)/.test(message ?? "")) return "its root waits for signatures: rstuf admin metadata sign";
+  if (serverCode === "bootstrap-required" && /State: pre/.test(message ?? "")) return "its bootstrap is under way: try again in a moment";
+  return TODO[serverCode];
+}
 
 function unexpected(response: Response, what: string, why: string, cause?: unknown): RestError {
   return new RestError("answer-unexpected", `${what}: the answer (${response.status}) is not one of this API`, { status: response.status, why, todo: "look at the address: is the service there, and new enough?", cause });

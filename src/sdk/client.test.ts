@@ -27,7 +27,7 @@ const failure = async (work: Promise<unknown>): Promise<RestError> => {
 
 describe("call", () => {
   test("sends query, headers, preference, body and a key of its own", async () => {
-    await using server = await openRestServer([ADDED]);
+    await using server = await openRestServer([ADDED, ADDED, TASK]);
     const client = clientOf(`${server.url}/`, timing(), { authorization: "Bearer x" });
     await client.call("POST /api/v1/artifacts/", { body: { artifacts: [] }, waitSeconds: 30 });
     await client.call("POST /api/v1/artifacts/", { body: { artifacts: [] }, idempotencyKey: "mine" });
@@ -177,4 +177,29 @@ describe("serverUrl", () => {
   for (const given of ["a.example", "ftp://a", "https://user:pw@a", ""]) {
     test(`refuses ${JSON.stringify(given)}`, () => assert.throws(() => serverUrl(given), (error) => error instanceof RestError && error.code === "server-invalid" && !error.message.includes("pw")));
   }
+});
+
+describe("an answer of another program", () => {
+  const odd: readonly { readonly name: string; readonly body: unknown; readonly why: RegExp }[] = [
+    { name: "no JSON", body: "<h1>Welcome</h1>", why: /no JSON: <h1>Welcome/ },
+    { name: "null", body: null, why: /^it is no object: null/ },
+    { name: "an empty object", body: {}, why: /^`data` is missing: \{\}/ },
+    { name: "a list where an object should be", body: { data: [] }, why: /^`data` is no object/ },
+    { name: "a member of another kind", body: { data: { task_id: 7, state: "PENDING" } }, why: /^`data\.task_id` is no string/ },
+  ];
+  for (const { name, body, why } of odd) {
+    test(`is told to be one: ${name}`, async () => {
+      await using server = await openRestServer([{ body: body === null ? "null" : body }]);
+      const error = await failure(getTask(clientOf(server.url)));
+      assert.equal(error.code, "answer-unexpected");
+      assert.match(error.why ?? "", why);
+      assert.match(error.todo ?? "", /look at the address/);
+    });
+  }
+
+  test("in a row of a list, too", async () => {
+    await using server = await openRestServer([{ body: { data: [{ path: "a", role: "bins-0", length: 1, hashes: {} }, { path: "b" }] } }]);
+    const error = await failure(clientOf(server.url).call("GET /api/v1/artifacts/", { query: {} }));
+    assert.match(error.why ?? "", /^`data\.1\.role` is missing/);
+  });
 });

@@ -4,10 +4,12 @@
 // write, each of which carries an Idempotency-Key of its own, so that the service applies it
 // once however often it arrives. Redirects are never followed: a token would go along.
 
+import { connectionReason, systemCode } from "../lib/connection-words.ts";
 import { readJson, readText, refusalOf, redirected } from "./answer.ts";
+import { ANSWERS } from "./api-answers.ts";
 import type { Operations, Streamed } from "./api-types.ts";
 import { RestError } from "./errors.ts";
-import { DEFAULT_RETRIES, delayBefore, isPassing, retryAfterMs, systemCode, type RetryPolicy, type Timing } from "./retry.ts";
+import { DEFAULT_RETRIES, delayBefore, isPassing, retryAfterMs, type RetryPolicy, type Timing } from "./retry.ts";
 import { serverUrl } from "./server.ts";
 
 export interface ClientOptions {
@@ -19,6 +21,8 @@ export interface ClientOptions {
   readonly userAgent: string;
   readonly timing: Timing;
   readonly retries?: RetryPolicy;
+  /** Ends every call that has no signal of its own; asked for when one begins. */
+  readonly interruption?: () => AbortSignal;
   /** How long one try may take, beside the time it asks the service to wait. */
   readonly timeoutMs?: number;
 }
@@ -59,7 +63,7 @@ export class RestClient {
   async call<O extends OperationName>(operation: O, given: Given<O>): Promise<Operations[O]["answer"]> {
     const response = await this.open(operation, given);
     const what = this.#what(operation, given);
-    return (await this.#reading(what, () => readJson(response, what))) as Operations[O]["answer"];
+    return (await this.#reading(what, () => readJson(response, what, ANSWERS[operation]))) as Operations[O]["answer"];
   }
 
   /** The answer itself, its status good and its body not yet read. */
@@ -72,7 +76,7 @@ export class RestClient {
       const delay = outcome.again && request.repeatable ? delayBefore(attempt, this.#options.retries ?? DEFAULT_RETRIES, this.timing.fraction(), outcome.retryAfterMs) : undefined;
       if (delay === undefined) throw outcome.error;
       await this.timing.sleep(delay, request.signal);
-      if (request.signal?.aborted === true) throw interrupted(what);
+      if (request.signal?.aborted === true) throw interrupted(what, request.method);
     }
   }
 
@@ -86,7 +90,7 @@ export class RestClient {
       return { status: response.status, text: await this.#reading(what, () => readText(response, what)) };
     } catch (cause) {
       if (cause instanceof RestError) throw cause;
-      if (signal?.aborted === true) throw interrupted(what);
+      if (signal?.aborted === true) throw interrupted(what, "GET");
       throw unreachable(what, this.server, timeoutMs, cause);
     }
   }
@@ -108,7 +112,7 @@ export class RestClient {
       // A stream that was read is gone; whoever sends one begins again himself.
       repeatable: streamed === undefined,
       timeoutMs: (this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS) + (given.waitSeconds ?? 0) * 1000,
-      signal: given.signal,
+      signal: given.signal ?? this.#options.interruption?.(),
     };
   }
 
@@ -128,7 +132,7 @@ export class RestClient {
       return { error, again: response.status === 503 || response.status === 429, retryAfterMs: retryAfterMs(response.headers.get("retry-after")) };
     } catch (cause) {
       if (cause instanceof RestError) return { error: cause, again: false };
-      if (request.signal?.aborted === true) return { error: interrupted(what), again: false };
+      if (request.signal?.aborted === true) return { error: interrupted(what, request.method), again: false };
       if (isRedirect(cause)) return { error: redirected(what, await this.#whereTo(request)), again: false };
       return { error: unreachable(what, this.server, request.timeoutMs, cause), again: isPassing(cause) };
     }
@@ -152,7 +156,7 @@ export class RestClient {
       return await read();
     } catch (cause) {
       if (cause instanceof RestError) throw cause;
-      throw new RestError("unreachable", `${what}: the answer broke off`, { why: systemCode(cause), todo: "try again", cause });
+      throw new RestError("unreachable", `${what}: the answer broke off`, { why: connectionReason(cause), todo: "try again", cause });
     }
   }
 
@@ -206,26 +210,11 @@ function isRedirect(cause: unknown): boolean {
   return cause instanceof Error && cause.cause instanceof Error && cause.cause.message === "unexpected redirect";
 }
 
-function interrupted(what: string): RestError {
-  return new RestError("interrupted", `${what}: interrupted`);
+/** A write that was on its way may have arrived. */
+function interrupted(what: string, method: string): RestError {
+  const told = method === "GET" ? {} : { why: "whether the service has accepted it is not known", todo: "rstuf task list shows what it has accepted" };
+  return new RestError("interrupted", `${what}: interrupted`, told);
 }
-
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing listens there",
-  ENOTFOUND: "no host has this name",
-  EAI_AGAIN: "names are not resolved at the moment",
-  ECONNRESET: "the connection was reset",
-  UND_ERR_SOCKET: "the connection was closed",
-  ETIMEDOUT: "nothing answers there",
-  EHOSTUNREACH: "there is no way to this host",
-  ENETUNREACH: "there is no way to this network",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is signed by itself",
-  SELF_SIGNED_CERT_IN_CHAIN: "its certificate leads to an authority this machine does not know",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate leads to an authority this machine does not know",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate leads to an authority this machine does not know",
-  CERT_HAS_EXPIRED: "its certificate has expired",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host",
-};
 
 const CERTIFICATES = "if the authority is your own, name its certificate in NODE_EXTRA_CA_CERTS";
 
@@ -233,8 +222,7 @@ function unreachable(what: string, server: string, timeoutMs: number, cause: unk
   if (cause instanceof Error && cause.name === "TimeoutError") {
     return new RestError("too-slow", `${what}: no answer within ${Math.round(timeoutMs / 1000)} s`, { todo: "try again; is the service busy, or something in between silent?", cause });
   }
-  const code = systemCode(cause) ?? "";
-  const why = REASONS[code] ?? (code === "" && cause instanceof Error ? cause.message : code);
-  const todo = /CERT|VERIFY|ISSUER/.test(code) ? CERTIFICATES : `is the service running, and is its address ${server}? See --api-server`;
+  const why = connectionReason(cause);
+  const todo = /CERT|VERIFY|ISSUER/.test(systemCode(cause) ?? "") ? CERTIFICATES : `is the service running, and is its address ${server}? See --api-server`;
   return new RestError("unreachable", `${what}: no connection`, { why, todo, cause });
 }

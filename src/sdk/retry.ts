@@ -2,6 +2,8 @@
 // second arrival changes nothing. Waits double, with jitter, so that many callers that were
 // turned away together do not come back together.
 
+import { systemCode } from "../lib/connection-words.ts";
+
 /** What of a clock and of chance trying again needs. */
 export interface Timing {
   /** Milliseconds that only grow. */
@@ -46,12 +48,4 @@ const PASSING: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SO
 
 export function isPassing(error: unknown): boolean {
   return PASSING.has(systemCode(error) ?? "");
-}
-
-/** The system's code of a failed `fetch`, which hides it under `cause`. */
-export function systemCode(error: unknown): string | undefined {
-  for (let each: unknown = error, depth = 0; each instanceof Error && depth < 5; each = each.cause, depth += 1) {
-    if ("code" in each && typeof each.code === "string") return each.code;
-  }
-  return undefined;
 }

@@ -49,6 +49,14 @@ describe("waitForTask", () => {
     assert.equal(slept.reduce((sum, ms) => sum + ms, 0), 3000);
   });
 
+  test("says that nobody answers, where the time is over before anybody did", async () => {
+    await using server = await openRestServer([{ status: 500 }]);
+    const error = await waitForTask(clientOf(server.url).client, "t", { timeoutMs: 3000 }).catch((thrown: unknown) => thrown as RestError);
+    assert.ok(error instanceof RestError);
+    assert.deepEqual([error.code, error.message], ["task-unfinished", "whether task t has ended is not known"]);
+    assert.match(error.why ?? "", /does not answer: .*500/);
+  });
+
   test("ends early when a task that waits for people is enough", async () => {
     const waits = state("RUNNING", { message: "Waiting for signatures", details: { waiting_for: ["targets", 7] } });
     await using server = await openRestServer([state("PENDING"), RUNNING, waits]);

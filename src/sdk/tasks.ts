@@ -58,7 +58,7 @@ export async function waitForTask(client: RestClient, taskId: string, options: W
   const endsMs = timing.monotonic() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
   let told = "";
   let pauseMs = FIRST_PAUSE_MS;
-  let goneMs: number | undefined;
+  let gone: { readonly sinceMs: number; readonly error: RestError } | undefined;
   for (;;) {
     const leftMs = endsMs - timing.monotonic();
     const waitSeconds = Math.min(options.everySeconds ?? ASK_SECONDS, Math.floor(leftMs / 1000));
@@ -66,12 +66,12 @@ export async function waitForTask(client: RestClient, taskId: string, options: W
     let task: Task | undefined;
     try {
       task = await getTask(client, taskId, { ...(waitSeconds < 1 ? {} : { waitSeconds }), signal: options.signal });
-      goneMs = undefined;
+      gone = undefined;
     } catch (error) {
       if (options.signal?.aborted === true) throw interrupted(taskId, error);
       if (!isOutage(error)) throw error;
-      goneMs ??= askedMs;
-      if (timing.monotonic() - goneMs > OUTAGE_MS) throw error;
+      gone = { sinceMs: gone?.sinceMs ?? askedMs, error };
+      if (timing.monotonic() - gone.sinceMs > OUTAGE_MS) throw error;
     }
     if (task !== undefined) {
       const now = JSON.stringify([task.state, task.result]);
@@ -80,7 +80,7 @@ export async function waitForTask(client: RestClient, taskId: string, options: W
       if (hasEnded(task) || options.enough?.(task) === true) return task;
     }
     const nowMs = timing.monotonic();
-    if (nowMs >= endsMs) throw unfinished(taskId, task);
+    if (nowMs >= endsMs) throw unfinished(taskId, task, gone?.error);
     // An answer that came at once although a wait was asked for: then we wait.
     if (task === undefined || nowMs - askedMs < (waitSeconds * 1000) / 2) {
       await timing.sleep(Math.max(0, Math.min(pauseMs * (0.75 + timing.fraction() / 2), endsMs - nowMs)), options.signal);
@@ -90,21 +90,26 @@ export async function waitForTask(client: RestClient, taskId: string, options: W
   }
 }
 
-/** The task, which succeeded. @throws RestError `task-failed` saying what the service said */
-export function succeeded(task: Task, what: string): Task {
+/**
+ * The task, which succeeded.
+ * @param todo in place of a look at the task
+ * @throws RestError `task-failed` saying what the service said
+ */
+export function succeeded(task: Task, what: string, todo = `rstuf task info ${task.taskId} shows all of it`): Task {
   if (task.state === "SUCCESS" && task.result?.status !== false) return task;
   const why = [task.result?.message, task.result?.error].filter((text) => text !== undefined).join(": ");
-  throw new RestError("task-failed", `${what}: the task ended as ${task.state}`, { why: why === "" ? undefined : why, todo: `rstuf task info ${task.taskId} shows all of it`, taskId: task.taskId });
+  throw new RestError("task-failed", `${what}: the task ended as ${task.state}`, { why: why === "" ? undefined : why, todo, taskId: task.taskId });
 }
 
-function unfinished(taskId: string, task: Task | undefined): RestError {
-  return new RestError("task-unfinished", `task ${taskId} has not ended yet`, { why: task === undefined ? undefined : `it is ${task.state}, and goes on`, todo: `rstuf task watch ${taskId}`, taskId });
+function unfinished(taskId: string, task: Task | undefined, error: RestError | undefined): RestError {
+  const why = task !== undefined ? `it is ${task.state}, and goes on` : error === undefined ? undefined : `the service does not answer: ${error.why ?? error.message}`;
+  return new RestError("task-unfinished", task === undefined ? `whether task ${taskId} has ended is not known` : `task ${taskId} has not ended yet`, { why, todo: `rstuf task watch ${taskId}`, taskId });
 }
 
 function interrupted(taskId: string, cause?: unknown): RestError {
   return new RestError("interrupted", `waiting for task ${taskId} was interrupted`, { why: "the task goes on", todo: `rstuf task watch ${taskId}`, taskId, cause });
 }
 
-function isOutage(error: unknown): boolean {
+function isOutage(error: unknown): error is RestError {
   return error instanceof RestError && (error.code === "unreachable" || error.code === "unavailable" || error.code === "too-slow");
 }

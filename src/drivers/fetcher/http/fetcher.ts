@@ -5,6 +5,7 @@
 // metadata are those of the stored bytes, and a small answer cannot unfold into a large one.
 
 import type { ReadableStream } from "node:stream/web";
+import { connectionReason } from "../../../lib/connection-words.ts";
 import { FetchError } from "../../../ports/fetcher.ts";
 import type { Fetcher } from "../../../ports/fetcher.ts";
 
@@ -120,17 +121,10 @@ class StallWatch {
     } catch (error) {
       this.#ending.abort();
       if (error instanceof FetchError) throw error;
-      throw new FetchError("unavailable", `${this.#url} could not be fetched: ${reasonOf(error)}`, { cause: error });
+      throw new FetchError("unavailable", `${this.#url} could not be fetched: ${connectionReason(error)}`, { cause: error });
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
     }
   }
-}
-
-/** fetch says "fetch failed" and puts the reason beneath. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  if (!(cause instanceof Error)) return String(cause);
-  return "code" in cause && typeof cause.code === "string" ? cause.code : cause.message;
 }
