@@ -58,7 +58,7 @@ export class MetadataSource {
     } catch (error) {
       if (!(error instanceof FetchError)) throw error;
       const missing = error.code === "not-found" || error.code === "denied";
-      throw new ClientError(missing ? "metadata-not-found" : "metadata-unavailable", `${url} could not be read: ${error.message}`, { cause: error });
+      throw new ClientError(missing ? "metadata-not-found" : "metadata-unavailable", error.message, { cause: error });
     }
   }
 

@@ -53,7 +53,7 @@ export class TrustedSet {
   constructor(rootBytes: Uint8Array, options: { readonly now: number; readonly verify?: typeof verifyThreshold }) {
     this.#now = options.now;
     this.#verify = options.verify ?? verifyThreshold;
-    const root = parseEnvelope(rootBytes, "root");
+    const root = documentOf(rootBytes, "root", "root");
     this.#requireDelegated(root.signed, "root", root);
     this.#root = root;
   }
@@ -82,7 +82,7 @@ export class TrustedSet {
    */
   updateRoot(bytes: Uint8Array): ParsedEnvelope<"root"> {
     if (this.#timestamp !== undefined) throw outOfOrder("root after timestamp");
-    const next = parseEnvelope(bytes, "root");
+    const next = documentOf(bytes, "root", "root");
     const { version } = this.#root.signed;
     // 5.3.4: signed by the old keys and by its own.
     this.#requireDelegated(this.#root.signed, "root", next);
@@ -105,7 +105,7 @@ export class TrustedSet {
     if (this.#snapshot !== undefined) throw outOfOrder("timestamp after snapshot");
     // 5.3.10: the last root is the one whose expiry counts.
     if (this.#isExpired(this.#root.signed)) throw expired("root-expired", "root", this.#root.signed);
-    const next = parseEnvelope(bytes, "timestamp");
+    const next = documentOf(bytes, "timestamp", "timestamp");
     // 5.4.2
     this.#requireDelegated(this.#root.signed, "timestamp", next);
     if (this.#timestamp !== undefined) {
@@ -140,7 +140,7 @@ export class TrustedSet {
     this.#requireFreshTimestamp(this.#timestamp);
     // 5.5.2: before anything is parsed.
     if (options.trusted !== true) requireDescribed("snapshot", snapshotMeta(this.#timestamp.signed), bytes);
-    const next = parseEnvelope(bytes, "snapshot");
+    const next = documentOf(bytes, "snapshot", "snapshot");
     // 5.5.3
     this.#requireDelegated(this.#root.signed, "snapshot", next);
     // 5.5.5, before 5.5.4: an older stored snapshot still counts against rollback.
@@ -166,7 +166,7 @@ export class TrustedSet {
     if (meta === undefined) throw new TufError("targets-not-in-snapshot", `the snapshot lists no ${role}.json`);
     // 5.6.2: before anything is parsed.
     requireDescribed("targets", meta, bytes, role);
-    const next = parseEnvelope(bytes, "targets");
+    const next = documentOf(bytes, "targets", role);
     // 5.6.3
     this.#requireDelegated(by, role, next);
     // 5.6.4
@@ -202,6 +202,16 @@ export class TrustedSet {
   /** At the very moment it expires, metadata is expired, as python-tuf has it. */
   #isExpired(signed: { readonly expires: string }): boolean {
     return this.#now >= parseExpires(signed.expires);
+  }
+}
+
+/** Parsed, or refused with the name of the role: the reader has several files before him. */
+function documentOf<T extends "root" | "timestamp" | "snapshot" | "targets">(bytes: Uint8Array, type: T, role: string): ParsedEnvelope<T> {
+  try {
+    return parseEnvelope(bytes, type);
+  } catch (error) {
+    if (error instanceof TufError) throw new TufError(error.code, `${role}: ${error.message}`, { cause: error, ...(error.at === undefined ? {} : { at: error.at }) });
+    throw error;
   }
 }
 
