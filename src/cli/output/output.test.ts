@@ -76,6 +76,16 @@ describe("progress", () => {
     assert.equal(run(false, 5000, 4).split("\n").filter((line) => line !== "").length, 2);
     assert.equal(run(false, 1, 4), "");
   });
+  test("tells the rate of the last minute: what went fast long ago ends no sooner for that, and what stands still has no time left", () => {
+    const { context, stderr } = createTestContext({ cwd: "/", isTty: true, columns: 100, tickMs: 10_000 });
+    const progress = new Progress(context, { label: "publish", unit: "artifacts", total: 1_000_000 });
+    let done = 0;
+    for (let n = 0; n < 30; n += 1) progress.update((done += 20_000));
+    for (let n = 0; n < 6; n += 1) progress.update((done += 1_000));
+    assert.match(stderr().split("\r\u001b[K").at(-1) ?? "", /606,000 of 1,000,000 artifacts, 100\/s, 1:05:40 left/);
+    for (let n = 0; n < 6; n += 1) progress.update(done);
+    assert.match(stderr().split("\r\u001b[K").at(-1) ?? "", /606,000 of 1,000,000 artifacts, nothing for a minute/);
+  });
   test("never draws wider than the screen: the bar gives way, then the label", () => {
     for (const columns of [20, 40, 60, 80, 100, 120]) {
       const { context, stderr } = createTestContext({ cwd: "/", isTty: true, columns, tickMs: 1000 });

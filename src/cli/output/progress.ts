@@ -27,6 +27,9 @@ const EVERY_MS = 200;
 const LOG_EVERY_MS = 10_000;
 /** A rate over less is noise. */
 const RATE_AFTER_MS = 1_000;
+/** And over more it is history: work of hours slows down, stands still, and goes on. */
+const RATE_OVER_MS = 60_000;
+const MARK_EVERY_MS = 1_000;
 const BAR_COLUMNS = 20;
 const LEAST_BAR_COLUMNS = 5;
 /** So much of a label stays beside a bar. */
@@ -37,6 +40,8 @@ export class Progress {
   readonly #context: CliContext;
   readonly #options: ProgressOptions;
   readonly #startMs: number;
+  /** How much was done when, over the last minute; the oldest first. */
+  readonly #marks: { readonly ms: number; readonly done: number }[];
   #total: number | undefined;
   #lastMs: number;
   #drawn = false;
@@ -47,6 +52,7 @@ export class Progress {
     this.#options = options;
     this.#total = options.total;
     this.#startMs = context.clock.monotonic();
+    this.#marks = [{ ms: this.#startMs, done: options.from ?? 0 }];
     this.#lastMs = this.#startMs - (context.isTty ? EVERY_MS : 0);
   }
 
@@ -57,7 +63,9 @@ export class Progress {
     const now = this.#context.clock.monotonic();
     if (now - this.#lastMs < (this.#context.isTty ? EVERY_MS : LOG_EVERY_MS)) return;
     this.#lastMs = now;
-    const line = this.#line(done, now - this.#startMs);
+    while (this.#marks.length > 1 && (this.#marks[1]?.ms ?? now) <= now - RATE_OVER_MS) this.#marks.shift();
+    const line = this.#line(done, now);
+    if (now - (this.#marks.at(-1)?.ms ?? 0) >= MARK_EVERY_MS) this.#marks.push({ ms: now, done });
     this.#context.stderr.write(this.#context.isTty ? CLEAR_LINE + line : `${line}\n`);
     this.#drawn = this.#context.isTty;
   }
@@ -68,17 +76,18 @@ export class Progress {
     this.#drawn = false;
   }
 
-  #line(done: number, elapsedMs: number): string {
+  #line(done: number, now: number): string {
     const { label, unit } = this.#options;
     const total = this.#total;
     const amount = (n: number): string => (unit === "bytes" ? bytes(n) : number(n));
     const parts = [total === undefined ? `${amount(done)}${unit === "bytes" ? "" : ` ${unit}`}` : `${amount(done)} of ${this.#options.isGuess === true && total > done ? `~${amount(Number(total.toPrecision(3)))}` : amount(total)}${unit === "bytes" ? "" : ` ${unit}`}`];
-    const fresh = done - (this.#options.from ?? 0);
+    const [since = { ms: this.#startMs, done: 0 }] = this.#marks;
+    const [elapsedMs, fresh] = [now - since.ms, done - since.done];
     if (elapsedMs >= RATE_AFTER_MS && fresh > 0) {
       const perSecond = fresh / (elapsedMs / 1000);
       parts.push(`${unit === "bytes" ? bytes(perSecond) : number(Math.round(perSecond))}/s`);
       if (total !== undefined && total > done) parts.push(`${clockTime(((total - done) / perSecond) * 1000)} left`);
-    }
+    } else if (elapsedMs >= RATE_OVER_MS) parts.push("nothing for a minute");
     const told = parts.join(", ");
     const percent = total === undefined || total <= 0 ? undefined : Math.floor(Math.min(1, done / total) * 100);
     if (this.#context.isTty) return this.#onOneLine(printable(label), told, percent, this.#context.columns() - 1);
