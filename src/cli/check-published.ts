@@ -1,11 +1,14 @@
 // Looks at what is published, wherever it lies, beside the service's database where that is asked for.
 
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createFileFetcher, folderUrl } from "../drivers/fetcher/file/fetcher.ts";
 import { createHttpFetcher } from "../drivers/fetcher/http/fetcher.ts";
 import { useSigstore } from "../drivers/verifier/sigstore/sigstore.ts";
 import { filesByUrl, type PublishedFiles } from "../fsck/files.ts";
 import { fsck, type DatabaseView } from "../fsck/fsck.ts";
+import { TufError } from "../tuf/errors.ts";
+import { parseEnvelope } from "../tuf/parse.ts";
 import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import type { CliContext } from "./context.ts";
 import { CliError } from "./errors.ts";
@@ -45,8 +48,8 @@ export async function checkPublished(context: CliContext, flags: FsckFlags, open
   const progress = new Progress(context, { label: "fsck", unit: "targets roles", silent: flags.json === true });
   try {
     const report = await fsck({
-      files: flags.metadata === undefined ? await whole(opened).files() : filesAt(context, flags.metadata),
-      root: flags.root === undefined ? await firstRoot(whole(opened)) : await readFileAtMost(resolve(context.cwd, flags.root), CLIENT_LIMITS.rootBytes),
+      files: flags.metadata === undefined ? await whole(opened).files() : await filesAt(context, flags.metadata),
+      root: flags.root === undefined ? await firstRoot(whole(opened)) : await rootAt(context, flags.root),
       database: opened?.database,
       now: context.clock.now(),
       onProgress: (done, known) => progress.update(done, known),
@@ -77,7 +80,21 @@ async function firstRoot(opened: OpenRepository): Promise<Buffer> {
   return root;
 }
 
-function filesAt(context: CliContext, where: string): PublishedFiles {
+/** Whether it is in force, and signed, is for fsck to say; what is no root at all is used wrongly. */
+async function rootAt(context: CliContext, file: string): Promise<Buffer> {
+  const bytes = await readFileAtMost(resolve(context.cwd, file), CLIENT_LIMITS.rootBytes);
+  try {
+    parseEnvelope(bytes, "root");
+  } catch (error) {
+    if (!(error instanceof TufError)) throw error;
+    throw new CliError("file-unreadable", `${file} is no root`, { why: error.message, todo: "name the root.json that clients start from, such as trusted/1.root.json in the data directory", cause: error });
+  }
+  return bytes;
+}
+
+async function filesAt(context: CliContext, where: string): Promise<PublishedFiles> {
   if (/^https?:/i.test(where)) return filesByUrl(createHttpFetcher({ version: context.version }), where);
+  const isThere = /^file:/i.test(where) || (await stat(resolve(context.cwd, where)).catch(() => undefined))?.isDirectory() === true;
+  if (!isThere) throw new CliError("file-unreadable", `there is no folder ${where}`, { todo: "name the folder or the URL where the metadata is" });
   return filesByUrl(createFileFetcher(), /^file:/i.test(where) ? where : folderUrl(resolve(context.cwd, where)));
 }

@@ -15,9 +15,11 @@ import { AppError, reasonOf } from "../lib/app-error.ts";
  * - `bootstrap-done`    the service has a repository already
  * - `bootstrap-missing` the service has no repository yet
  * - `lines-invalid`     lines of a list of artifacts that cannot be imported, each with its number
+ * - `signing-pending`   another document of that role waits for signatures already
  * - `nothing-pending`   no document waits for signatures, or none of that role
  * - `setting-unknown`   the repository has no setting or role of that name
  * - `artifact-unknown`  the repository lists no artifact of that path
+ * - `task-unknown`      the service knows no task of that number
  * - `role-unknown`      the repository has no delegated role of that name
  * - `role-refused`      the service did not do to a role what was asked
  * - `declined`          somebody said no
@@ -42,9 +44,11 @@ export class CliError extends AppError<
   | "bootstrap-done"
   | "bootstrap-missing"
   | "lines-invalid"
+  | "signing-pending"
   | "nothing-pending"
   | "setting-unknown"
   | "artifact-unknown"
+  | "task-unknown"
   | "role-unknown"
   | "role-refused"
   | "declined"

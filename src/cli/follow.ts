@@ -68,7 +68,7 @@ export async function follow(session: Session, api: RestClient, taskId: string, 
 }
 
 /** The same, however it ended. */
-export async function untilEnded(session: Session, api: RestClient, taskId: string, options: { readonly timeout?: number | undefined; readonly far?: Far; readonly onState?: (task: Task) => void }): Promise<Task> {
+export async function untilEnded(session: Session, api: RestClient, taskId: string, options: { readonly timeout?: number | undefined; readonly far?: Far; readonly onState?: (task: Task) => void; readonly enough?: (task: Task) => boolean }): Promise<Task> {
   const { context } = session;
   const isDrawn = context.isTty && !session.json;
   const draw = (text: string): void => {
@@ -80,6 +80,7 @@ export async function untilEnded(session: Session, api: RestClient, taskId: stri
       timeoutMs: options.timeout === undefined ? undefined : options.timeout * 1000,
       signal: context.interruption(),
       ...(options.far === undefined ? {} : { everySeconds: context.isTty ? SHOWN_EVERY_SECONDS.screen : SHOWN_EVERY_SECONDS.log }),
+      ...(options.enough === undefined ? {} : { enough: options.enough }),
       onChange: (task) => {
         draw("");
         options.onState?.(task);

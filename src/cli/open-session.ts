@@ -53,7 +53,7 @@ export async function openSession(context: CliContext, command: Command): Promis
     hasServer: address !== undefined,
     async api() {
       address ??= await askForServer(context, session);
-      return new RestClient({ server: address, headers: headersFor(context, flags, config, address), userAgent: `rstuf/${context.version}`, timing: timingOf(context) });
+      return new RestClient({ server: address, headers: headersFor(context, flags, config, address), userAgent: `rstuf/${context.version}`, timing: timingOf(context), interruption: () => context.interruption() });
     },
     say: (line = "") => {
       if (!flags.json) tell(context, "stdout", line);

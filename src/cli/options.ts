@@ -5,8 +5,8 @@
 import { Command, Option } from "commander";
 import { parseHeaders, type Headers } from "./headers.ts";
 
-const CONNECTION = "Connection:";
-const COMMON = "Common options:";
+export const CONNECTION = "Connection:";
+export const COMMON = "Common options:";
 
 /** What the shared options said. */
 export interface SharedFlags {

@@ -36,8 +36,9 @@ export async function tellPages<Row extends object>(session: Session, flags: Lis
     if (page.data.length > 0 && !session.json) for (const line of lines(page.data).slice(told === 0 ? 0 : 1)) session.say(line);
     told += page.data.length;
     cursor = page.next;
-  } while (cursor !== undefined && told < most);
-  if (cursor !== undefined) session.note("There are more: --all shows them.");
+    // `| head -1`: who reads no more is asked nothing for.
+  } while (cursor !== undefined && told < most && session.context.stdout.writable);
+  if (cursor !== undefined && session.context.stdout.writable) session.note("There are more: --all shows them.");
   return told;
 }
 

@@ -3,9 +3,9 @@
 import { Command, CommanderError, Option, type Help } from "commander";
 import { commandTree } from "./commands.ts";
 import type { CliContext } from "./context.ts";
-import { CliError } from "./errors.ts";
+import { CliError, systemReason } from "./errors.ts";
 import { EXIT, EXIT_CODES_TEXT } from "./exit-codes.ts";
-import { addToGroup } from "./options.ts";
+import { addToGroup, COMMON, CONNECTION } from "./options.ts";
 import { reportError } from "./report.ts";
 import { grow, pathOf, type CommandNode, type CommandParts } from "./tree.ts";
 
@@ -39,7 +39,14 @@ export async function createProgram(context: CliContext, parts: ProgramParts, pa
 
 /** Runs one command line; every outcome ends in `context.setExitCode`. Never throws. */
 export async function runProgram(context: CliContext, argv: readonly string[], parts: ProgramParts = {}): Promise<void> {
-  for (const stream of [context.stdout, context.stderr]) stream.on("error", ignoreClosedPipe);
+  let isLost = false;
+  for (const stream of [context.stdout, context.stderr]) {
+    stream.on("error", (error) => {
+      if (isClosedPipe(error)) return;
+      isLost = true;
+      tellLost(context, error);
+    });
+  }
   try {
     const program = await createProgram(context, parts, pathOf(commandTree(parts), argv));
     await program.parseAsync([...argv], { from: "user" });
@@ -48,11 +55,14 @@ export async function runProgram(context: CliContext, argv: readonly string[], p
     if (error instanceof CommanderError) context.setExitCode(error.exitCode === 0 ? EXIT.done : EXIT.misused);
     else context.setExitCode(reportError(context, error, { debug: argv.includes("--debug"), json: argv.includes("--json") }));
   }
+  if (isLost) context.setExitCode(EXIT.failed);
 }
 
-/** `rstuf fsck … | head -1`: who reads no more wants no more. */
-function ignoreClosedPipe(error: Error): void {
-  if (!("code" in error) || error.code !== "EPIPE") throw error;
+/** `rstuf fsck … | head -1`: who reads no more wants no more. A file that takes no more is another matter. */
+const isClosedPipe = (error: Error): boolean => "code" in error && error.code === "EPIPE";
+
+function tellLost(context: CliContext, error: Error): void {
+  context.setExitCode(reportError(context, new CliError("file-unwritable", "what was to be told could not be written", { why: systemReason(error), todo: "what was asked for may be done all the same; make room, or send the output elsewhere", cause: error }), { debug: false, json: false }));
 }
 
 /** Gives a command and those under it our streams and width, and keeps it from ending the process. */
@@ -61,7 +71,7 @@ function adopt(command: Command, context: CliContext): void {
     // One paragraph: where its lines end is for the width to say.
     .description(command.description().replaceAll("\n", " "))
     .exitOverride()
-    .configureHelp({ helpWidth: HELP_COLUMNS, subcommandTerm: (child) => (child.name() === "help" ? "help [command]" : child.name()), padWidth, formatItem })
+    .configureHelp({ helpWidth: HELP_COLUMNS, subcommandTerm: (child) => (child.name() === "help" ? "help [command]" : child.name()), padWidth, formatItem, groupItems })
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
@@ -72,6 +82,13 @@ function adopt(command: Command, context: CliContext): void {
       outputError: (text, write) => write(`${text.trimEnd()}\nSee: ${fullName(command)} --help\n`),
     });
   for (const child of command.commands) adopt(child, context);
+}
+
+/** A command's own options come first, and what all of them have last, however they were added. */
+function groupItems<T extends Command | Option>(unsorted: T[], visible: T[], groupOf: (item: T) => string): Map<string, T[]> {
+  const groups = Map.groupBy(visible, groupOf);
+  const place = (name: string): number => (name === COMMON ? 2 : name === CONNECTION ? 1 : 0);
+  return new Map([...groups].sort(([a], [b]) => place(a) - place(b)));
 }
 
 /** How wide the column of terms is: of those that leave room for what is said of them. */

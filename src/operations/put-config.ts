@@ -6,7 +6,7 @@ import { signingWindowSetting } from "../roles/policy.ts";
 import { requireBootstrap } from "./bootstrap-state.ts";
 import { newTaskId, submit, type Idempotency, type OperationDeps, type Submitted } from "./deps.ts";
 
-export { MOST_WINDOW_DAYS } from "../roles/policy.ts";
+export { MOST_WINDOW_DAYS } from "../roles/window.ts";
 
 export interface PutConfig {
   /** Days, by role name; each at least 1. */

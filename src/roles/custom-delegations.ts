@@ -14,7 +14,7 @@ import { CLIENT_LIMITS } from "../tuf/trusted-set.ts";
 import { CATCH_ALL } from "./catch-all.ts";
 import { BINS_PREFIX } from "./delegation.ts";
 import { onlineUriOf } from "./online-key.ts";
-import { isWindow, MOST_WINDOW_DAYS } from "./policy.ts";
+import { isWindow, MOST_WINDOW_DAYS } from "./window.ts";
 
 /** How many of each one repository may have. Patterns are compared in pairs. */
 export const DELEGATION_LIMITS = { roles: 256, patterns: 1024, keys: 256 } as const;

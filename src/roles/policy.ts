@@ -42,11 +42,6 @@ function* delegatedDays(settings: Readonly<Record<string, unknown>>): Generator<
 const EXPIRATION = "_expiration";
 const SIGNING_WINDOW = "_signing_window";
 
-/** Days before a role expires from which its people may be asked for its next version, at most. */
-export const MOST_WINDOW_DAYS = 3650;
-
-export const isWindow = (days: number): boolean => Number.isInteger(days) && days >= 1 && days <= MOST_WINDOW_DAYS;
-
 export const signingWindowSetting = (role: string): string => `${role}${SIGNING_WINDOW}`;
 
 /** Milliseconds by role, of those that have a window of their own: settings `<role>_signing_window` (days). */

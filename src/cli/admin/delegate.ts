@@ -138,7 +138,7 @@ interface Outcome {
   readonly moved_artifacts?: number;
 }
 
-function tellOutcome(session: Session, sent: Sent, keys: WantedDelegations["keys"]): void {
+export function tellOutcome(session: Session, sent: Sent, keys: WantedDelegations["keys"]): void {
   const details = (sent.result?.details ?? {}) as Outcome;
   const failed = details.failed_roles ?? [];
   const waitsFor = details.waiting_for ?? [];
@@ -151,5 +151,5 @@ function tellOutcome(session: Session, sent: Sent, keys: WantedDelegations["keys
   if (details.moved_artifacts !== undefined) session.say(`Artifacts that changed their role: ${details.moved_artifacts}`);
   if (details.dropped_artifacts_count !== undefined) session.say(`Artifacts that no role lists any more: ${details.dropped_artifacts_count}; rstuf task info ${sent.taskId} names them`);
   session.emit({ taskId: sent.taskId, ...details });
-  if (failed.length > 0) throw new CliError("role-refused", `not done: ${failed.map(({ role, reason }) => `${role} (${reason})`).join("; ")}`);
+  if (failed.length > 0) throw new CliError("role-refused", `not done: ${failed.map(({ role, reason }) => `${role} (${reason})`).join("; ")}`, { todo: "rstuf admin delegations list shows what there is" });
 }

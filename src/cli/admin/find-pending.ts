@@ -54,7 +54,7 @@ export async function choosePending(session: Session, source: Mapping, options: 
   if (names.length === 0) throw new CliError("nothing-pending", "No metadata available for signing", { why: "there is no document in it that people sign" });
   const role = options.role ?? (names.length === 1 ? (names[0] ?? "") : await session.ask.choose({ message: "Select a role to sign", flag: "--role NAME", choices: names.map((value) => ({ value, label: value })) }));
   const document = own(documents, role);
-  if (document === undefined) throw new CliError("nothing-pending", `no document of role ${role} waits for signatures`, { why: `there are: ${names.join(", ")}` });
+  if (document === undefined) throw new CliError("nothing-pending", `no document of role ${role} waits for signatures`, { why: `there are: ${names.join(", ")}`, todo: "name one of these with --role" });
   const read = readDocument(document, `the document of ${role}`);
   if (!isRoot(read) && role === "targets") {
     const root = (value: unknown, what: string): ReturnType<typeof readRoot> | undefined => (value === undefined ? undefined : readRoot(value, what));

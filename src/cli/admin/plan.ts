@@ -17,7 +17,8 @@
 import { resolve } from "node:path";
 import { stringify } from "yaml";
 import { delegationFaults, WINDOW, type WantedDelegations } from "../../roles/custom-delegations.ts";
-import { DEFAULT_DAYS, isWindow } from "../../roles/policy.ts";
+import { DEFAULT_DAYS } from "../../roles/policy.ts";
+import { isWindow } from "../../roles/window.ts";
 import { samePublicKey } from "../../tuf/keys.ts";
 import { CliError } from "../errors.ts";
 import { isDays, MOST_DAYS } from "./days.ts";

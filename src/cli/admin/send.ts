@@ -2,7 +2,7 @@
 
 import type { TaskResult } from "../../sdk/api-types.ts";
 import { RestError } from "../../sdk/errors.ts";
-import { succeeded, waitForTask, waitingFor } from "../../sdk/tasks.ts";
+import { succeeded, waitForTask, waitingFor, type Task } from "../../sdk/tasks.ts";
 import { CliError } from "../errors.ts";
 import type { Session } from "../session.ts";
 
@@ -36,7 +36,15 @@ export async function sendAndWait(session: Session, what: string, send: () => Pr
   });
   const waitsFor = waitingFor(task);
   tellWaiting(session, waitsFor);
-  return { taskId: data.task_id, result: waitsFor.length > 0 ? task.result : succeeded(task, what).result, waitsFor };
+  return { taskId: data.task_id, result: waitsFor.length > 0 ? task.result : succeeded(task, what, todoOf(task)).result, waitsFor };
+}
+
+/** Where the service's words name a request of its API, the command that makes it. */
+function todoOf({ result }: Task): string | undefined {
+  const reason = result?.error ?? "";
+  if (reason.includes("waits for signatures already")) return "sign it with rstuf admin metadata sign, or give it up with rstuf admin metadata stop-sign, and do this again";
+  if (reason.includes("a change of online keys is under way")) return "rstuf status shows when it is done";
+  return undefined;
 }
 
 export function tellWaiting(session: Session, roles: readonly string[]): void {

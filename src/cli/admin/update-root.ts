@@ -18,6 +18,7 @@ import { isDays, MOST_DAYS } from "./days.ts";
 import { rootInForce } from "./root-in-force.ts";
 import { detail, sendAndWait } from "./send.ts";
 import { outFile, serverOrDryRun } from "./shared-options.ts";
+import { RestError } from "../../sdk/errors.ts";
 import { CliError } from "../errors.ts";
 import type { Session } from "../session.ts";
 
@@ -44,6 +45,7 @@ export async function updateRoot(session: Session, flags: UpdateFlags): Promise<
   if (!sends && out === undefined) throw new CliError("misused", "with --dry-run alone nothing would be left of the update", { todo: "say --out FILE, too" });
   if (flags.compromised === true && flags.onlineKey === undefined && !session.context.canAsk) throw new CliError("misused", "--compromised replaces the online key: name the new one with --online-key");
   const current = await rootInForce(session, flags);
+  if (sends) await refuseSecond(session);
   const change = isSaid(flags) ? await saidChange(session, current, flags) : await askedChange(session, current, flags.compromised === true);
   const begun = nextRoot(current, change, session.context.clock.now());
   if (parseExpires(begun.document.signed.expires) <= session.context.clock.now()) throw new CliError("plan-invalid", `the new root would be expired: ${begun.document.signed.expires}`, { todo: "say --days, too" });
@@ -67,6 +69,21 @@ export async function updateRoot(session: Session, flags: UpdateFlags): Promise<
   session.say(state === undefined ? "Root metadata update completed. 🔐 🎉" : `${state}.`);
   if (state !== undefined) session.say("Whoever is missing signs with: rstuf admin metadata sign");
   session.emit({ ...facts, taskId: sent.taskId, state });
+}
+
+/**
+ * Told before anybody signs. What the service began by itself gives way to another root.
+ * @throws CliError `signing-pending`
+ */
+async function refuseSecond(session: Session): Promise<void> {
+  const { data } = await (await session.api()).call("GET /api/v1/signing-events", { query: { state: "open", role: "root" } }).catch((error: unknown) => {
+    // A service of an earlier release tells nothing of it, and refuses what is sent.
+    if (error instanceof RestError && error.status === 404) return { data: [] };
+    throw error;
+  });
+  const other = data.find(({ kind, started_by: by }) => kind === "root" && by === "request");
+  if (other === undefined) return;
+  throw new CliError("signing-pending", `root version ${other.version} waits for signatures already`, { why: `it was asked for on ${other.started.slice(0, 10)}, and only one waits at a time`, todo: "sign it: rstuf admin metadata sign; or give it up: rstuf admin metadata stop-sign --role root" });
 }
 
 const givesTargetsToPeople = (before: Root, { document }: Pending): boolean => isRoot(document) && peopleSignTargets(document.signed) && !peopleSignTargets(before);

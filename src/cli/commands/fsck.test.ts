@@ -63,14 +63,16 @@ describe("rstuf fsck", () => {
     assert.equal(exitCode, 1);
   });
 
-  test("a folder that is not there is a repository without files", async () => {
-    const { stdout, exitCode } = await run(["--metadata", "nowhere", "--root", "root.json"]);
-    assert.match(stdout, /FAULT missing \(rule 43\): 1\.root\.json/);
-    assert.equal(exitCode, 1);
+  test("a folder that is not there is no repository without files: it is named wrongly", async () => {
+    const { stdout, stderr, exitCode } = await run(["--metadata", "nowhere", "--root", "root.json"]);
+    assert.match(stderr, /there is no folder nowhere \(file-unreadable\)\n {2}do: {2}name the folder/);
+    assert.deepEqual([stdout, exitCode], ["", 1]);
   });
 
   test("says what is wrong with the root it was given", async () => {
     assert.match((await run(["--metadata", "metadata", "--root", "none.json"])).stderr, /none\.json cannot be read: there is no such file or folder \(file-unreadable\)/);
+    writeFileSync(join(cwd, "payload.json"), '{"metadata":{"root":{}}}');
+    assert.match((await run(["--metadata", "metadata", "--root", "payload.json"])).stderr, /payload\.json is no root \(file-unreadable\)\n {2}why: .*\n {2}do: {2}name the root\.json/);
     writeFileSync(join(cwd, "large.json"), Buffer.alloc(600_000));
     assert.match((await run(["--metadata", "metadata", "--root", "large.json"])).stderr, /longer than the 512000 bytes/);
   });

@@ -1,11 +1,13 @@
 // Lists of the service: artifact list, artifact info, task list.
 
 import assert from "node:assert/strict";
+import { Writable } from "node:stream";
 import { tmpdir } from "node:os";
 import { describe, test } from "node:test";
-import { runCli } from "../../../test/fakes/cli.ts";
+import { createTestContext, runCli } from "../../../test/fakes/cli.ts";
 import { openRestServer } from "../../../test/fakes/rest-server.ts";
 import { widthOf } from "../output/width.ts";
+import { runProgram } from "../program.ts";
 
 const cwd = tmpdir();
 const SHA256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
@@ -35,6 +37,20 @@ describe("rstuf artifact list", () => {
     const { stdout, stderr } = await runCli(["artifact", "list", "--all", "--json", "--api-server", server.url], { cwd });
     assert.deepEqual(stdout.trim().split("\n").map((line) => (JSON.parse(line) as { length: number }).length), Array.from({ length: 2500 }, (_, at) => at));
     assert.equal(stderr, "");
+  });
+
+  test("stops asking when nobody reads on, and says when the output cannot be written", async () => {
+    for (const [code, told, exitCode] of [["EPIPE", /^$/, 0], ["ENOSPC", /^error: what was to be told could not be written \(file-unwritable\)\n {2}why: the disk is full\n/, 1]] as const) {
+      await using server = await listing(100_000);
+      const world = createTestContext({ cwd });
+      const stdout = new Writable({ write: (_piece, _encoding, done) => { done(Object.assign(new Error(code), { code })); } });
+      await runProgram({ ...world.context, stdout }, ["artifact", "list", "--all", "--api-server", server.url]);
+      // A stream tells its error a turn later.
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.match(world.stderr(), told);
+      assert.equal(world.exitCode(), exitCode);
+      assert.equal(server.asked.length, 1);
+    }
   });
 
   test("an empty page in between is not the end, and nothing at all is said in words", async () => {

@@ -19,7 +19,7 @@ export function resizeBinsCommand(context: CliContext): Command {
       const api = await session.api();
       const { data } = await api.call("PUT /api/v1/delegations/bins", { body: { number_of_delegated_bins: bins, ...(flags.role === undefined ? {} : { role: flags.role }) } });
       session.note(`task ${data.task_id}`);
-      const asked = await waitForTask(api, data.task_id, { everySeconds: ASK_SECONDS, enough: (task) => waitingFor(task).length > 0 });
+      const asked = await waitForTask(api, data.task_id, { signal: context.interruption(), everySeconds: ASK_SECONDS, enough: (task) => waitingFor(task).length > 0 });
       if (waitingFor(asked).length > 0) {
         session.emit({ task_id: data.task_id, number_of_delegated_bins: null, waiting_for: waitingFor(asked) });
         tellWaiting(session, waitingFor(asked));

@@ -23,7 +23,7 @@ async function status(answers: Readonly<Record<string, RestAnswer>>, ...argv: st
 describe("rstuf status", () => {
   test("tells versions, expiry in words and bands, what waits for signatures and for a publish", async () => {
     const { stdout, exitCode } = await status({});
-    assert.match(stdout, /^to sign {5}root$/m);
+    assert.match(stdout, /^to sign {5}root: rstuf admin metadata sign$/m);
     assert.match(stdout, /^to publish {2}3 changes$/m);
     assert.match(stdout, /^root +4 {2}in 10 days +soon$/m);
     assert.match(stdout, /^timestamp +9 {2}in 22 hours +fine$/m);
@@ -36,6 +36,12 @@ describe("rstuf status", () => {
     const expired = await status({ "/metrics": { body: 'rstuf_role_expiry_seconds{kind="timestamp"} -5\n' } });
     assert.match(expired.stdout, /5 seconds ago {2}EXPIRED/);
     assert.deepEqual([unready.exitCode, expired.exitCode], [1, 1]);
+  });
+
+  test("before there is a repository, says who is waited for", async () => {
+    const { stdout, exitCode } = await status({ "/api/v1/bootstrap/": { body: { data: { bootstrap: false, state: "signing" }, message: "" } }, "/api/v1/metadata/sign": { body: { data: { metadata: { root: {}, targets: {}, trusted_root: {} } }, message: "" } } });
+    assert.match(stdout, /^bootstrap {3}waits for signatures.*\nto sign {5}root, targets: rstuf admin metadata sign$/m);
+    assert.equal(exitCode, 0);
   });
 
   test("leaves out what is not shown to it, and says that nobody has begun", async () => {

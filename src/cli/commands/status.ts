@@ -61,17 +61,24 @@ async function look(api: RestClient, context: CliContext): Promise<Status> {
   const bootstrap = await api.call("GET /api/v1/bootstrap/", { signal });
   const [ready, metrics, versions] = await Promise.all([api.probe("/readyz", signal), api.probe("/metrics", signal), versionsOf(api, signal)]);
   const settings = bootstrap.data.bootstrap ? (await api.call("GET /api/v1/config/", { signal })).data : {};
+  const state = bootstrap.data.state ?? (bootstrap.data.bootstrap ? "finished" : "none");
   const numbers = metrics.status === 200 ? readMetrics(metrics.text) : new Map<string, number>();
   const lastPublish = numbers.get("rstuf_last_publish_timestamp_seconds");
   return {
     server: api.server,
-    bootstrap: bootstrap.data.state ?? (bootstrap.data.bootstrap ? "finished" : "none"),
+    bootstrap: state,
     ...readinessIn(ready),
     roles: rolesOf(numbers, settings, versions),
-    waitingForSignatures: Object.keys(settings).flatMap((name) => (name.endsWith("_signing") && settings[name] !== null ? [name.slice(0, -"_signing".length)] : [])),
+    waitingForSignatures: state === "signing" ? await firstOnes(api, signal) : Object.keys(settings).flatMap((name) => (name.endsWith("_signing") && settings[name] !== null ? [name.slice(0, -"_signing".length)] : [])),
     backlogChanges: numbers.get("rstuf_backlog_changes"),
     lastPublishSecondsAgo: lastPublish === undefined || lastPublish === 0 ? undefined : Math.max(0, Math.round(context.clock.now() / 1000 - lastPublish)),
   };
+}
+
+/** What must be signed before there is a repository: there are no settings to tell it yet. */
+async function firstOnes(api: RestClient, signal: AbortSignal): Promise<string[]> {
+  const { data } = await api.call("GET /api/v1/metadata/sign", { signal });
+  return Object.keys(recordIn(data?.metadata)).filter((name) => !name.startsWith("trusted_"));
 }
 
 function readinessIn({ status, text }: { readonly status: number; readonly text: string }): Pick<Status, "ready" | "reasons"> {
@@ -155,7 +162,7 @@ function show(session: Session, status: Status): void {
     ["service", printable(status.server)],
     ["ready", [ready, ...status.reasons.map(printable)].join("\n")],
     ["bootstrap", printable(BOOTSTRAP[status.bootstrap] ?? status.bootstrap)],
-    ["to sign", waiting === "" ? "nothing" : style.warn(waiting)],
+    ["to sign", waiting === "" ? "nothing" : `${style.warn(waiting)}: rstuf admin metadata sign`],
     ["to publish", status.backlogChanges === undefined ? undefined : status.backlogChanges === 0 ? "nothing" : count(status.backlogChanges, "change")],
     ["published", status.lastPublishSecondsAgo === undefined ? undefined : `${duration(status.lastPublishSecondsAgo * 1000)} ago`],
   ] as const;

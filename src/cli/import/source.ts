@@ -86,7 +86,7 @@ export async function* pieces(files: readonly SourceFile[], stdin: Readable, ski
 }
 
 export function invalid(faults: readonly string[]): CliError {
-  return new CliError("lines-invalid", `${faults.length === TOLD_FAULTS ? `${TOLD_FAULTS} lines, and perhaps more,` : faults.length === 1 ? "a line" : `${faults.length} lines`} cannot be imported`, { why: faults.join("\n"), todo: "mend them and give the same command again: it goes on behind the lines that are stored" });
+  return new CliError("lines-invalid", `${faults.length === TOLD_FAULTS ? `${TOLD_FAULTS} lines, and perhaps more,` : faults.length === 1 ? "a line" : `${faults.length} lines`} cannot be imported`, { why: faults.join("\n"), todo: `mend ${faults.length === 1 ? "it" : "them"} and give the same command again: it goes on behind the lines that are stored` });
 }
 
 /** Where the artifacts of these numbers stand, 1 being the first. */

@@ -1,7 +1,7 @@
 // rstuf admin config: the repository's settings, and how long its roles live.
 
 import { Command, Option } from "commander";
-import { isWindow, MOST_WINDOW_DAYS } from "../../../roles/policy.ts";
+import { isWindow, MOST_WINDOW_DAYS } from "../../../roles/window.ts";
 import { isDays, MOST_DAYS } from "../../admin/days.ts";
 import { sendAndWait } from "../../admin/send.ts";
 import type { CliContext } from "../../context.ts";
@@ -25,7 +25,7 @@ export function configGetCommand(context: CliContext): Command {
     const session = await openSession(context, command);
     const { data } = await (await session.api()).call("GET /api/v1/config/", {});
     if (name !== undefined) {
-      if (!Object.hasOwn(data, name)) throw new CliError("setting-unknown", `there is no setting ${name}`, { why: `there are: ${Object.keys(data).sort().join(", ")}` });
+      if (!Object.hasOwn(data, name)) throw new CliError("setting-unknown", `there is no setting ${name}`, { why: `there are: ${Object.keys(data).sort().join(", ")}`, todo: "name one of these, or none to see all" });
       context.stdout.write(`${JSON.stringify(data[name], null, session.json ? 0 : 2)}\n`);
       return;
     }
@@ -69,6 +69,6 @@ export function configSetCommand(context: CliContext): Command {
     if ((details?.updated_roles?.length ?? 0) > 0) session.say(`Set: ${details?.updated_roles?.join(", ") ?? ""}`);
     session.emit({ taskId: sent.taskId, ...details });
     const unknown = details?.invalid_roles ?? [];
-    if (unknown.length > 0) throw new CliError("setting-unknown", `this repository has no role ${unknown.join(", ")}`);
+    if (unknown.length > 0) throw new CliError("setting-unknown", `this repository has no role ${unknown.join(", ")}`, { todo: "rstuf admin config get shows those there are, as ROLE_expiration" });
   });
 }

@@ -1,7 +1,6 @@
 // rstuf admin delegations upload: the next version of a role that its team signs elsewhere.
 
 import { Command } from "commander";
-import { CLIENT_LIMITS } from "../../../tuf/trusted-set.ts";
 import { sendAndWait } from "../../admin/send.ts";
 import type { CliContext } from "../../context.ts";
 import { examplesText } from "../../examples.ts";
@@ -23,6 +22,7 @@ export function delegationsUploadCommand(context: CliContext): Command {
     .addHelpText("after", examplesText([{ commands: ["rstuf admin delegations upload team team.json --api-server http://127.0.0.1:8080"] }], "0 done, or waiting for signatures of people, 1 refused or failed, 2 used wrongly"));
   return command.action(async (role: string, file: string) => {
     const session = await openSession(context, command);
+    const { CLIENT_LIMITS } = await import("../../../tuf/trusted-set.ts");
     const bytes = await readFileAtMost(session.path(file), CLIENT_LIMITS.targetsBytes);
     const sent = await sendAndWait(session, "Metadata upload", async () => (await session.api()).call("PUT /api/v1/delegations/{role}/metadata", { path: { role }, body: bytes as unknown as { readonly [name: string]: unknown } }));
     const { version, changed_artifacts: changed, removed_artifacts: removed }: Details = sent.result?.details ?? {};

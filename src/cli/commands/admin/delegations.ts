@@ -17,21 +17,23 @@ export const DELEGATIONS_EXAMPLES = {
 const EXIT_TEXT = "0 done, or waiting for signatures of people, 1 refused or failed, 2 used wrongly";
 const many = (text: string, before: unknown): string[] => [...((before as string[] | undefined) ?? []), text];
 
-function roleOptions(command: Command): Command {
+/** A new role has defaults; of one that changes, what is not said stays. */
+function roleOptions(command: Command, what: "new" | "update"): Command {
+  const unsaid = (text: string): string => (what === "new" ? ` (default: ${text})` : "");
   return command
     .option("--name <role>", "the role")
     .addOption(new Option("--path <pattern>", "artifacts it signs for, e.g. 'project/*'; may be repeated").argParser(many))
-    .addOption(new Option("--key <file>", "a public key of a person who signs; may be repeated (default: the online key)").argParser(many))
-    .option("--threshold <number>", "so many of its keys must sign (default: all)")
-    .option("--days <days>", "how long a version lives (default: 365)")
-    .option("--window <days>", "so long before it expires its people are asked for the next version (default: as the service is configured)")
-    .option("--terminating", "a search for its artifacts ends with it (a new role's default)")
+    .addOption(new Option("--key <file>", `a public key of a person who signs; may be repeated${unsaid("the online key")}`).argParser(many))
+    .option("--threshold <number>", `so many of its keys must sign${unsaid("all")}`)
+    .option("--days <days>", `how long a version lives${unsaid("365")}`)
+    .option("--window <days>", `so long before it expires its people are asked for the next version${unsaid("as the service is configured")}`)
+    .option("--terminating", `a search for its artifacts ends with it${what === "new" ? " (default)" : ""}`)
     .option("--no-terminating", "a search goes on behind it when it does not list an artifact")
     .option("--outside", "its team signs it elsewhere, and uploads it: rstuf admin delegations upload");
 }
 
 export function delegationsNewCommand(context: CliContext): Command {
-  const command = withServer(roleOptions(new Command()))
+  const command = withServer(roleOptions(new Command(), "new"))
     .description("Delegates artifacts to new roles, each with patterns, keys and a lifetime of its own.")
     .option("--parent <role>", "the custom role that delegates to it (default: targets)")
     .option("--bins <number>", "spread its artifacts over so many bins of its own")
@@ -46,7 +48,7 @@ export function delegationsNewCommand(context: CliContext): Command {
 }
 
 export function delegationsUpdateCommand(context: CliContext): Command {
-  const command = withServer(roleOptions(new Command()))
+  const command = withServer(roleOptions(new Command(), "update"))
     .description("Changes a delegated role: patterns, keys, threshold, lifetime. It keeps its place. What is not said stays as it is.")
     .addOption(outOption("delegations-update.json"))
     .addOption(dryRunOption())

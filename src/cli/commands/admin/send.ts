@@ -27,6 +27,8 @@ interface Kind {
   readonly members: readonly string[];
   readonly send: (session: Session, payload: never) => Promise<Sent>;
   readonly done: string;
+  /** In place of `done`, where the outcome has parts. */
+  readonly tell?: (session: Session, sent: Sent, payload: never) => Promise<void>;
 }
 
 const waitMs = (payload: { readonly timeout?: number | null }): number => Math.max(1, payload.timeout ?? 300) * 1000;
@@ -62,12 +64,17 @@ const KINDS = {
     members: ["delegations"],
     send: (session: Session, payload: MetadataDelegationsPayload) => sendAndWait(session, "Delegation add", async () => (await session.api()).call("POST /api/v1/delegations/", { body: payload })),
     done: "Delegations added.",
+    async tell(session: Session, sent: Sent, { delegations }: MetadataDelegationsPayload) {
+      const { tellOutcome } = await import("../../admin/delegate.ts");
+      tellOutcome(session, sent, (delegations.keys ?? {}) as Parameters<typeof tellOutcome>[2]);
+    },
   },
 } as const satisfies Record<string, Kind>;
 
 /** One of the commands under `admin send`. */
 export function sendCommand(kind: keyof typeof KINDS): (context: CliContext) => Command {
   const { argument, description, members, done, ...rest }: Kind = KINDS[kind];
+  const tell = rest.tell as ((session: Session, sent: Sent, payload: unknown) => Promise<void>) | undefined;
   const send = rest.send as (session: Session, payload: unknown) => Promise<Sent>;
   return (context) => {
     const command = withServer(new Command()).description(description).argument(`<${argument}>`, "the file; - is stdin").addHelpText("after", examplesText([{ commands: [SEND_EXAMPLES[kind]] }], EXIT_TEXT));
@@ -79,9 +86,10 @@ export function sendCommand(kind: keyof typeof KINDS): (context: CliContext) => 
       const missing = members.filter((name) => typeof payload !== "object" || payload === null || !(name in payload));
       if (missing.length > 0) throw new CliError("document-unreadable", `${file} is no such payload`, { why: `it lacks: ${missing.join(", ")}`, todo: "is it the right file for this command?" });
       const sent = await send(session, payload);
+      if (tell !== undefined) return tell(session, sent, payload);
       const state = detail(sent, "bootstrap") ?? detail(sent, "update");
       if (state !== undefined) session.say(state);
-      if (state?.includes("pending") !== true) session.say(done);
+      session.say(state?.includes("pending") === true ? "Whoever is missing signs with: rstuf admin metadata sign" : done);
       session.emit({ taskId: sent.taskId, state, details: sent.result?.details });
     });
   };

@@ -2,34 +2,13 @@
 // lengths and hashes are sent.
 
 import { Command, InvalidArgumentError, Option } from "commander";
-import { basename } from "node:path";
-import { stat } from "node:fs/promises";
-import type { Artifact } from "../../../sdk/api-types.ts";
 import { HASH_ALGORITHMS, isHashAlgorithm, type HashAlgorithm } from "../../../tuf/crypto.ts";
 import type { CliContext } from "../../context.ts";
-import { CliError } from "../../errors.ts";
 import { examplesText } from "../../examples.ts";
 import { withWait } from "../../follow.ts";
 import { withServer } from "../../options.ts";
-import { tableLines, type Column } from "../../output/table.ts";
-import { number } from "../../output/words.ts";
-import { printable } from "../../printable.ts";
-import { openSession, type Session } from "../../session.ts";
-import { localFiles, type LocalFile } from "./local-files.ts";
-import { readManifest, type Listed } from "./manifest.ts";
-import { inOrder, measure } from "./measure.ts";
-import { batches, DEFAULT_ARTIFACTS_A_REQUEST, MAX_ARTIFACTS_A_REQUEST, refuseHeldWait, submitAdded, type SubmitFlags } from "./submit.ts";
-
-interface AddFlags extends SubmitFlags {
-  readonly path?: string;
-  readonly prefix?: string;
-  readonly exclude: readonly string[];
-  readonly hash: readonly HashAlgorithm[];
-  readonly custom?: Readonly<Record<string, unknown>>;
-  readonly manifest?: string;
-  readonly batch: number;
-  readonly dryRun?: boolean;
-}
+import { openSession } from "../../session.ts";
+import type { AddFlags } from "./add-files.ts";
 
 export const ARTIFACT_ADD_EXAMPLES = [
   "rstuf artifact add hello.txt --api-server http://127.0.0.1:8080 --wait",
@@ -57,77 +36,15 @@ export function artifactAddCommand(context: CliContext): Command {
   return withServer(withWait(command))
     .addHelpText("after", examplesText([{ commands: ARTIFACT_ADD_EXAMPLES }], "0 accepted, with --wait published, 1 refused or failed,\n2 used wrongly, 3 not ended in time"))
     .action(async (words: string[], flags: AddFlags, self: Command) => {
-      const session = await openSession(context, self);
+      const [session, { add, guided }] = await Promise.all([openSession(context, self), import("./add-files.ts")]);
       if (words.length > 0 || flags.manifest !== undefined) await add(session, words, flags);
       else await guided(session, flags);
     });
 }
 
-/** Asked step by step. */
-async function guided(session: Session, flags: AddFlags): Promise<void> {
-  const file = await session.ask.text({ message: "File or folder to add", flag: "FILE", check: (text) => (text.trim() === "" ? "a file or a folder" : undefined) });
-  const isFolder = (await stat(session.path(file)).catch(() => undefined))?.isDirectory() === true;
-  const before = flags.prefix ?? flags.path ?? (await session.ask.text({ message: isFolder ? "Under which path in the repository? (empty: at its top)" : `In which folder of the repository shall ${basename(file)} be? (empty: at its top)`, flag: "--prefix PATH", initial: "" }));
-  const wait = flags.wait ?? (flags.publish && (await session.ask.confirm({ message: "Wait until clients can see it?", flag: "--wait", initial: true })));
-  await add(session, [file], { ...flags, prefix: before, wait });
-}
-
-async function add(session: Session, words: readonly string[], flags: AddFlags): Promise<void> {
-  if (flags.prefix !== undefined && flags.path !== undefined) throw new CliError("misused", "--prefix and --path are two names of one option", { todo: "say one of them" });
-  refuseHeldWait(flags);
-  const prefix = flags.prefix ?? flags.path;
-  const listed = chain(localFiles(words, { cwd: session.context.cwd, prefix, exclude: flags.exclude }), flags.manifest === undefined ? undefined : readManifest(flags.manifest, { cwd: session.context.cwd, prefix, stdin: session.context.stdin }));
-  const progress = session.progress({ label: "hashing", unit: "bytes" });
-  let read = 0;
-  const algorithms: readonly HashAlgorithm[] = [...new Set<HashAlgorithm>(["sha256", ...flags.hash])];
-  const artifacts = inOrder(listed, (each) => measured(each, algorithms, flags.custom, (bytes) => progress.update((read += bytes))));
-  const api = flags.dryRun === true ? undefined : await session.api();
-  let total = 0;
-  let requests = 0;
-  for await (const batch of batches(artifacts, flags.batch)) {
-    progress.clear();
-    refuseTwice(batch);
-    if (api === undefined) show(session, batch);
-    else await submitAdded(session, api, batch, flags);
-    total += batch.length;
-    requests += 1;
-  }
-  progress.clear();
-  if (total === 0) throw new CliError("file-unreadable", `${flags.manifest ?? ""} lists no artifact`);
-  if (requests > 1) session.say(`${number(total)} artifacts in ${requests} requests.`);
-}
-
-async function measured(listed: Listed, algorithms: readonly HashAlgorithm[], custom: AddFlags["custom"], onBytes: (bytes: number) => void): Promise<Artifact> {
-  if (!("file" in listed)) return custom === undefined || listed.info.custom !== undefined ? listed : { ...listed, info: { ...listed.info, custom } };
-  const { length, hashes } = await measure(listed.file, algorithms, onBytes);
-  const own = ("custom" in listed ? listed.custom : undefined) ?? custom;
-  return { path: listed.path, info: { length, hashes, ...(own === undefined ? {} : { custom: own }) } };
-}
-
-/** Two files under one path: the later one would win in silence. */
-function refuseTwice(batch: readonly Artifact[]): void {
-  const seen = new Set<string>();
-  for (const { path } of batch) {
-    if (seen.has(path)) throw new CliError("misused", `two files would be ${JSON.stringify(path)} in the repository`, { why: "a file is called by its name, what lies in a folder by its path below it", todo: "add them by calls of their own, with different --prefix" });
-    seen.add(path);
-  }
-}
-
-const COLUMNS: readonly Column<Artifact>[] = [
-  { title: "Path", text: ({ path }) => printable(path), cutTo: 16 },
-  { title: "Bytes", text: ({ info }) => number(info.length), right: true },
-  { title: "sha256", text: ({ info }) => info.hashes["sha256"] ?? "", cutTo: 16 },
-];
-
-function show(session: Session, batch: readonly Artifact[]): void {
-  session.emit({ dryRun: true, artifacts: batch });
-  if (!session.json) for (const line of tableLines(session.context, COLUMNS, batch)) session.say(line);
-}
-
-async function* chain(files: AsyncIterable<LocalFile>, more: AsyncIterable<Listed> | undefined): AsyncGenerator<Listed> {
-  yield* files;
-  if (more !== undefined) yield* more;
-}
+/** Well within what the service takes by default: 100,000 artifacts and 64 MiB. */
+const MAX_ARTIFACTS_A_REQUEST = 100_000;
+const DEFAULT_ARTIFACTS_A_REQUEST = 10_000;
 
 function algorithm(text: string, before: readonly HashAlgorithm[]): HashAlgorithm[] {
   if (!isHashAlgorithm(text)) throw new InvalidArgumentError(`One of ${[...HASH_ALGORITHMS.keys()].join(", ")}.`);

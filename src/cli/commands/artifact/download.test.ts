@@ -8,6 +8,7 @@ import { runCli } from "../../../../test/fakes/cli.ts";
 import { RepositoryBuilder } from "../../../../test/fakes/repository-builder.ts";
 import { openWebServer } from "../../../../test/fakes/web-server.ts";
 import type { WebAnswer, WebServer } from "../../../../test/fakes/web-server.ts";
+import { downloadTodo } from "./download-todo.ts";
 import { DOWNLOAD_EXAMPLES } from "./download.ts";
 
 const NOW = Date.UTC(2030, 0, 15);
@@ -74,7 +75,7 @@ describe("rstuf download", () => {
     const { code, stdout, stderr } = await run([...trusting(), "hello.txt", "nope", "dir/big.bin"]);
     assert.equal(code, 1);
     assert.match(stdout, /Downloaded hello\.txt \(5 bytes, verified\)/);
-    assert.match(stderr, /^error: nope: .*not in the repository.* \(artifact-unknown\)\n$/);
+    assert.match(stderr, /^error: nope: .*not in the repository.* \(artifact-unknown\)\n {2}do: {2}is it spelled as the repository has it/);
     assert.deepEqual(await readFile(join(cwd, "dir", "big.bin")), BIG);
   });
 
@@ -114,7 +115,7 @@ describe("rstuf download", () => {
     const before = server.requests.length;
     const { code, stderr } = await run([...addresses(), "hello.txt"]);
     assert.equal(code, 1);
-    assert.match(stderr, /no-trusted-root\); see --root and --trust-on-first-use/);
+    assert.match(stderr, /no-trusted-root\)\n {2}do: {2}say --root .*--trust-on-first-use/);
     assert.equal(server.requests.length, before);
   });
 
@@ -135,12 +136,26 @@ describe("rstuf download", () => {
     assert.equal(code, 0, stderr);
   });
 
+  test("says which file is no metadata, of a server that is not there why, and to every refusal what to do", async () => {
+    const web = await openWebServer(() => Buffer.from("<h1>It works!</h1>"));
+    try {
+      const page = await run(["--metadata-url", `${web.url}/metadata/`, "--artifacts-url", `${web.url}/files/`, "--trust-on-first-use", "hello.txt"]);
+      assert.match(page.stderr, /^error: root: not JSON \(json-syntax\)\n {2}do: {2}what is there is no metadata of TUF/);
+      assert.equal(page.code, 1);
+    } finally {
+      await web.close();
+    }
+    const gone = await run(["--metadata-url", `${web.url}/metadata/`, "--artifacts-url", `${web.url}/files/`, "--trust-on-first-use", "hello.txt"]);
+    assert.match(gone.stderr, /^error: \S+1\.root\.json could not be fetched: nothing listens there \(metadata-unavailable\)\n {2}do: {2}try again; is the address right/);
+    for (const code of ["timestamp-expired", "snapshot-rollback", "document-field", "threshold", "artifact-hash"]) assert.notEqual(downloadTodo(code), "");
+  });
+
   test("--json is one object per artifact, failures too", async () => {
     const { code, stdout } = await run([...trusting(), "--json", "hello.txt", "nope"]);
     assert.equal(code, 1);
     const [got, failed] = stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
     assert.deepEqual({ ...got, hashes: undefined, version: undefined }, { path: "hello.txt", state: "downloaded", file: join(cwd, "hello.txt"), length: 5, role: repository.binOf("hello.txt"), hashes: undefined, version: undefined });
-    assert.deepEqual({ ...failed, message: undefined }, { path: "nope", state: "failed", code: "artifact-unknown", message: undefined });
+    assert.deepEqual({ ...failed, message: undefined, todo: undefined }, { path: "nope", state: "failed", code: "artifact-unknown", message: undefined, todo: undefined });
     assert.equal((JSON.parse((await run([...trusting(), "--json", "hello.txt"])).stdout) as { state: string }).state, "unchanged");
   });
 

@@ -95,5 +95,5 @@ function slashed(path: string): string {
 }
 
 function unreadable(what: string, error: unknown): CliError {
-  return new CliError("file-unreadable", `${what} cannot be read`, { why: systemReason(error), cause: error });
+  return new CliError("file-unreadable", `${what} cannot be read`, { why: systemReason(error), todo: "is it named as it lies from here?", cause: error });
 }

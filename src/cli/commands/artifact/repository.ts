@@ -9,7 +9,7 @@ import { examplesText } from "../../examples.ts";
 import { withConfig } from "../../options.ts";
 import { factLines } from "../../output/table.ts";
 import { printable } from "../../printable.ts";
-import { currentName, readRoot, repositoryNames, repositoryOf, type Repository } from "../../repositories.ts";
+import { currentName, repositoryNames, repositoryOf, type Repository } from "../../repositories.ts";
 import { openSession, type Session } from "../../session.ts";
 
 interface Flags {
@@ -131,7 +131,7 @@ export function repositoryDeleteCommand(context: CliContext): Command {
 /** A root may have keys that stand for an identity: its own signatures are checked, so they must be known first. */
 async function rootAt(session: Session, where: string, { sigstoreTrustedRoot }: Flags): Promise<Buffer> {
   if (sigstoreTrustedRoot !== undefined) await useSigstore(session.path(sigstoreTrustedRoot));
-  return readRoot(session.context, where);
+  return (await import("../../trusted-root.ts")).readRoot(session.context, where);
 }
 
 function put(session: Session, name: string, flags: Flags, root: Buffer | undefined): void {

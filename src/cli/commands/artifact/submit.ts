@@ -11,9 +11,7 @@ import { count } from "../../output/words.ts";
 import { printable } from "../../printable.ts";
 import type { Session } from "../../session.ts";
 
-/** Well within what the service takes by default: 100,000 artifacts and 64 MiB. */
-export const MAX_ARTIFACTS_A_REQUEST = 100_000;
-export const DEFAULT_ARTIFACTS_A_REQUEST = 10_000;
+/** Well within the 64 MiB that the service takes by default. */
 const MAX_BYTES_A_REQUEST = 16 * 1024 * 1024;
 
 /** Cut by number and by bytes; one batch is held at a time. */
