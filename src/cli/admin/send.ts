@@ -43,7 +43,7 @@ export async function sendAndWait(session: Session, what: string, send: () => Pr
 function todoOf({ result }: Task): string | undefined {
   const reason = result?.error ?? "";
   if (reason.includes("waits for signatures already")) return "sign it with rstuf admin metadata sign, or give it up with rstuf admin metadata stop-sign, and do this again";
-  if (reason.includes("a change of online keys is under way")) return "rstuf status shows when it is done";
+  if (reason.includes("a change of online keys is under way")) return "wait some minutes; rstuf admin delegations list shows which key signs bins by now";
   return undefined;
 }
 
