@@ -30,7 +30,7 @@ export async function refusalOf(response: Response, what: string): Promise<RestE
   if (status === 401) return new RestError("unauthorized", `${what}: the service wants a token that it knows`, { ...told, todo: 'send one: -H "Authorization: Bearer TOKEN", or HEADERS in the configuration file' });
   if (status === 403) return new RestError("unauthorized", `${what}: this token may not`, { ...told, todo: "ask whoever runs the service for one that may" });
   if (status === 429) return new RestError("unavailable", `${what}: the service takes no more at the moment`, { ...told, todo: "try again later" });
-  if (status >= 500) return new RestError("unavailable", `${what}: the service answered ${status}`, { ...told, todo: "try again; if it stays, /readyz and the service's log say why" });
+  if (status >= 500) return new RestError("unavailable", `${what}: the service answered ${status}`, { ...told, todo: "try again; if it stays, rstuf status and the service's log say why" });
   if (serverCode === undefined && status === 404) return unexpected(response, what, message ?? "nothing is known there");
   return new RestError("refused", `${what}: the service declined`, { ...told, todo: todoOf(serverCode ?? "", message) });
 }

@@ -2,7 +2,7 @@
 // with an exit code of the page, and says what happened and what to do, in words and as JSON; none blames the program.
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -78,7 +78,6 @@ const STATES: readonly { readonly name: string; readonly answer: RestAnswer; rea
   { name: "has a web page at every address", answer: { body: "<h1>It works!</h1>" }, code: "answer-unexpected" },
   { name: "knows none of these addresses", answer: { status: 404, body: "Not Found" }, code: "answer-unexpected" },
   { name: "answers JSON of another kind", answer: { body: { data: { items: [1] }, message: 7 } }, code: "answer-unexpected" },
-  { name: "answers null", answer: { body: "null" }, code: "answer-unexpected" },
   { name: "fails", answer: { status: 500, body: "<h1>Internal Server Error</h1>\u001b[2J" }, code: "unavailable" },
   { name: "is a proxy without a service behind it", answer: { status: 503, headers: { "retry-after": "1" }, body: "upstream" }, code: "unavailable" },
   { name: "takes no more", answer: { status: 429, headers: { "retry-after": "3600" }, body: { detail: { message: "Too many.", error: "the backlog is full" }, code: "backlog-full" } }, code: "unavailable" },
@@ -132,5 +131,28 @@ describe("a service that", () => {
       assert.match(stderr, /interrupted/, command);
       if (server.asked.at(-1)?.method !== "GET" && !command.includes("import")) assert.match(stderr, /rstuf task list shows what it has accepted/, command);
     }
+  });
+
+  test("has a root that waits says so before anybody signs; what it began by itself gives way", async () => {
+    const root: unknown = (JSON.parse(readFileSync(join(folder, "root.json"), "utf8")) as { readonly metadata: { readonly root: unknown } }).metadata.root;
+    for (const by of ["request", "expiry"]) {
+      const event = { id: "0".repeat(32), role: "root", kind: "root", version: 2, state: "open", started: "2026-11-22T18:00:00Z", started_by: by, published_with: [], expires: "2027-11-22T18:00:00Z", deadline: "2026-12-22T18:00:00Z", signing: "offline", complete: false, demands: [], sha256: "0".repeat(64) };
+      await using server = await openRestServer(({ url, method }) => {
+        if (url.startsWith("/api/v1/config/")) return { body: { data: { trusted_root: root }, message: "" } };
+        if (url.startsWith("/api/v1/signing-events")) return { body: { data: [event] } };
+        return method === "POST" ? { status: 202, body: { data: { task_id: ID }, message: "" } } : { body: { data: { task_id: ID, state: "SUCCESS", result: { status: true } }, message: "" } };
+      });
+      const { stderr, exitCode } = await run("admin metadata update", server.url);
+      assert.equal(exitCode, by === "request" ? 1 : 0, stderr);
+      assert.equal(/root version 2 waits for signatures already \(signing-pending\)\n {2}why: [^]*do: {2}sign it: rstuf admin metadata sign/.test(stderr), by === "request", stderr);
+      assert.equal(/Signed with/.test(stderr), by !== "request");
+    }
+  });
+
+  test("refuses roles that were sent makes that exit 1, not \"added\"", async () => {
+    await using server = await openRestServer(({ method }) => (method === "POST" ? { status: 202, body: { data: { task_id: ID }, message: "" } } : { body: { data: { task_id: ID, state: "SUCCESS", result: { status: true, details: { failed_roles: [{ role: "nightly", reason: "role already exists" }] } } }, message: "" } }));
+    const { stdout, stderr, exitCode } = await run("admin send delegations", server.url);
+    assert.match(stderr, /not done: nightly \(role already exists\) \(role-refused\)\n {2}do: {2}rstuf admin delegations list/);
+    assert.deepEqual([stdout, exitCode], ["", 1]);
   });
 });
