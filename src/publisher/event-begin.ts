@@ -5,10 +5,12 @@ import { pendingEdits } from "../roles/pending-edit.ts";
 import { namedByTargets, stillNamed, successorEdit } from "../roles/successor.ts";
 import type { PublisherDeps } from "./deps.ts";
 import { endChanges, type EventTurn } from "./event-end.ts";
+import { goingFrom } from "./handover.ts";
 import type { Head } from "./head.ts";
 import { listedOf } from "./listed.ts";
 import { askedOf, successorNeededBy } from "./people.ts";
 import { planBatch, type Plan } from "./plan.ts";
+import { waitsToRecover } from "./root-event.ts";
 import { HANDED, handedSetting } from "./rotation.ts";
 import { beginTargets } from "./targets-event.ts";
 import { eventOf, eventsOf, unitOf } from "./units.ts";
@@ -35,6 +37,9 @@ export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: He
   const waiting = await database.waitingRoles();
   const busy = new Set([...events.filter(({ state }) => state !== "cancelled").map(({ role }) => role), ...pending.flatMap(({ signs }) => signs)]);
   for (const role of people) if (!busy.has(role) && (await beginSuccessor(deps, turn, head, role, busy, waiting))) worked = true;
+  // While keys change people are not asked beside one that goes: they sign once, with the change of their delegation that
+  // follows. A recovery that waits for people holds the change back for as long as they take.
+  const going = events.some(waitsToRecover) ? [] : goingFrom(head).map((one) => ({ ...one, lost: false }));
   const owed = people.has("targets") ? namedByTargets(head.tree, people, head.handed ?? []) : [];
   for (const role of new Set([...waiting, ...due, ...(owed.length > 0 ? ["targets"] : [])])) {
     if (busy.has(role)) continue;
@@ -49,6 +54,7 @@ export async function beginEvents(deps: PublisherDeps, turn: EventTurn, head: He
       if (head.rotation === undefined && !edits) worked = (await beginTargets(deps, turn, head, events, due.includes(role))) || worked;
       continue;
     }
+    if (stillNamed(head.tree, new Set([role]), going).length > 0) continue;
     const { open, plan } = await planOfWaiting(deps, head, role, waiting);
     if (plan.changes.some((change) => (change.role !== role && successorNeededBy(head, change.role) !== role) || change.outcome === "set-aside")) {
       await database.resumeWaiting(turn.hold.lease, role);

@@ -4,7 +4,7 @@
 // takes the new key with its next version, which is asked for at once; the setting `handed_keys` says what is due until then.
 
 import { delegatesTo, handOver, rolesSharedBy, rolesSignedBy } from "../roles/delegation-keys.ts";
-import type { Succession } from "../roles/root-update.ts";
+import { successions, type Succession } from "../roles/root-update.ts";
 import { redelegated, type Head } from "./head.ts";
 import { peopleOf } from "./people.ts";
 
@@ -14,8 +14,15 @@ export function followed(earlier: readonly Succession[], later: readonly Success
   return all.filter(({ old }, at) => all.findIndex((one) => one.old === old) === at);
 }
 
+/** Online keys that go with the change of keys under way, and those in their place. */
+export function goingFrom({ root, also, rotation }: Head): readonly Succession[] {
+  if (rotation?.phase === "bins") return rotation.handed;
+  if (also === undefined) return [];
+  return rotation?.phase === "shown" ? successions(also, root) : successions(root, also);
+}
+
 /** The roles that this service can sign with the key in the place of `old` by itself, or with the new versions of those `signed` beside. */
-export function ownRolesOf(head: Head, old: string, signed: readonly string[] = []): readonly string[] {
+export function ownRolesOf(head: Pick<Head, "root" | "also" | "tree">, old: string, signed: readonly string[] = []): readonly string[] {
   const people = new Set([...peopleOf(head)].filter((role) => !signed.includes(role)));
   return [...rolesSignedBy(head.tree, old, people), ...rolesSharedBy(head.tree, old, people)];
 }

@@ -24,6 +24,10 @@ interface World {
   readonly next: string;
   change(compromised?: boolean): Promise<string>;
   sign(role: string, ...holders: readonly Holder[]): Promise<void>;
+  /** Delegated roles that wait for people. */
+  asked(): Promise<readonly string[]>;
+  /** The paths that what is published of the role lists. */
+  targetsOf(role: string): Promise<readonly string[]>;
   /** Who signed what is published of the role. */
   signers(role: string): Promise<readonly string[]>;
   targets(): Promise<Targets>;
@@ -47,6 +51,7 @@ async function repository(trap?: Trap): Promise<World> {
     ],
   } as never);
   await stage.settle();
+  const published = async (name: string) => parseEnvelope(stage.storage.peek(`${String((await stage.database.role(name))!.version)}.${name}.json`)!, "targets");
   const world: World = {
     stage, clients: new Clients(stage), old, next: keyidOf(next),
     async change(compromised = false) {
@@ -61,9 +66,14 @@ async function repository(trap?: Trap): Promise<World> {
         assert.equal((await stage.ended(task)).state, "SUCCESS", (await stage.ended(task)).error);
       }
     },
+    async asked() {
+      return (await stage.database.signingEvents()).filter(({ kind, state }) => kind === "delegated" && state === "open").map(({ role }) => role);
+    },
+    async targetsOf(name) {
+      return Object.keys((await published(name)).signed.targets);
+    },
     async signers(name) {
-      const { version } = (await stage.database.role(name))!;
-      return parseEnvelope(stage.storage.peek(`${String(version)}.${name}.json`)!, "targets").signatures.map(({ keyid }) => keyid);
+      return (await published(name)).signatures.map(({ keyid }) => keyid);
     },
     async targets() {
       return parseEnvelope((await stage.database.envelope("targets"))!.bytes, "targets").signed;
@@ -145,6 +155,40 @@ describe("a new online key where people sign too", () => {
       world.clients.look();
       await world.fsck();
     }
+  });
+
+  test("artifacts that come while keys change are signed once, beside the key that comes", async () => {
+    const world = await repository();
+    const { stage } = world;
+    await world.change();
+    for (const phase of ["overlap", "shown"]) {
+      await stage.settle();
+      const added = await stage.add([`mixed/${phase}`]);
+      await stage.settle();
+      assert.equal(((await stage.database.setting("rotation")) as { phase?: string } | null)?.phase, phase);
+      assert.deepEqual([(await stage.task(added)).waitingFor, await world.asked()], [["mixed"], []]);
+      await stage.clock.advance(stage.deps.policy.settleMs);
+    }
+    await stage.settleAll();
+    assert.deepEqual(await world.asked(), ["mixed", "pool"]);
+    stage.signers.remove("fn:online");
+    await world.sign("mixed", ANN);
+    assert.deepEqual([await world.asked(), (await world.targetsOf("mixed")).slice(1)], [["pool"], ["mixed/overlap", "mixed/shown"]]);
+    world.clients.look();
+    await world.fsck();
+  });
+
+  test("but where a recovery that waits for people holds the change back, they are asked at once", async () => {
+    const world = await repository();
+    const { stage } = world;
+    await world.change();
+    await stage.settle();
+    await stage.update(signedBy(stage.plan(2, { online: stage.signers.addEd25519("fn:last") })), true);
+    await stage.add(["mixed/b"]);
+    await stage.settle();
+    assert.deepEqual(await world.asked(), ["mixed"]);
+    await world.sign("mixed", ANN);
+    await world.fsck();
   });
 
   test("what waits for the role when its key is exchanged is signed with that, once", async () => {
