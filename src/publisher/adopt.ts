@@ -21,6 +21,7 @@ import { expiryPolicyOf } from "../roles/policy.ts";
 import { sha256Hex } from "../tuf/crypto.ts";
 import { parseExpires } from "../tuf/parse.ts";
 import type { TrustedSet } from "../tuf/trusted-set.ts";
+import { adoptedKeys } from "./adopt-keys.ts";
 import { adoptedOutside } from "./adopt-outside.ts";
 import { PendingChanges } from "./adopt-pending.ts";
 import { AdoptedRoles, statedOf } from "./adopt-roles.ts";
@@ -119,6 +120,7 @@ async function carryOut(deps: AdoptDeps, hold: LeaseHold, { trusted, bytes, head
 
   const results = await pending.results(database, roles.newer, tree, clock.now());
   const outside = outsideSetting(adoptedOutside(elsewhere, tree, pending.answeredEdits), tree.custom);
+  const keys = await adoptedKeys(deps, { roots: roots.map((root) => root.bytes), timestamp: bytes, tree });
   const press = [...roles.press.keys()].sort();
   const latest = roots.at(-1);
   const { readBack, dropped } = await database.adopt(hold.lease, {
@@ -135,7 +137,7 @@ async function carryOut(deps: AdoptDeps, hold: LeaseHold, { trusted, bytes, head
       ...roles.signed,
     ],
     counter: roles.counter,
-    settings: { ...(latest === undefined ? {} : rootSettings(trusted.root.signed, JSON.parse(latest.bytes.toString("utf8")) as SettingValue)), ...binSettings(tree), [NESTED]: settingOf(belowOf(tree), id) as unknown as SettingValue, [OUTSIDE]: outside as unknown as SettingValue, ...(snapshotFile === undefined ? { [PRESS_FIRST]: true } : {}) },
+    settings: { ...(latest === undefined ? {} : rootSettings(trusted.root.signed, JSON.parse(latest.bytes.toString("utf8")) as SettingValue)), ...binSettings(tree), [NESTED]: settingOf(belowOf(tree), id) as unknown as SettingValue, [OUTSIDE]: outside as unknown as SettingValue, ...keys, ...(snapshotFile === undefined ? { [PRESS_FIRST]: true } : {}) },
     changes: pending.ended.map((change): CutChange => ({ id: change.id, task: change.task, outcome: change.outcome, role: change.role })),
     results,
     ...(press.length === 0 ? {} : { press: { task: { id: deps.random.hex(16), kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles: press } }, roles: press } }),

@@ -64,8 +64,9 @@ export class Ceremony {
   /** Answers who signed, and freezes what is complete. */
   async #tend(turn: CeremonyTurn, event: SigningEvent, head: Head, events: readonly SigningEvent[]): Promise<Head> {
     const { database, clock } = this.#deps;
+    if (event.version <= head.root.version) return await this.#endAdopted(turn, event, head);
     const next = parseEnvelope(event.document, "root");
-    const outrun = outrunBy(event, next.signed, head, clock.now());
+    const outrun = outrunBy(event, next.signed, clock.now());
     if (outrun !== undefined) {
       await database.endTasks(turn.hold.lease, [], undefined, [{ giveUp: { event: event.id, reason: outrun } }]);
       return head;
@@ -153,21 +154,25 @@ export class Ceremony {
     return { ...head, root: next.signed };
   }
 
-  /** Recovery found this root in storage, and took it over, before it was ended here. */
+  /** A root of this version was found in storage, and taken over, before this one was ended here: it is that one, or comes too late. */
   async #endAdopted({ hold }: CeremonyTurn, event: SigningEvent, head: Head): Promise<Head> {
     const { database, clock } = this.#deps;
     const adopted = await database.envelope("root", event.version);
     if (adopted === undefined) throw new DatabaseError("stale-base", `the database lost root version ${String(event.version)}`);
-    const ours = event.frozen !== undefined && adopted.bytes.equals(event.frozen);
-    const results = ours ? finishedAnswers(event, clock.now()) : refusedAnswers(event, `another root of version ${String(event.version)} is published`, clock.now());
-    await database.endEvent(hold.lease, event.id, { envelopes: [], results });
+    const isThat = parseEnvelope(adopted.bytes, "root").canonical.equals(parseEnvelope(event.document, "root").canonical);
+    // The old keys still count: what was asked for is not done.
+    const isSlow = isThat && isRecovery(event) && head.rotation !== undefined;
+    const version = String(event.version);
+    const reason = isSlow ? `root version ${version} is published, and its change of keys is under way; a recovery is version ${String(head.root.version + 1)} now, with other keys`
+      : isThat ? "it is published" : `another root of version ${version} is published`;
+    const results = isThat && !isSlow ? finishedAnswers(event, clock.now()) : refusedAnswers(event, reason, clock.now());
+    if (event.state === "frozen") await database.endEvent(hold.lease, event.id, { envelopes: [], results });
+    else await database.endTasks(hold.lease, results, undefined, [{ giveUp: { event: event.id, reason } }]);
     return head;
   }
 }
 
 /** Why nobody needs to sign a root any more that began because the one before neared its end. One that somebody asked for waits until somebody stops it. */
-function outrunBy({ task }: SigningEvent, next: Root, head: Head, now: number): string | undefined {
-  if (task !== "") return undefined;
-  if (next.version <= head.root.version) return `root version ${String(head.root.version)} is published`;
-  return parseExpires(next.expires) <= now ? `it expired at ${next.expires}` : undefined;
+function outrunBy({ task }: SigningEvent, next: Root, now: number): string | undefined {
+  return task === "" && parseExpires(next.expires) <= now ? `it expired at ${next.expires}` : undefined;
 }
