@@ -89,6 +89,8 @@ async function eventOf(deps: OperationDeps, envelope: JsonObject, { compromised,
       refuse(error instanceof RoleError ? error.message : reasonOf(error));
     }
   }
+  // As at bootstrap: who asks people to sign begins with a signature. The publisher's own next root waits for all of them.
+  if (signatures.length === 0) refuse("Metadata requires at least one valid signature");
   return {
     id: deps.random.hex(16), role: "root", kind: "root", version: next.signed.version, document, signatures, task, startedMs: now,
     ...(compromised || offlineTargets ? { note: { ...(compromised ? { compromised } : {}), ...(offlineTargets ? { offlineTargets } : {}) } } : {}),

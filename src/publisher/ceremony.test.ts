@@ -180,6 +180,7 @@ describe("a root update", () => {
     ["without consistent snapshots", (stage) => stage.update(resigned(stage, { consistent_snapshot: false })), /consistent_snapshot/],
     ["with a signature over other bytes", (stage) => stage.update({ signed: stage.plan(2), signatures: [stage.holders[0]!.sign(stage.plan(3))] }), /not over the bytes/],
     ["signed by somebody unknown", (stage) => stage.update(signedBy(stage.plan(2), stage.holders[0]!, createHolder())), /may not sign/],
+    ["that nobody signed", (stage) => stage.update(signedBy(stage.plan(2))), /at least one valid signature/],
     ["signed twice by one key", (stage) => stage.update(signedBy(stage.plan(2), stage.holders[0]!, stage.holders[0]!)), /twice|has signed/],
     ["with a sigstore key", (stage) => stage.update(signedBy(stage.plan(2, { holders: [...stage.holders, { ...createHolder(), key: { keytype: "sigstore-oidc", scheme: "Fulcio", keyval: { public: "", identity: "a@b.c", issuer: "https://x" } } }] }), stage.holders[0]!)), /sigstore/],
     ["whose online key has no signer", (stage) => stage.update(signedBy(stage.plan(2, { online: { ...createHolder().key, "x-rstuf-online-key-uri": "fn:nobody" } }), stage.holders[0]!)), /fn:nobody/],

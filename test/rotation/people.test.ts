@@ -183,7 +183,7 @@ describe("a new online key where people sign too", () => {
     const { stage } = world;
     await world.change();
     await stage.settle();
-    await stage.update(signedBy(stage.plan(2, { online: stage.signers.addEd25519("fn:last") })), true);
+    await stage.update(signedBy(stage.plan(2, { online: stage.signers.addEd25519("fn:last"), threshold: 2 }), stage.holders[0]!), true);
     await stage.add(["mixed/b"]);
     await stage.settle();
     assert.deepEqual(await world.asked(), ["mixed"]);
