@@ -5,7 +5,8 @@ import { DatabaseError } from "../../src/ports/database.ts";
 import { failure, faultyDatabase, never } from "../fakes/faults.ts";
 import { Actor, type FaultKind } from "./actor.ts";
 import type { Facts } from "./case.ts";
-import { isSettled, SCENARIOS, settle, until } from "./scenarios.ts";
+import { isSettled, settle, until } from "./at-rest.ts";
+import { SCENARIOS } from "./scenarios.ts";
 import { World } from "./world.ts";
 
 /** The facts are those in the moment of the fault; no publisher runs until then. */

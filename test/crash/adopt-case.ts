@@ -11,7 +11,7 @@ import { sha256Hex } from "../../src/tuf/crypto.ts";
 import { Actor, type FaultKind } from "./actor.ts";
 import type { Facts, Fault } from "./case.ts";
 import { begin, emptyCache, finish, visit, type Cache, type InFlight, type Seen } from "./clients.ts";
-import { isSettled, publishAll, settle, until } from "./scenarios.ts";
+import { isSettled, publishAll, settle, until } from "./at-rest.ts";
 import { World } from "./world.ts";
 
 const LEASE_MS = 15_001;

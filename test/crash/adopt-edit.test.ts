@@ -10,7 +10,8 @@ import { CATCH_ALL } from "../../src/roles/catch-all.ts";
 import { delegationTreeOf } from "../../src/roles/delegation.ts";
 import { parseEnvelope } from "../../src/tuf/parse.ts";
 import { adoptAndGoOn, published } from "./lost-history.ts";
-import { publishAll, SCENARIOS } from "./scenarios.ts";
+import { publishAll } from "./at-rest.ts";
+import { SCENARIOS } from "./scenarios.ts";
 import { World } from "./world.ts";
 
 for (const [scenario, step] of [["unit", 1], ["resize", 5]] as const) {

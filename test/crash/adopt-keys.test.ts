@@ -6,7 +6,8 @@ import { test } from "node:test";
 import { onlineKeyOf } from "../../src/roles/root-update.ts";
 import { parseEnvelope } from "../../src/tuf/parse.ts";
 import { adoptAndGoOn } from "./lost-history.ts";
-import { dieAfter, publishAll, SCENARIOS } from "./scenarios.ts";
+import { dieAfter, publishAll } from "./at-rest.ts";
+import { SCENARIOS } from "./scenarios.ts";
 import { PEOPLE, World } from "./world.ts";
 
 /** What clients notice of it: a publisher dies after each of these. */
@@ -22,7 +23,8 @@ for (const scenario of ["root", "keys", "lostkey"]) {
         // To before it, or to somewhere in it.
         world.loseCommits(nth % 2 === 1 ? before : before + (5 * nth) % (world.historyLength - before));
         await adoptAndGoOn(world);
-        await requireNewKeysAlone(world);
+        await SCENARIOS[scenario]!.requireDone?.(world);
+        await world.requireWhole();
       }
     }
   });
@@ -55,18 +57,4 @@ async function changed(scenario: string, call: string, nth: number): Promise<{ r
   await SCENARIOS[scenario]!.prepare(world);
   const before = world.historyLength;
   return (await dieAfter(world, call, nth).then(() => true, () => false)) ? { world, before } : undefined;
-}
-
-/** Everything published is signed by the key that root names, and by no other. */
-async function requireNewKeysAlone(world: World): Promise<void> {
-  const root = parseEnvelope((await world.inner.envelope("root"))!.bytes, "root").signed;
-  assert.equal(root.version, 2);
-  const { keyid } = onlineKeyOf(root)!;
-  const { delegations } = parseEnvelope((await world.inner.envelope("targets"))!.bytes, "targets").signed;
-  assert.deepEqual(delegations?.succinct_roles?.keyids, [keyid]);
-  for (const { role, version } of await world.inner.roles()) {
-    const file = world.storage.peek(role === "timestamp" ? "timestamp.json" : `${String(version)}.${role}.json`)!;
-    if (role !== "root") assert.deepEqual(parseEnvelope(file).signatures.map((each) => each.keyid), [keyid], role);
-  }
-  await world.requireWhole();
 }

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { OUTSIDE, outsideIn } from "../../src/roles/outside-roles.ts";
 import { adoptAndGoOn, published } from "./lost-history.ts";
-import { publishAll } from "./scenarios.ts";
+import { publishAll } from "./at-rest.ts";
 import { PEOPLE } from "./world.ts";
 
 /** Of all its transactions every so many are tried. */

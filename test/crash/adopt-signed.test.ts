@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { filesOfStorage } from "../../src/fsck/files.ts";
 import { fsck } from "../../src/fsck/fsck.ts";
 import { adoptAndGoOn, adoptByHand, published } from "./lost-history.ts";
-import { publishAll, SCENARIOS } from "./scenarios.ts";
+import { publishAll } from "./at-rest.ts";
+import { SCENARIOS } from "./scenarios.ts";
 import { World } from "./world.ts";
 
 test("what people signed in the lost history is kept whole, and nobody has to sign it again", async () => {

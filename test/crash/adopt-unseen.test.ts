@@ -7,7 +7,8 @@ import { PublisherError } from "../../src/publisher/errors.ts";
 import type { Timestamp } from "../../src/tuf/documents.ts";
 import { parseEnvelope } from "../../src/tuf/parse.ts";
 import { adoptByHand } from "./lost-history.ts";
-import { BOTH_BINS, dieAfter, publishAll } from "./scenarios.ts";
+import { dieAfter, publishAll } from "./at-rest.ts";
+import { BOTH_BINS } from "./scenario.ts";
 import { World } from "./world.ts";
 
 interface Unseen {

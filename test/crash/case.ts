@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { sha256Hex } from "../../src/tuf/crypto.ts";
 import { Actor, type FaultKind } from "./actor.ts";
 import { begin, emptyCache, finish, isKeyless, visit, type Seen } from "./clients.ts";
-import { isAtRest, isSettled, settle, until, type Scenario } from "./scenarios.ts";
+import { isAtRest, isSettled, settle, until } from "./at-rest.ts";
+import type { Scenario } from "./scenario.ts";
 import { World } from "./world.ts";
 
 export interface Fault {
@@ -82,6 +83,7 @@ export async function runCase(scenario: Scenario, fault: Fault): Promise<Facts> 
   actor.letFail();
   const timestamp = letter(base, await recovered(world, actor));
   await goesOn(world, actor);
+  await scenario.requireDone?.(world);
   return { ...facts, timestamp };
 }
 

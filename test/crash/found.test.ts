@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Actor } from "./actor.ts";
-import { dieAfter, isSettled, publishAll, until } from "./scenarios.ts";
+import { dieAfter, isSettled, publishAll, until } from "./at-rest.ts";
 import { World } from "./world.ts";
 
 test("removals that find nothing, too many for one batch, come to their end", async () => {

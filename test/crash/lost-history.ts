@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { adopt } from "../../src/publisher/adopt.ts";
 import { LeaseHold } from "../../src/publisher/lease-hold.ts";
-import { publishAll, SCENARIOS } from "./scenarios.ts";
+import { publishAll } from "./at-rest.ts";
+import { SCENARIOS } from "./scenarios.ts";
 import { World } from "./world.ts";
 
 const LEASE_MS = 15_000;

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { parseEnvelope } from "../../src/tuf/parse.ts";
 import { Actor } from "./actor.ts";
 import { adoptByHand } from "./lost-history.ts";
-import { dieAfter, isSettled, publishAll, settle, until } from "./scenarios.ts";
+import { dieAfter, isSettled, publishAll, settle, until } from "./at-rest.ts";
 import { World } from "./world.ts";
 
 async function repository(): Promise<World> {

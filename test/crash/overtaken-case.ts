@@ -5,7 +5,8 @@
 
 import assert from "node:assert/strict";
 import { Actor } from "./actor.ts";
-import { isSettled, SCENARIOS, settle, until } from "./scenarios.ts";
+import { isSettled, settle, until } from "./at-rest.ts";
+import { SCENARIOS } from "./scenarios.ts";
 import { World } from "./world.ts";
 
 const LEASE_MS = 15_001;

@@ -7,7 +7,8 @@ import { SignerError } from "../../src/ports/signer.ts";
 import { never } from "../fakes/faults.ts";
 import { Actor } from "./actor.ts";
 import { emptyCache, visit } from "./clients.ts";
-import { BOTH_BINS, isSettled, publishAll, until } from "./scenarios.ts";
+import { isSettled, publishAll, until } from "./at-rest.ts";
+import { BOTH_BINS } from "./scenario.ts";
 import { World, type WorldOptions } from "./world.ts";
 
 async function repository(options: WorldOptions = {}): Promise<World> {

@@ -14,7 +14,7 @@ import { publish } from "../../src/publisher/publish.ts";
 import { Sealer } from "../../src/publisher/seal.ts";
 import { faultyDatabase, type PortCall } from "../fakes/faults.ts";
 import { Actor, type FaultKind } from "./actor.ts";
-import { isSettled, publishAll, settle, until } from "./scenarios.ts";
+import { isSettled, publishAll, settle, until } from "./at-rest.ts";
 import { World } from "./world.ts";
 
 /** Also a renewal that was on its way when the publisher came to stand is too old by then. */

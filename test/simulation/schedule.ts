@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { SignerError } from "../../src/ports/signer.ts";
 import { Actor, type FaultKind } from "../crash/actor.ts";
 import { adoptByHand } from "../crash/lost-history.ts";
-import { isSettled, publishAll, settle, until } from "../crash/scenarios.ts";
+import { isSettled, publishAll, settle, until } from "../crash/at-rest.ts";
 import { ROOT_HOLDERS, World } from "../crash/world.ts";
 import { createFakeRandom } from "../fakes/clock.ts";
 import { DAY_MS } from "../fakes/publisher-stage.ts";
