@@ -100,6 +100,16 @@ const poolBins = async ({ stage }: World): Promise<readonly string[]> => {
   return nested.roles["pool"]?.succinct_roles?.keyids ?? [];
 };
 
+/** Ann signed nothing yet of a version of `mixed` that waits, and meanwhile the online key changed. */
+async function changedWhileSigning(): Promise<{ readonly world: World; readonly begun: string }> {
+  const world = await repository();
+  const begun = await world.stage.add(["mixed/b"]);
+  await world.stage.settle();
+  await world.change();
+  await world.stage.settleAll();
+  return { world, begun };
+}
+
 describe("a new online key where people sign too", () => {
   test("refuses nobody; what this service signs changes hands, and the rest waits for people", async () => {
     const world = await repository();
@@ -138,12 +148,8 @@ describe("a new online key where people sign too", () => {
 
   test("a version that people were signing is published with the old key, and given up when that is gone", async () => {
     for (const gone of [false, true]) {
-      const world = await repository();
+      const { world, begun: added } = await changedWhileSigning();
       const { stage } = world;
-      const added = await stage.add(["mixed/b"]);
-      await stage.settle();
-      await world.change();
-      await stage.settleAll();
       if (gone) stage.signers.remove("fn:online");
       await world.sign("mixed", ANN).catch((error: unknown) => { if (!gone) throw error; });
       if (!gone) assert.equal((await stage.ended(added)).state, "SUCCESS");
@@ -192,12 +198,8 @@ describe("a new online key where people sign too", () => {
   });
 
   test("what waits for the role when its key is exchanged is signed with that, once", async () => {
-    const world = await repository();
+    const { world } = await changedWhileSigning();
     const { stage } = world;
-    await stage.add(["mixed/b"]);
-    await stage.settle();
-    await world.change();
-    await stage.settleAll();
     const added = await stage.add(["mixed/c"]);
     const removed = await stage.remove(["mixed/a"]);
     await stage.settle();
@@ -217,12 +219,8 @@ describe("a new online key where people sign too", () => {
   });
 
   test("stopped, what it carried is not lost: it waits with the next", async () => {
-    const world = await repository();
+    const { world } = await changedWhileSigning();
     const { stage } = world;
-    await stage.add(["mixed/b"]);
-    await stage.settle();
-    await world.change();
-    await stage.settleAll();
     const added = await stage.add(["mixed/c"]);
     await stage.settle();
     await world.sign("mixed", ANN);
@@ -266,7 +264,7 @@ describe("a new online key where people sign too", () => {
   });
 
   test("killed anywhere, up to the signatures of people, it goes on where it was", async () => {
-    // Every thirteenth effect here; a change of keys alone is killed at every one in rotation.test.ts.
+    // Every thirteenth effect here; a change of keys alone meets every fault in the crash table.
     for (let at = 2; ; at += 13) {
       const trap: Trap = { at, when: at % 2 === 0 ? "before" : "after", count: 0, dead: false, armed: false };
       const world = await repository(trap);
