@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { OperationError } from "../operations/errors.ts";
 import { getSigning } from "../operations/get-signing.ts";
+import { SignerError } from "../ports/signer.ts";
 import { TrustedSet } from "../tuf/trusted-set.ts";
 import { createHolder, signedBy } from "../../test/fakes/root-holders.ts";
 import { DAY_MS, START } from "../../test/fakes/publisher-stage.ts";
@@ -74,12 +75,25 @@ describe("a bootstrap whose root lacks signatures", () => {
     await assert.rejects(stage.stop(), (error) => error instanceof OperationError && error.code === "not-signing");
   });
 
-  test("that a signer is missing for is told, and goes on when it is there", async () => {
+  test("whose online key does not answer when the last of them has signed waits for it, and goes on", async () => {
     const { stage } = await waiting();
     const root = stage.plan(1);
     await stage.sign(stage.holders[1]!.sign(root));
-    stage.signers.beforeSign = () => { throw Object.assign(new Error("boom")); };
+    stage.signers.beforeSign = () => { throw new SignerError("unavailable", "no answer"); };
+    const last = await stage.sign(stage.holders[2]!.sign(root));
+    await stage.settle().catch(() => undefined);
+    assert.deepEqual([stage.storage.names(), (await stage.database.signingEvents()).length], [[], 1]);
     stage.signers.beforeSign = undefined;
+    await stage.clock.advance(stage.deps.policy.refresh.tickMs + 1);
+    await stage.settle();
+    assert.deepEqual((await stage.ended(last)).details, { bootstrap: "Bootstrap Finished" });
+    assert.equal(version(stage), 1);
+  });
+
+  test("whose storage is taken says so to the last signer, and goes on when it is free", async () => {
+    const { stage } = await waiting();
+    const root = stage.plan(1);
+    await stage.sign(stage.holders[1]!.sign(root));
     await stage.storage.create("timestamp.json", Buffer.from("other"));
     const last = await stage.sign(stage.holders[2]!.sign(root));
     await stage.settle();

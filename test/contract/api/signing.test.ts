@@ -69,6 +69,22 @@ describe("root over HTTP", () => {
     assert.deepEqual(again, { status: 404, body: { detail: { message: "No signing process for root.", error: "The root role is not in a signing process." }, code: "not-signing" } });
   });
 
+  test("is the only thing there is while the first one waits: everything else says so", async () => {
+    const { stage, call } = await world({ people: 2, threshold: 2, firstSigners: 1 });
+    const delegations = { keys: {}, roles: [{ name: "r", terminating: true, keyids: [], threshold: 1, paths: ["r/*"] }] };
+    const rows = [
+      ["POST /api/v1/metadata/", { metadata: { root: signedBy(stage.plan(2), ...stage.holders) } }], ["POST /api/v1/metadata/online", { roles: [] }],
+      ["POST /api/v1/delegations/", { delegations }], ["PUT /api/v1/delegations/", { delegations }], ["POST /api/v1/delegations/delete", { delegations }],
+      ["POST /api/v1/artifacts/", { artifacts: [] }], ["POST /api/v1/artifacts/delete", { artifacts: ["a"] }], ["PUT /api/v1/config/", { settings: { expiration: { root: 1 } } }], ["GET /api/v1/config/", undefined],
+    ] as const;
+    for (const [line, payload] of rows) {
+      const { status, body } = await call(line, payload);
+      assert.deepEqual([status, (body as { code?: string }).code], [404, "bootstrap-required"], line);
+      assert.match((body as { detail: { error: string } }).detail.error, /requires bootstrap( finished)?\. State: signing$/i, line);
+    }
+    assert.deepEqual((await stage.database.signingEvents()).map(({ role, kind }) => [role, kind]), [["root", "bootstrap"]]);
+  });
+
   test("nothing at all is no metadata, and other roles are none", async () => {
     const { call, done } = await world();
     const nothing = await done("POST /api/v1/metadata/", { metadata: {} });
