@@ -61,7 +61,7 @@ async function published(world: World): Promise<void> {
 
 /** What is pending afterwards: p, answered by what is stored; r, set aside; t, of a bin that is not newer there. */
 async function lose(world: World): Promise<void> {
-  for (let heads = 0; heads < 2; heads++) world.loseCommits(world.lastOf("commit"));
+  for (let heads = 0; heads < 2; heads++) world.loseCommits(world.history.lastOf("commit"));
   await world.accept(world.removes(["r"]));
   await world.accept(world.adds(["t"]));
 }

@@ -33,7 +33,7 @@ for (const [scenario, step] of [["unit", 1], ["resize", 5]] as const) {
 test("a change of delegations that the lost history undid again is not done once more", async () => {
   const world = new World();
   await SCENARIOS["unit"]!.prepare(world);
-  const before = world.historyLength;
+  const before = world.history.length;
   await publishAll(world);
   await world.accept(world.delegates({ action: "delete", roles: [{ name: "custom" }, { name: "below" }] }));
   await publishAll(world);

@@ -8,7 +8,8 @@ import { parseEnvelope } from "../../src/tuf/parse.ts";
 import { adoptAndGoOn } from "./lost-history.ts";
 import { dieAfter, publishAll } from "./at-rest.ts";
 import { SCENARIOS } from "./scenarios.ts";
-import { PEOPLE, World } from "./world.ts";
+import { PEOPLE } from "./holders.ts";
+import { World } from "./world.ts";
 
 /** What clients notice of it: a publisher dies after each of these. */
 const SHOWN = ["storage.replace timestamp", "storage.create root"] as const;
@@ -21,7 +22,7 @@ for (const scenario of ["root", "keys", "lostkey"]) {
         if (died === undefined) break;
         const { world, before } = died;
         // To before it, or to somewhere in it.
-        world.loseCommits(nth % 2 === 1 ? before : before + (5 * nth) % (world.historyLength - before));
+        world.loseCommits(nth % 2 === 1 ? before : before + (5 * nth) % (world.history.length - before));
         await adoptAndGoOn(world);
         await SCENARIOS[scenario]!.requireDone?.(world);
         await world.requireWhole();
@@ -38,7 +39,7 @@ test("a role of people and the old key asks them again, though the database forg
   world.people = [ann];
   await world.accept(world.delegates({ action: "add", keys: { [ann.keyid]: ann.key }, roles: [{ name: "mixed", terminating: true, keyids: [old, ann.keyid], threshold: 2, paths: ["m/*"] }] }));
   await publishAll(world);
-  const before = world.historyLength;
+  const before = world.history.length;
   // Nobody has signed yet when the database is lost.
   world.people = [];
   await world.accept(world.updatesRoot(world.nextRoot({ online: world.nextKey() })));
@@ -55,6 +56,6 @@ test("a role of people and the old key asks them again, though the database forg
 async function changed(scenario: string, call: string, nth: number): Promise<{ readonly world: World; readonly before: number } | undefined> {
   const world = new World(SCENARIOS[scenario]!.options);
   await SCENARIOS[scenario]!.prepare(world);
-  const before = world.historyLength;
+  const before = world.history.length;
   return (await dieAfter(world, call, nth).then(() => true, () => false)) ? { world, before } : undefined;
 }

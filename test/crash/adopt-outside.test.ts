@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { OUTSIDE, outsideIn } from "../../src/roles/outside-roles.ts";
 import { adoptAndGoOn, published } from "./lost-history.ts";
 import { publishAll } from "./at-rest.ts";
-import { PEOPLE } from "./world.ts";
+import { PEOPLE } from "./holders.ts";
 
 /** Of all its transactions every so many are tried. */
 const STEP = 4;
@@ -14,7 +14,7 @@ const STEP = 4;
 for (const [scenario, since] of [["outside", "delegate"], ["outsidenext", "document"]] as const) {
   test(`${scenario}: wherever the database fell back to, the role stays its team's`, async () => {
     const { world: whole, after: to } = await published(scenario);
-    const from = whole.lastAccepted(since) + 1;
+    const from = whole.history.lastAccepted(since) + 1;
     for (let at = from; at < to; at += STEP) {
       const { world } = await published(scenario);
       const place = `lost from transaction ${String(at)} of ${String(from)} to ${String(to)} on`;

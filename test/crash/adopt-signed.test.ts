@@ -12,7 +12,7 @@ import { World } from "./world.ts";
 test("what people signed in the lost history is kept whole, and nobody has to sign it again", async () => {
   const world = new World();
   await SCENARIOS["signed"]!.prepare(world);
-  const before = world.historyLength;
+  const before = world.history.length;
   await publishAll(world);
   const { version } = (await world.inner.role("signed"))!;
   world.loseCommits(before);

@@ -35,13 +35,13 @@ async function unseen(): Promise<Unseen> {
   const seen = world.stored;
   const shown = `${String((await world.inner.role("targets"))!.version)}.targets.json`;
 
-  const at = world.historyLength;
+  const at = world.history.length;
   await world.accept(world.refresh(["bins", "targets"]));
   await publishAll(world);
   const lost = world.stored!;
   // What is damaged in the end nobody who is in flight gets.
-  world.finishFlight();
-  world.forgetFlight();
+  world.watch.finishFlight();
+  world.watch.forgetFlight();
   const targets = `${String((await world.inner.role("targets"))!.version)}.targets.json`;
   world.loseCommits(at);
   world.storage.tamper("timestamp.json", seen);

@@ -2,7 +2,8 @@
 
 import { Actor } from "./actor.ts";
 import { ROTATION } from "../../src/publisher/rotation.ts";
-import { rest, type World } from "./world.ts";
+import { rest } from "./history.ts";
+import type { World } from "./world.ts";
 
 export const settle = rest;
 

@@ -13,9 +13,9 @@ const LEASE_MS = 15_000;
 export async function published(scenario: string): Promise<{ readonly world: World; readonly before: number; readonly after: number }> {
   const world = new World();
   await SCENARIOS[scenario]!.prepare(world);
-  const before = world.historyLength;
+  const before = world.history.length;
   await publishAll(world);
-  const after = world.historyLength;
+  const after = world.history.length;
   await world.accept(world.adds(["later"]));
   await publishAll(world);
   return { world, before, after };

@@ -19,7 +19,7 @@ async function repository(): Promise<World> {
 
 /** The database forgets the last `heads` commits, and what was done since. */
 function lose(world: World, heads: number): void {
-  for (let lost = 0; lost < heads; lost++) world.loseCommits(world.lastOf("commit"));
+  for (let lost = 0; lost < heads; lost++) world.loseCommits(world.history.lastOf("commit"));
 }
 
 /** A publisher works for a minute; answers what it reported. */
@@ -58,7 +58,7 @@ describe("commits that clients saw are lost", () => {
   test("a removal among them stays one, whatever the database still wants to add", async () => {
     const world = await repository();
     await world.accept(world.adds(["p"]));
-    const pending = world.historyLength;
+    const pending = world.history.length;
     await publishAll(world);
     await world.accept(world.removes(["p"]));
     await publishAll(world);
@@ -79,7 +79,7 @@ describe("commits that clients saw are lost", () => {
     await world.accept(world.adds(["q"]));
     assert.ok(await until(world, () => isSettled(world)));
     const stored = world.stored;
-    world.loseCommits(world.lastOf("commit"));
+    world.loseCommits(world.history.lastOf("commit"));
     await world.accept(world.adds(["r"]));
     await settle();
     await world.clock.advance(30_000);
@@ -97,7 +97,7 @@ describe("commits that no client saw are lost", () => {
     const world = await repository();
     await world.accept(world.adds(["p"]));
     await dieAfter(world, "database.commit");
-    world.loseCommits(world.lastOf("cut"));
+    world.loseCommits(world.history.lastOf("cut"));
     // Time passes, so that what is pressed now differs from what was.
     await world.clock.advance(15_001);
     await publishAll(world);
@@ -112,7 +112,7 @@ describe("commits that no client saw are lost", () => {
     actor.fault = (call) => (call.name === "storage.replace timestamp" ? "late" : undefined);
     actor.start();
     assert.ok(await until(world, () => actor.paused));
-    world.loseCommits(world.lastOf("commit"));
+    world.loseCommits(world.history.lastOf("commit"));
     actor.resume();
     await settle();
     await actor.stop();
@@ -128,7 +128,7 @@ test("the folding of a head is lost, and nobody is told: what is removed next is
   const actor = new Actor(world).start();
   await world.accept(world.adds(["p"]));
   assert.ok(await until(world, () => isSettled(world)));
-  world.loseCommits(world.lastOf("markVisible") + 1);
+  world.loseCommits(world.history.lastOf("markVisible") + 1);
   await world.accept(world.removes(["p"]));
   assert.ok(await until(world, () => isSettled(world)));
   await actor.stop();
@@ -143,7 +143,7 @@ describe("a root without new keys is lost, and its publisher leads on", () => {
       world.poll();
       await world.accept(world.updatesRoot(world.nextRoot({ threshold: 2 })));
       assert.ok(await until(world, () => isSettled(world)));
-      world.loseCommits(world.lastOf(back));
+      world.loseCommits(world.history.lastOf(back));
       if (back === "accept") {
         const other = world.updatesRoot(world.nextRoot({ threshold: 1 }));
         // It is refused.

@@ -51,7 +51,7 @@ export const OF_ARTIFACTS: Readonly<Record<string, Scenario>> = {
       await repository(world);
       const [own, other] = ["bins-0", "bins-1"].map((bin) => BOTH_BINS.filter((path) => binOf("bins", 1, path) === bin));
       await world.import(own ?? []);
-      world.uponCut = () => world.accept(world.adds(other ?? []));
+      world.history.uponCut = () => world.accept(world.adds(other ?? []));
     },
   },
   release: {

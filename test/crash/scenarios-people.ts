@@ -2,7 +2,8 @@
 
 import { publishAll, untilAsked } from "./at-rest.ts";
 import { BOTH_BINS, repository, type Scenario } from "./scenario.ts";
-import { PEOPLE, type World } from "./world.ts";
+import { PEOPLE } from "./holders.ts";
+import type { World } from "./world.ts";
 
 /** The change of delegations that adds a role which two of three people sign. */
 function addsSigned(world: World, ...paths: readonly string[]): ReturnType<World["delegates"]> {

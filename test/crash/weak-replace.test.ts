@@ -92,10 +92,10 @@ describe("a publisher that stood still past its lease", () => {
     const actor = await standing(world, "p", "storage.replace timestamp", "paused before");
     const lost = (await world.inner.head())?.timestamp;
     assert.ok(lost);
-    world.loseCommits(world.lastOf("commit"));
+    world.loseCommits(world.history.lastOf("commit"));
     await world.clock.advance(LEASE_MS);
     await awake(actor);
-    assert.ok(![...world.shown.values()].some((shown) => shown.equals(lost)), "it wrote after its lease");
+    assert.ok(![...world.watch.shown.values()].some((shown) => shown.equals(lost)), "it wrote after its lease");
     await actor.stop();
     await publishAll(world);
     await world.requireWhole();

@@ -10,7 +10,8 @@ import { SignerError } from "../../src/ports/signer.ts";
 import { Actor, type FaultKind } from "../crash/actor.ts";
 import { adoptByHand } from "../crash/lost-history.ts";
 import { isSettled, publishAll, settle, until } from "../crash/at-rest.ts";
-import { ROOT_HOLDERS, World } from "../crash/world.ts";
+import { ROOT_HOLDERS } from "../crash/holders.ts";
+import { World } from "../crash/world.ts";
 import { createFakeRandom } from "../fakes/clock.ts";
 import { DAY_MS } from "../fakes/publisher-stage.ts";
 import type { AcceptRequest } from "../../src/ports/database.ts";
@@ -130,7 +131,7 @@ class Schedule {
       [0.7, () => this.#pauseOrResume()],
       [0.5, () => this.#jump()],
       [0.5, () => this.#disturbSigners()],
-      [1, () => this.#world.finishFlight()],
+      [1, () => this.#world.watch.finishFlight()],
       [this.#rootEnds ? 4 : 0, () => this.#signRoot()],
       [this.#loses && !this.#lost ? 0.7 : 0, () => this.#lose()],
     ];
@@ -202,8 +203,8 @@ class Schedule {
 
   /** The last commits, or the last transactions, never happened; publishers know nothing of it. */
   #lose(): void {
-    const first = this.#world.firstCommit;
-    const last = this.#world.historyLength;
+    const first = this.#world.history.firstCommit;
+    const last = this.#world.history.length;
     if (first < 0 || last <= first + 1) return;
     this.#lost = true;
     const at = Math.max(first + 1, last - this.#pick([1, 5, 20, 60, 120]));
