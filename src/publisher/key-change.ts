@@ -119,11 +119,12 @@ export class KeyChange {
     return true;
   }
 
-  async #newKeysAlone({ publish }: CeremonyTurn, head: Head): Promise<Head> {
+  async #newKeysAlone({ publish, sealer }: CeremonyTurn, head: Head): Promise<Head> {
     const { also, rotation: __, ...rest } = head;
     // What people did not sign before they gave targets back.
     const earlier = (head.handed ?? []).filter(({ old, lost }) => !lost && ownRolesOf(rest, old).length > 0);
     const handed = followed(earlier, also === undefined ? [] : successions(also, head.root));
+    sealer.forget();
     if (handed.every(({ old }) => ownRolesOf(rest, old).length === 0)) return await publish(this.#order(rest, targetsOnline(rest), { [ROTATION]: null, ...handedSettings(rest, handed) }));
     const rotation: Rotation = { phase: "bins", handed, next: 0 };
     const after = handedOver({ ...rest, rotation }, handed, "both");
@@ -132,7 +133,7 @@ export class KeyChange {
 
   // ---- rule 21
 
-  async #nextBins({ publish }: CeremonyTurn, head: Head, rotation: Extract<Rotation, { phase: "bins" }>): Promise<Head> {
+  async #nextBins({ publish, sealer }: CeremonyTurn, head: Head, rotation: Extract<Rotation, { phase: "bins" }>): Promise<Head> {
     const roles = [...new Set(rotation.handed.flatMap(({ old }) => rolesSignedBy(head.tree, old, peopleOf(head))))];
     const shared = rotation.handed.flatMap(({ old }) => rolesSharedBy(head.tree, old, peopleOf(head)));
     const bins = new Set(binsOf(head.tree));
@@ -141,6 +142,7 @@ export class KeyChange {
       const further: Rotation = { ...rotation, next: rotation.next + slice.length };
       return await publish(this.#order({ ...head, rotation: further }, slice, { [ROTATION]: further as unknown as SettingValue }));
     }
+    sealer.forget();
     const { rotation: _, ...rest } = head;
     const after = handedOver(rest, rotation.handed, "alone");
     return await publish(this.#order(after.head, [...targetsOnline(rest), ...after.changed, ...roles.filter((role) => !bins.has(role)), ...shared], { [ROTATION]: null, ...handedSettings(after.head, rotation.handed), ...this.#nested(after.changed, after.head) }));
@@ -149,7 +151,8 @@ export class KeyChange {
   // ---- rule 22
 
   /** New root, and everything signed by the new keys, in one head. Between root and timestamp clients fail closed. */
-  async replaceKeys({ publish }: CeremonyTurn, event: SigningEvent, next: Root, head: Head, targets: SigningEvent | undefined): Promise<Head> {
+  async replaceKeys({ publish, sealer }: CeremonyTurn, event: SigningEvent, next: Root, head: Head, targets: SigningEvent | undefined): Promise<Head> {
+    sealer.forget();
     const after = recovered(head, next);
     const lost = laterHanded(head.handed ?? [], after.handed, true);
     const settings = { ...settingsOf(frozenRoot(event)), [ROTATION]: null, [HANDED]: handedSetting(lost), ...this.#nested(after.changed, after.head) };

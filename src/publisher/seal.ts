@@ -63,13 +63,22 @@ export class Sealer {
     }
   }
 
-  /** Proves by test signatures that `authority` can be met, before a root that says so is shown to anybody. */
+  /**
+   * Proves by test signatures that `authority` can be met, before a root that says so is shown to anybody. Its signers are
+   * opened anew: a key that is gone from its place is there until the next start only (H24).
+   */
   async prove(name: string, authority: RoleAuthority): Promise<void> {
+    for (const keyid of authority.role.keyids) this.#open.delete(nameOf(keyid, onlineUriOf(authority.keys[keyid])));
     await this.seal(`a test of ${name}`, Buffer.from("rstuf proves its online keys"), authority);
   }
 
+  /** Keys changed: none that went stays in memory. */
+  forget(): void {
+    this.#open.clear();
+  }
+
   #signer(keyid: string, uri: string, key: Key): Promise<Signer> {
-    const name = `${keyid} ${uri}`;
+    const name = nameOf(keyid, uri);
     let opened = this.#open.get(name);
     if (opened === undefined) {
       opened = this.#signers.open(uri, key);
@@ -79,3 +88,5 @@ export class Sealer {
     return opened;
   }
 }
+
+const nameOf = (keyid: string, uri: string | undefined): string => `${keyid} ${uri ?? ""}`;

@@ -12,6 +12,12 @@ const isBins = (rotation: unknown): boolean => (rotation as { phase?: string } |
 describe("an online-key rotation", () => {
   test("refuses no client, fresh, returning or in flight, and publishes artifacts meanwhile", async () => {
     const { stage, clients, next } = await started(8);
+    const openedSince = new Set<string>();
+    const open = stage.signers.open.bind(stage.signers);
+    stage.signers.open = (uri, key) => {
+      if (stage.storage.peek("2.root.json") !== undefined) openedSince.add(uri);
+      return open(uri, key);
+    };
     const task = await stage.update(signedBy(stage.plan(2, { online: next }), stage.holders[0]!));
     const added: string[] = [];
     for (let i = 0; i < 12; i++) {
@@ -23,6 +29,7 @@ describe("an online-key rotation", () => {
     await assertDone(stage, clients, task, next, 8);
     for (const id of added) assert.equal((await stage.ended(id)).state, "SUCCESS");
     assert.ok(clients.walks > 50, String(clients.walks));
+    assert.deepEqual([...openedSince], ["fn:next"], "the old key stays in no memory");
   });
 
   test("goes through the same phases when the key stays and only its object changes", async () => {
