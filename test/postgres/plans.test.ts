@@ -1,4 +1,4 @@
-// Statements are prepared, and what they look at grows with what they do.
+// Statements are prepared, few, and what they look at grows with what they do.
 //
 // Tables are empty when the server gathers statistics, and long a moment later; between two parts of a WITH it knows nothing
 // at all. It then compares each row of one with each of the other, which nobody sees with ten rows. So a batch of many
@@ -41,10 +41,10 @@ const emit = (name: string, plan: { readonly message?: string }): void => {
   const { "Query Text": text, Plan } = JSON.parse(json) as { readonly "Query Text": string; readonly Plan: Node };
   said.push({ text, looks: looks(Plan) });
 };
-const original = Reflect.get(pg.Client.prototype, "emit");
-const query = Reflect.get(pg.Client.prototype, "query") as (...args: unknown[]) => unknown;
-/** Of those that were sent. */
-const unprepared = new Set<string>();
+const original = pg.Client.prototype.emit;
+const query = pg.Client.prototype.query as (...args: unknown[]) => unknown;
+/** Of those that were sent, without a name: how often. */
+const unprepared = new Map<string, number>();
 
 let store: TestDatabase;
 let database: Database;
@@ -67,7 +67,7 @@ before(async () => {
   } as typeof original;
   pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]): unknown {
     const { text, name } = args[0] as { readonly text?: string; readonly name?: string };
-    if (text !== undefined && name === undefined) unprepared.add(text);
+    if (text !== undefined && name === undefined) unprepared.set(text, (unprepared.get(text) ?? 0) + 1);
     return query.apply(this, args);
   } as typeof pg.Client.prototype.query;
   database = await openPostgres({ url: store.url, clock: () => START });
@@ -108,7 +108,9 @@ function requireLean(): void {
 test("one request, and as many requests, with an artifact for each of many roles", async () => {
   await accept(database, 1, adds("one"));
   await publish(1, await open(database), false);
+  const before = unprepared.get("COMMIT") ?? 0;
   await Promise.all(adds("many").map((change, n) => accept(database, 1000 + n, [change])));
+  assert.equal((unprepared.get("COMMIT") ?? 0) - before, 1, "requests that come together share a transaction");
   await publish(2, await open(database));
   requireLean();
 });
@@ -133,8 +135,7 @@ test("a batch that is dropped, cut again, and shared", async () => {
   const cut = await cutAndStage(database, held, { batch, changes, roles: [] });
   await database.shareOut(held, batch, "{}", Array.from({ length: 16 }, (_, at) => ({ roles: roles.slice((at * MANY) / 16, ((at + 1) * MANY) / 16), edits: "[]" })));
   for (let share = await database.claimShare("helper", 5_000); share !== undefined; share = await database.claimShare("helper", 5_000)) {
-    const { firstVersion } = share;
-    await database.finishShare(share.claim, share.roles.map((role, n) => pressed(role, firstVersion + n)));
+    await database.finishShare(share.claim, share.roles.map((role, n) => pressed(role, (share?.firstVersion ?? 0) + n)));
   }
   assert.equal((await database.sharedResults(batch)).results.length, MANY);
   await database.markVisible(held, (await database.commit(held, commitOf(batch, cut))).seq);
@@ -196,5 +197,5 @@ test("a batch that others overtook in other roles", async () => {
 
 test("of all that was sent only what begins and ends a transaction was not prepared", async () => {
   await Promise.all([database.settings(), database.publisher(), database.head(), database.signingStamp(), database.waitingRoles(), database.backlog(), database.openBatches()]);
-  assert.deepEqual([...unprepared].sort(), ["BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "COMMIT"]);
+  assert.deepEqual([...unprepared.keys()].sort(), ["BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "COMMIT"]);
 });

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
+import pg from "pg";
+
 import { openPostgres } from "../../src/drivers/database/postgres/postgres.ts";
 import type { Database } from "../../src/ports/database.ts";
 import { accept, add, commitOf, cutAndStage, id, lease, open, paths, refuses } from "../contract/database/subject.ts";
@@ -109,6 +111,28 @@ describe("PostgreSQL fails under a call", () => {
     heard = 0;
     await accept(database, 99, [add("last")]);
     while (heard === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+
+  test("what no notification tells is seen by looking", async () => {
+    const emit = pg.Client.prototype.emit;
+    let lost = 0;
+    pg.Client.prototype.emit = function (this: pg.Client, ...args: Parameters<typeof emit>): boolean {
+      if ((args[0] as string) === "notification") return ++lost > 0;
+      return emit.apply(this, args);
+    } as typeof emit;
+    try {
+      const database = await openFresh();
+      let heard = 0;
+      database.subscribe("work", () => { heard += 1; });
+      // Again and again: the first look only says how things are.
+      for (let n = 1; heard === 0; n++) {
+        await accept(database, n, [add(`p${n}`)]);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      assert.ok(lost > 0, "a notification was lost");
+    } finally {
+      pg.Client.prototype.emit = emit;
+    }
   });
 
   test("a server that stays away is unavailable once patience ends, and nobody hangs", async () => {
