@@ -8,11 +8,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import pg from "pg";
-
 import { openPostgres } from "../../src/drivers/database/postgres/postgres.ts";
 import type { Database, Lease, OpenChange } from "../../src/ports/database.ts";
 import { accept, add, bins, commitAll, commitOf, cutAndStage, foldAll, id, lease, NO_LIMIT, open, pressed, remove, START, success } from "../contract/database/subject.ts";
+import { overhear } from "../servers/overhear.ts";
 import { createDatabase, type TestDatabase } from "../servers/shared-postgres.ts";
 
 /** Roles, and changes, of a batch. */
@@ -35,20 +34,13 @@ function looks(node: Node): number {
 }
 
 const said: { readonly text: string; readonly looks: number }[] = [];
-const emit = (name: string, plan: { readonly message?: string }): void => {
-  const json = name === "notice" ? /plan:\n([^]*)$/.exec(plan.message ?? "")?.[1] : undefined;
-  if (json === undefined) return;
-  const { "Query Text": text, Plan } = JSON.parse(json) as { readonly "Query Text": string; readonly Plan: Node };
-  said.push({ text, looks: looks(Plan) });
-};
-const original = pg.Client.prototype.emit;
-const query = pg.Client.prototype.query as (...args: unknown[]) => unknown;
 /** Of those that were sent, without a name: how often. */
 const unprepared = new Map<string, number>();
 
 let store: TestDatabase;
 let database: Database;
 let held: Lease;
+let silence: () => void;
 before(async () => {
   store = await createDatabase();
   const [, name] = /\/(t_[0-9a-f]+)\?/.exec(store.url) ?? [];
@@ -61,22 +53,22 @@ before(async () => {
     await store.run(`LOAD 'auto_explain'; ALTER DATABASE ${name} SET auto_explain.${setting} = '${value}'`);
   }
   await store.run(`ALTER DATABASE ${name} SET session_preload_libraries = 'auto_explain'`);
-  pg.Client.prototype.emit = function (this: pg.Client, ...args: Parameters<typeof original>): boolean {
-    emit(args[0] as string, args[1] as { message?: string });
-    return original.apply(this, args);
-  } as typeof original;
-  pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]): unknown {
-    const { text, name } = args[0] as { readonly text?: string; readonly name?: string };
-    if (text !== undefined && name === undefined) unprepared.set(text, (unprepared.get(text) ?? 0) + 1);
-    return query.apply(this, args);
-  } as typeof pg.Client.prototype.query;
+  silence = overhear({
+    said: ({ text, name }) => { if (text !== undefined && name === undefined) unprepared.set(text, (unprepared.get(text) ?? 0) + 1); },
+    heard: (event, what) => {
+      const json = event === "notice" ? /plan:\n([^]*)$/.exec(what?.message ?? "")?.[1] : undefined;
+      if (json === undefined) return false;
+      const { "Query Text": text, Plan } = JSON.parse(json) as { readonly "Query Text": string; readonly Plan: Node };
+      said.push({ text, looks: looks(Plan) });
+      return true;
+    },
+  });
   database = await openPostgres({ url: store.url, clock: () => START });
   unprepared.clear();
   held = await lease(database);
 });
 after(async () => {
-  pg.Client.prototype.emit = original;
-  pg.Client.prototype.query = query as typeof pg.Client.prototype.query;
+  silence();
   await database.close();
   await store.drop();
 });
@@ -134,8 +126,10 @@ test("a batch that is dropped, cut again, and shared", async () => {
   const batch = id(0xb005);
   const cut = await cutAndStage(database, held, { batch, changes, roles: [] });
   await database.shareOut(held, batch, "{}", Array.from({ length: 16 }, (_, at) => ({ roles: roles.slice((at * MANY) / 16, ((at + 1) * MANY) / 16), edits: "[]" })));
-  for (let share = await database.claimShare("helper", 5_000); share !== undefined; share = await database.claimShare("helper", 5_000)) {
-    await database.finishShare(share.claim, share.roles.map((role, n) => pressed(role, (share?.firstVersion ?? 0) + n)));
+  for (;;) {
+    const share = await database.claimShare("helper", 5_000);
+    if (share === undefined) break;
+    await database.finishShare(share.claim, share.roles.map((role, n) => pressed(role, share.firstVersion + n)));
   }
   assert.equal((await database.sharedResults(batch)).results.length, MANY);
   await database.markVisible(held, (await database.commit(held, commitOf(batch, cut))).seq);

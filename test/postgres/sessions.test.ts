@@ -3,11 +3,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import pg from "pg";
-
 import { openPostgres } from "../../src/drivers/database/postgres/postgres.ts";
 import type { Database } from "../../src/ports/database.ts";
 import { accept, add, commitOf, cutAndStage, id, lease, open, paths, refuses } from "../contract/database/subject.ts";
+import { overhear } from "../servers/overhear.ts";
 import { startPostgres, type PostgresServer } from "../servers/postgres.ts";
 import { proxyBefore, type Proxy } from "../servers/proxy.ts";
 
@@ -114,12 +113,8 @@ describe("PostgreSQL fails under a call", () => {
   });
 
   test("what no notification tells is seen by looking", async () => {
-    const emit = pg.Client.prototype.emit;
     let lost = 0;
-    pg.Client.prototype.emit = function (this: pg.Client, ...args: Parameters<typeof emit>): boolean {
-      if ((args[0] as string) === "notification") return ++lost > 0;
-      return emit.apply(this, args);
-    } as typeof emit;
+    const silence = overhear({ heard: (event) => event === "notification" && ++lost > 0 });
     try {
       const database = await openFresh();
       let heard = 0;
@@ -131,7 +126,7 @@ describe("PostgreSQL fails under a call", () => {
       }
       assert.ok(lost > 0, "a notification was lost");
     } finally {
-      pg.Client.prototype.emit = emit;
+      silence();
     }
   });
 
