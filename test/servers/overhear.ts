@@ -18,10 +18,10 @@ export function overhear({ said, heard }: Ears): () => void {
   const emit = Reflect.get(prototype, "emit") as Call;
   Reflect.set(prototype, "query", function (this: unknown, ...args: readonly unknown[]) {
     said?.(args[0] as { text?: string; name?: string });
-    return query.apply(this, args);
+    return Reflect.apply(query, this, args);
   });
   Reflect.set(prototype, "emit", function (this: unknown, ...args: readonly unknown[]) {
-    return heard?.(String(args[0]), args[1] as { message?: string } | undefined) === true || emit.apply(this, args);
+    return heard?.(String(args[0]), args[1] as { message?: string } | undefined) === true || Reflect.apply(emit, this, args);
   });
   return () => {
     Reflect.set(prototype, "query", query);
