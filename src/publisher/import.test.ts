@@ -152,6 +152,30 @@ describe("an import", () => {
     assert.deepEqual([said.get(byPlace.at(-1)!), said.get(byPlace[next]!), said.get(byPlace[0]!)], [9, 8, 7]);
   });
 
+  test("ends with its own batch when what overtook took its last change but those", async () => {
+    const stage = createPublisherStage({ policy: { maxBatchChanges: 3, foldBehindFrom: 1 } });
+    await stage.bootstrap(64);
+    const byPlace = many(200).sort((a, b) => binIndexOf(32, a) - binIndexOf(32, b));
+    const [last] = byPlace.slice(-1) as [string];
+    const task = await imports(stage, [...byPlace.slice(0, 3), last]);
+    const cut = stage.database.cut.bind(stage.database);
+    let other: string | undefined;
+    stage.database.cut = async (...args) => {
+      const answer = await cut(...args);
+      other ??= await stage.add([last], { length: 9 });
+      return answer;
+    };
+    const commit = stage.database.commit.bind(stage.database);
+    const ended: unknown[] = [];
+    stage.database.commit = async (...args) => {
+      ended.push((await stage.task(task)).result?.state);
+      return commit(...args);
+    };
+    await stage.publisher.turn();
+    assert.deepEqual(ended, [undefined, undefined], "what overtook is published, and it has not ended");
+    assert.deepEqual([(await stage.task(other!)).result?.state, (await stage.task(task)).result?.state], ["SUCCESS", "SUCCESS"]);
+  });
+
   test("what overtakes it and cannot be pressed is set aside, and nothing else", async () => {
     const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
     await stage.bootstrap(64);

@@ -7,6 +7,7 @@
 //  - Only plain adds and removes overtake, of other roles than the long batch has, that wait for nobody, and killed no process.
 //    All else waits until it is through.
 //  - Its snapshot is composed last, over theirs, with a version above theirs.
+//  - A task that both have changes of ends with the long one (rule 16): the others of its changes are visible only then.
 
 import type { OpenChange } from "../ports/database.ts";
 import { ownerOf } from "../roles/delegation.ts";

@@ -53,8 +53,8 @@ export interface PublishOrder {
   /** Where its rows may follow, when the next batch is of other roles. */
   readonly behind?: Behind;
   readonly overtaking?: Overtaking;
-  /** It is published while another is pressed, and waits for no rows. */
-  readonly overtakes?: true;
+  /** It is published while another is pressed, whose tasks these are: they end with that one, or later. It waits for no rows. */
+  readonly overtakes?: ReadonlySet<string>;
   /** Tasks that end with this batch, beside those of its changes. */
   readonly tasks?: readonly { readonly task: string; readonly result: TaskResult }[];
 }
@@ -86,6 +86,8 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const all = shared ? await pressShared(deps, hold, sealer, batch, { ...press, roles: roles.filter((role) => role !== "targets") }) : pressed.results;
   const results = [...all, ...(await putSigned(deps, hold, batch, head, signed))];
   if (order.moves !== undefined && order.moves.length > 0) await database.stageMoves(hold.lease, batch, order.moves);
+  // From here on nobody passes. What tasks end with it is asked only now: who passed may have had all other changes of one.
+  await overtaking?.until(pressed.staged);
   // Beside the snapshot, which they need not be durable for; the commit is.
   const staged = Promise.all([pressed.staged, stageTasks(deps, hold, batch, order, results.map(({ role }) => role).sort())]);
   staged.catch(() => undefined);
@@ -93,7 +95,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
 
   // The rows before a long batch; of one that is overtaken, while others pass.
   if (order.overtakes === undefined && overtaking === undefined) await order.behind?.ended();
-  const { head: base, snapshotVersion, atMs } = await onto(deps, hold, { batch, overtaking, staged }, { head, snapshotVersion: firstVersion + own.length, atMs: pressedAtMs });
+  const { head: base, snapshotVersion, atMs } = await onto(deps, hold, batch, overtaking?.head ?? head, { head, snapshotVersion: firstVersion + own.length, atMs: pressedAtMs });
   const newKinds = new Map(order.also?.newRoles?.map((role) => [role.name, role.kind]));
   const entries = results.map((result) => entryOf(result, newKinds.get(result.role) ?? kindOf(head, result.role)));
   const snapshot = await putOne(deps, hold.lease, (version) => pressSnapshot(sealer, base, entries, version, atMs), snapshotVersion);
@@ -143,15 +145,8 @@ interface Onto {
   readonly atMs: number;
 }
 
-/**
- * What snapshot and timestamp are composed over: the head the batch was cut on, or the one that others made while it was pressed.
- * From here on nobody overtakes it any more, so whatever else it has to wait for is waited for first.
- */
-async function onto(
-  { database }: PublisherDeps, hold: LeaseHold, { batch, overtaking, staged }: { readonly batch: string; readonly overtaking: Overtaking | undefined; readonly staged: Promise<unknown> }, cut: Onto,
-): Promise<Onto> {
-  await overtaking?.until(staged);
-  const head = overtaking?.head ?? cut.head;
+/** What snapshot and timestamp are composed over: the head the batch was cut on, or the one that others made while it was pressed. */
+async function onto({ database }: PublisherDeps, hold: LeaseHold, batch: string, head: Head, cut: Onto): Promise<Onto> {
   if (head.id === cut.head.id) return cut;
   hold.require();
   return { head, atMs: Math.max(cut.atMs, head.pressedAtMs), snapshotVersion: (await database.rebase(hold.lease, batch, head.id)).snapshotVersion };
@@ -223,7 +218,7 @@ function requireLife(results: readonly RoleResult[], now: number): void {
 /** Stages the results of the tasks whose last changes are in this batch. */
 async function stageTasks(deps: PublisherDeps, hold: LeaseHold, batch: string, order: PublishOrder, roles: readonly string[]): Promise<void> {
   const given = order.tasks ?? [];
-  const others = order.plan.changes.filter((change) => !given.some(({ task }) => task === change.task));
+  const others = order.plan.changes.filter((change) => !given.some(({ task }) => task === change.task) && order.overtakes?.has(change.task) !== true);
   const all = [...(await endingTasks(deps, others, roles, order.nowMs)), ...given];
   if (all.length > 0) await deps.database.stageTaskResults(hold.lease, batch, all);
 }

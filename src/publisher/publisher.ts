@@ -309,9 +309,10 @@ export class Publisher {
   /** Lets others pass while this plan is pressed. */
   #overtaking(hold: LeaseHold, head: Head, plan: Plan): Overtaking {
     const deps = this.#deps;
+    const tasks = new Set(plan.changes.map(({ task }) => task));
     const publishes = async (on: Head, others: Plan): Promise<Head> => {
       try {
-        return await publish(deps, hold, this.#sealer, { head: on, plan: others, nowMs: await requireSaneClock(deps, on), behind: this.#behind, overtakes: true });
+        return await publish(deps, hold, this.#sealer, { head: on, plan: others, nowMs: await requireSaneClock(deps, on), behind: this.#behind, overtakes: tasks });
       } catch (error) {
         throw error instanceof Unpressable ? new OvertakerUnpressable(others, error) : error;
       }
