@@ -76,7 +76,7 @@ function whole(opened: OpenRepository | undefined): OpenRepository {
 
 async function firstRoot(opened: OpenRepository): Promise<Buffer> {
   const root = await opened.firstRoot();
-  if (root === undefined) throw new CliError("bootstrap-missing", "the service has no repository yet: there is nothing to look at");
+  if (root === undefined) throw new CliError("bootstrap-missing", "the service has no repository yet: there is nothing to look at", { todo: "hold a ceremony first: rstuf admin ceremony" });
   return root;
 }
 

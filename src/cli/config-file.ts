@@ -50,7 +50,7 @@ export class ConfigFile {
     const value = this.get(...keys);
     if (value === undefined || value === null) return undefined;
     if (typeof value === "string") return value;
-    throw new CliError("config-unreadable", `${keys.join(".")} in ${this.path} is no text`);
+    throw new CliError("config-unreadable", `${keys.join(".")} in ${this.path} is no text`, { todo: "write it in quotes" });
   }
 
   /** Puts a value there, under the spelling of the key that is there; maps on the way are made. */
@@ -80,7 +80,7 @@ export class ConfigFile {
         throw error;
       }
     } catch (error) {
-      throw new CliError("file-unwritable", `${this.path} could not be written`, { why: systemReason(error), cause: error });
+      throw new CliError("file-unwritable", `${this.path} could not be written`, { why: systemReason(error), todo: "make room there, or name another file with --config", cause: error });
     }
   }
 
@@ -112,6 +112,6 @@ async function textOf(path: string): Promise<string | undefined> {
   } catch (error) {
     const cause = error instanceof Error ? error.cause : undefined;
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
-    throw new CliError("config-unreadable", `the configuration file ${path} cannot be read`, { why: systemReason(cause ?? error), cause: error });
+    throw new CliError("config-unreadable", `the configuration file ${path} cannot be read`, { why: systemReason(cause ?? error), todo: "mend it, or name another with --config", cause: error });
   }
 }

@@ -31,7 +31,7 @@ export function headersOf(value: unknown, file: string): Headers {
   if (typeof value !== "object" || Array.isArray(value)) throw new CliError("config-unreadable", `HEADERS in ${file} is neither a mapping nor a text`, { todo: "write one header a line: `  Authorization: Bearer TOKEN`" });
   return Object.fromEntries(
     Object.entries(value).map(([name, text]) => {
-      if (!NAME.test(name) || (typeof text !== "string" && typeof text !== "number")) throw new CliError("config-unreadable", `HEADERS in ${file}: ${JSON.stringify(name)} is no header with a text for its value`);
+      if (!NAME.test(name) || (typeof text !== "string" && typeof text !== "number")) throw new CliError("config-unreadable", `HEADERS in ${file}: ${JSON.stringify(name)} is no header with a text for its value`, { todo: "write one header a line: `  Authorization: Bearer TOKEN`" });
       return [name.toLowerCase(), valueOf(name, String(text))];
     }),
   );

@@ -35,7 +35,7 @@ export function toldOf(error: unknown): Told {
     const { code, message, why, todo, status, serverCode, taskId, faults } = error;
     return { code, message, why, todo, status, serverCode, taskId, faults: faults.length === 0 ? undefined : faults };
   }
-  if (error instanceof CliError) return { code: error.code, message: error.message, why: error.why, todo: error.todo };
+  if (error instanceof CliError) return { code: error.code, message: error.message, why: error.why, todo: error.todo ?? (error.code === "misused" ? "the same command with --help says how it is used" : undefined) };
   if (error instanceof AppError) return { code: (error as AppError).code, message: error.message };
   return { code: "unexpected", message: error instanceof Error ? error.message : String(error), todo: "this is a fault of the program, or of the machine; --debug shows where" };
 }

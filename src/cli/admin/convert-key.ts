@@ -66,7 +66,7 @@ async function writePrivate(session: Session, file: string, { privateKey, key }:
     await writePrivatePem(session.path(out), pemOf(privateKey, password));
   } catch (error) {
     const taken = error instanceof Error && "code" in error && error.code === "EEXIST";
-    throw new CliError(taken ? "file-exists" : "file-unwritable", `${out} could not be written`, { why: taken ? "there is a file already, and nothing is overwritten" : systemReason(error), cause: error });
+    throw new CliError(taken ? "file-exists" : "file-unwritable", `${out} could not be written`, { why: taken ? "there is a file already, and nothing is overwritten" : systemReason(error), todo: "name another file with --out", cause: error });
   }
   session.note(`Saved result to '${out}'`);
   if (password === undefined) session.note("The private key is not encrypted: whoever can read the file can sign with it.");

@@ -59,7 +59,7 @@ export async function updateRole(session: Session, flags: DelegationFlags): Prom
 
 export async function deleteRoles(session: Session, names: readonly string[], flags: DelegationFlags): Promise<void> {
   const roles = (await delegatingTargets(session)).delegations?.roles;
-  if (roles === undefined) throw new CliError("role-unknown", "Metadata uses succinct roles, not allowed.", { why: "the repository has bins and no custom delegations" });
+  if (roles === undefined) throw new CliError("role-unknown", "Metadata uses succinct roles, not allowed.", { why: "the repository has bins and no custom delegations", todo: "rstuf admin resize-bins changes their number" });
   const chosen = names.length > 0 ? names : await session.ask.chooseMany({ message: "Which roles go?", flag: "ROLE", atLeastOne: true, choices: roles.map((role) => ({ value: role.name, label: role.name, hint: (role.paths ?? []).join(" ") })) });
   if (flags.yes !== true && !(await session.ask.confirm({ message: `Delete ${chosen.join(", ")}?`, flag: "--yes" }))) throw new CliError("declined", "nothing was deleted");
   const payload = { delegations: { roles: chosen.map((name) => ({ name })) } };
@@ -82,14 +82,14 @@ async function roleInForce(session: Session, name: string): Promise<RoleInForce>
     if (error instanceof RestError && error.status === 404) throw new CliError("role-unknown", `there is no role ${name}`, { todo: "rstuf admin delegations list shows what there is", cause: error });
     throw error;
   });
-  if (role.kind !== "delegated") throw new CliError("role-unknown", `${name} is no delegated role`, { why: `it is of kind ${role.kind}` });
+  if (role.kind !== "delegated") throw new CliError("role-unknown", `${name} is no delegated role`, { why: `it is of kind ${role.kind}`, todo: "rstuf admin delegations list shows the delegated ones" });
   return { paths: role.paths ?? [], keyids: role.keyids ?? [], threshold: role.threshold ?? 1, terminating: role.terminating !== false, days: Math.max(1, Math.round(role.lifetime_seconds / DAY_SECONDS)) };
 }
 
 async function delegatingTargets(session: Session): Promise<Targets> {
   await requireBootstrap(session, "finished");
   const document = readDocument(await trustedDocument(session, "trusted_targets"), "the service's targets");
-  if (isRoot(document)) throw new CliError("document-unreadable", "the service's targets is a root");
+  if (isRoot(document)) throw new CliError("document-unreadable", "the service's targets is a root", { todo: "is this the right service? See --api-server" });
   return document.signed;
 }
 
@@ -111,7 +111,7 @@ function said(name: string, flags: DelegationFlags): WrittenRole {
 async function payloadOf(session: Session, written: readonly WrittenRole[]): Promise<MetadataDelegationsPayload> {
   const faults: string[] = [];
   const delegations: WantedDelegations = await delegationsAt(written, session.path("."), faults);
-  if (faults.length > 0) throw new CliError("plan-invalid", `these delegations cannot be:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
+  if (faults.length > 0) throw new CliError("plan-invalid", `these delegations cannot be:\n${faults.map((fault) => `  ${fault}`).join("\n")}`, { todo: "change what is named, and give the command again; nothing was sent" });
   return { delegations } as unknown as MetadataDelegationsPayload;
 }
 

@@ -51,7 +51,7 @@ async function askFollowed(session: Session): Promise<Mapping> {
 export async function choosePending(session: Session, source: Mapping, options: { readonly role?: string; readonly trustedRoot?: string }): Promise<Pending> {
   const documents = documentsIn(source);
   const names = Object.keys(documents).filter((name) => !name.startsWith("trusted_"));
-  if (names.length === 0) throw new CliError("nothing-pending", "No metadata available for signing", { why: "there is no document in it that people sign" });
+  if (names.length === 0) throw new CliError("nothing-pending", "No metadata available for signing", { why: "there is no document in it that people sign", todo: "name a payload of a ceremony or an update, what --export saved, or a signed document" });
   const role = options.role ?? (names.length === 1 ? (names[0] ?? "") : await session.ask.choose({ message: "Select a role to sign", flag: "--role NAME", choices: names.map((value) => ({ value, label: value })) }));
   const document = own(documents, role);
   if (document === undefined) throw new CliError("nothing-pending", `no document of role ${role} waits for signatures`, { why: `there are: ${names.join(", ")}`, todo: "name one of these with --role" });
@@ -67,7 +67,7 @@ export async function choosePending(session: Session, source: Mapping, options: 
     // What is to come with a version of targets is delegated to in that version.
     if (coming !== undefined && !isRoot(coming) && delegationOf(coming.signed, role) !== undefined) return pendingTargets(role, read, coming.signed, followedBy(documents, role));
     const delegator = readDocument(documents["trusted_targets"], "the targets metadata that comes with it");
-    if (isRoot(delegator)) throw new CliError("document-unreadable", "the targets metadata that comes with it is a root");
+    if (isRoot(delegator)) throw new CliError("document-unreadable", "the targets metadata that comes with it is a root", { todo: "take it from the service again: rstuf admin metadata sign" });
     return pendingTargets(role, read, delegator.signed, followedBy(documents, role));
   }
   if (options.trustedRoot !== undefined) return pendingRoot(read, await readRootFile(session, options.trustedRoot));
@@ -100,6 +100,6 @@ export function replaced(source: Mapping, pending: Pending): Mapping {
 
 export async function readPendingFile(session: Session, file: string): Promise<Mapping> {
   const source = await readJsonFile(session, file);
-  if (!isMapping(source)) throw new CliError("document-unreadable", `${file} holds no document that people sign`);
+  if (!isMapping(source)) throw new CliError("document-unreadable", `${file} holds no document that people sign`, { todo: "name a payload of a ceremony or an update, what --export saved, or a signed document" });
   return source;
 }

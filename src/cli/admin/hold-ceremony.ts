@@ -49,7 +49,7 @@ async function readPlan(session: Session, file: string): Promise<unknown> {
   try {
     return parse(text, { maxAliasCount: 100 }) as unknown;
   } catch (error) {
-    throw new CliError("plan-invalid", `${file} is no YAML`, { why: error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : "", cause: error });
+    throw new CliError("plan-invalid", `${file} is no YAML`, { why: error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : "", todo: "rstuf admin ceremony --print-plan prints one to begin with", cause: error });
   }
 }
 

@@ -61,7 +61,7 @@ function fromObject(object: JsonObject, shown: string): KeyFile {
     return { key: { keytype, scheme, keyval: { public: keyval.public } }, suggestedName: statedName ?? nameOf(shown), statedName };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    throw new CliError("key-unreadable", `${shown} holds no key that TUF clients can use`, { why: error.message, cause: error });
+    throw new CliError("key-unreadable", `${shown} holds no key that TUF clients can use`, { why: error.message, todo: "name a public key in PEM, such as rstuf key generate makes, or an X.509 certificate", cause: error });
   }
 }
 
@@ -71,7 +71,7 @@ function fromCertificate(pem: string, shown: string): KeyFile {
     const name = /^CN=(.+)$/m.exec(certificate.subject)?.[1]?.trim();
     return { key: publicKeyOf(certificate.publicKey.export({ type: "spki", format: "pem" })), suggestedName: name ?? basename(shown), statedName: name };
   } catch (error) {
-    throw new CliError("key-unreadable", `${shown} holds no certificate with a key that TUF clients can use`, { ...(error instanceof AppError ? { why: error.message } : {}), cause: error });
+    throw new CliError("key-unreadable", `${shown} holds no certificate with a key that TUF clients can use`, { ...(error instanceof AppError ? { why: error.message } : {}), todo: "name a certificate in PEM, or the public key itself", cause: error });
   }
 }
 

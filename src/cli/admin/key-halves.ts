@@ -32,7 +32,7 @@ export async function readKeyFile(session: Session, file: string, passwordFile: 
   }
   const { key, statedName } = await readPublicKey(session.path(file), file);
   const privateKey = legacyPrivateKey(pem);
-  if (privateKey !== undefined && !samePublicKey(readable(file, () => publicHalfOf(file, privateKey)), key)) throw new CliError("key-unreadable", `${file}: its private half belongs to another public key`);
+  if (privateKey !== undefined && !samePublicKey(readable(file, () => publicHalfOf(file, privateKey)), key)) throw new CliError("key-unreadable", `${file}: its private half belongs to another public key`, { todo: "name another file: in this one something was mixed up" });
   return { key, privateKey, name: statedName };
 }
 
@@ -50,6 +50,6 @@ function readable<T>(file: string, read: () => T): T {
     return read();
   } catch (error) {
     if (error instanceof CliError || !(error instanceof AppError)) throw error;
-    throw new CliError("key-unreadable", `${file} holds no key that can be used: ${reasonOf(error)}`, { cause: error });
+    throw new CliError("key-unreadable", `${file} holds no key that can be used: ${reasonOf(error)}`, { todo: "name a key in PEM, a certificate, or the JSON of a key", cause: error });
   }
 }

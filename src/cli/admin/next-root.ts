@@ -39,7 +39,7 @@ export function nextRoot(current: ParsedEnvelope<"root">, change: RootChange, no
   const online = change.online;
   if (online !== undefined && people.some(({ key }) => samePublicKey(key, online.key))) faults.push(`${online.name} is the online key, and not one of people`);
   if (online !== undefined && keyids.some((keyid) => same(all[keyid], online.key))) faults.push(`${online.name} is a root key; root keys stay offline`);
-  if (faults.length > 0) throw new CliError("plan-invalid", `this root cannot be made:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
+  if (faults.length > 0) throw new CliError("plan-invalid", `this root cannot be made:\n${faults.map((fault) => `  ${fault}`).join("\n")}`, { todo: "change what is named, and give the command again; nothing was sent" });
   const named = new Set(Object.values(roles).flatMap((role) => role.keyids));
   const signed: Root = {
     ...before,
@@ -77,7 +77,7 @@ export function rootKeyNamed(root: Root, word: string, nameOf: (key: Key | undef
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;
   const known = keyids.map((keyid) => `${nameOf(root.keys[keyid]) ?? "?"} ${keyid}`).join(", ");
-  throw new CliError("plan-invalid", found.length === 0 ? `root has no key ${word}` : `${word} means several keys of root`, { why: `there are: ${known}` });
+  throw new CliError("plan-invalid", found.length === 0 ? `root has no key ${word}` : `${word} means several keys of root`, { why: `there are: ${known}`, todo: "name it by its keyid" });
 }
 
 const same = (a: Key | undefined, b: Key | undefined): boolean => a !== undefined && b !== undefined && samePublicKey(a, b);

@@ -18,7 +18,7 @@ export async function readJsonFile(session: Session, file: string): Promise<unkn
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new CliError("file-unreadable", `${file === "-" ? "stdin" : file} is no JSON`, { why: error instanceof Error ? error.message.replaceAll("\n", "\\n") : "", cause: error });
+    throw new CliError("file-unreadable", `${file === "-" ? "stdin" : file} is no JSON`, { why: error instanceof Error ? error.message.replaceAll("\n", "\\n") : "", todo: "is it the file that was meant, and whole?", cause: error });
   }
 }
 
@@ -34,7 +34,7 @@ async function readStdin(session: Session): Promise<string> {
   for await (const piece of session.context.stdin as AsyncIterable<Buffer | string>) {
     const bytes = Buffer.from(piece);
     length += bytes.length;
-    if (length > MAX_BYTES) throw new CliError("file-unreadable", `stdin is longer than the ${MAX_BYTES} bytes such a file may have`);
+    if (length > MAX_BYTES) throw new CliError("file-unreadable", `stdin is longer than the ${MAX_BYTES} bytes such a file may have`, { todo: "is it the file that was meant?" });
     pieces.push(bytes);
   }
   return Buffer.concat(pieces).toString("utf8");
@@ -64,6 +64,6 @@ export async function writeTextFile(session: Session, file: string, text: string
   } catch (error) {
     await rm(temporary, { force: true });
     if (error instanceof Error && "code" in error && error.code === "EEXIST") throw new CliError("file-exists", `there is a file ${file} already`, { todo: "choose another name", cause: error });
-    throw new CliError("file-unwritable", `${file} could not be written`, { why: systemReason(error), cause: error });
+    throw new CliError("file-unwritable", `${file} could not be written`, { why: systemReason(error), todo: "make room there, or name another file with --out", cause: error });
   }
 }

@@ -32,14 +32,14 @@ export interface Pending {
 export function readDocument(value: unknown, what: string): Document {
   const document = parsedFrom(value, what);
   if (document.signed._type === "root" || document.signed._type === "targets") return document as unknown as Document;
-  throw new CliError("document-unreadable", `${what} is a ${document.signed._type} document; people sign root and targets`);
+  throw new CliError("document-unreadable", `${what} is a ${document.signed._type} document; people sign root and targets`, { todo: "name a payload of a ceremony or an update, what --export saved, or a signed document" });
 }
 
 /** @throws CliError `document-unreadable` */
 export function readRoot(value: unknown, what: string): ParsedEnvelope<"root"> {
   const document = readDocument(value, what);
   if (isRoot(document)) return document;
-  throw new CliError("document-unreadable", `${what} is a ${document.signed._type} document, not a root`);
+  throw new CliError("document-unreadable", `${what} is a ${document.signed._type} document, not a root`, { todo: "name a root.json, or a payload with one" });
 }
 
 export const isRoot = (document: Document): document is ParsedEnvelope<"root"> => document.signed._type === "root";
@@ -49,7 +49,7 @@ function parsedFrom(value: unknown, what: string): ParsedEnvelope {
     return parseEnvelope(Buffer.from(JSON.stringify(value ?? null)));
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    throw new CliError("document-unreadable", `${what} is no signed TUF document`, { why: error.message, cause: error });
+    throw new CliError("document-unreadable", `${what} is no signed TUF document`, { why: error.message, todo: "name a payload of a ceremony or an update, what --export saved, or a signed document", cause: error });
   }
 }
 
@@ -121,7 +121,7 @@ export function withSignature(pending: Pending, signature: Signature): Pending {
     judgeSignature(pending.demands, document.canonical, signature, identities);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    throw new CliError("signature-refused", `the signature was made, and does not fit: ${error.message}`, { cause: error });
+    throw new CliError("signature-refused", `the signature was made, and does not fit: ${error.message}`, { todo: "take the document from where it came once more, and sign that", cause: error });
   }
   const envelope = { ...(document.envelope as unknown as { readonly [name: string]: Json }), signatures: [...document.signatures.filter(({ keyid }) => keyid !== signature.keyid), signature] as unknown as Json };
   return { ...pending, document: readDocument(envelope, pending.role) };

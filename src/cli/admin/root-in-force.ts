@@ -34,7 +34,7 @@ async function walked(session: Session, url: string): Promise<ParsedEnvelope<"ro
   for (;;) {
     const next = await fetched(session, `${base}${root.signed.version + 1}.root.json`);
     if (next === undefined) break;
-    if (next.signed.version !== root.signed.version + 1 || !standingOf(demandsOf(root.signed, next.signed), next).complete) throw new CliError("document-unreadable", "Problem fetching latest root", { why: `version ${root.signed.version + 1} is not signed by the keys of the version before and its own` });
+    if (next.signed.version !== root.signed.version + 1 || !standingOf(demandsOf(root.signed, next.signed), next).complete) throw new CliError("document-unreadable", "Problem fetching latest root", { why: `version ${root.signed.version + 1} is not signed by the keys of the version before and its own`, todo: "go no further: somebody shows another root; compare with the other key holders, or name the root in force with --in" });
     root = next;
   }
   session.note(`Latest root version found: ${root.signed.version}`);
@@ -55,6 +55,6 @@ async function fetched(session: Session, url: string): Promise<ParsedEnvelope<"r
   } catch (error) {
     if (error instanceof FetchError && (error.code === "not-found" || error.code === "denied")) return undefined;
     if (error instanceof CliError) throw error;
-    throw new CliError("document-unreadable", `${url} could not be read`, { why: error instanceof AppError || error instanceof SyntaxError ? error.message : "", cause: error });
+    throw new CliError("document-unreadable", `${url} could not be read`, { why: error instanceof AppError || error instanceof SyntaxError ? error.message : "", todo: "is this where the metadata is? Or name the root in force with --in", cause: error });
   }
 }

@@ -69,6 +69,6 @@ function translated<T>(file: string, read: () => T, why?: string): T {
     return read();
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    throw new CliError("key-unreadable", `${file} cannot be used to sign`, { why: why ?? error.message, cause: error });
+    throw new CliError("key-unreadable", `${file} cannot be used to sign`, { why: why ?? error.message, todo: "name a private key in PEM; rstuf key info FILE says what a file holds", cause: error });
   }
 }

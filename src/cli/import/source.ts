@@ -38,7 +38,7 @@ export async function sourceFiles(words: readonly string[], path: (word: string)
   return Promise.all(words.map(async (shown) => {
     if (shown === "-") return { shown: "stdin", path: "-", bytes: 0, modifiedMs: 0 };
     const found = await stat(path(shown)).catch((error: unknown) => {
-      throw new CliError("file-unreadable", `${shown} cannot be read`, { why: systemReason(error), cause: error });
+      throw new CliError("file-unreadable", `${shown} cannot be read`, { why: systemReason(error), todo: "is it named as it lies from here, and may this user read it?", cause: error });
     });
     return { shown, path: path(shown), bytes: found.size, modifiedMs: Math.round(found.mtimeMs) };
   }));
@@ -127,13 +127,13 @@ async function* lineBlocks(file: SourceFile, stdin: Readable | undefined): Async
       const bytes = Buffer.from(piece);
       const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
-      if (rest.length > LINE_MAX_CHARACTERS) throw new CliError("file-unreadable", `${file.shown} has a line of more than ${LINE_MAX_CHARACTERS} characters`);
+      if (rest.length > LINE_MAX_CHARACTERS) throw new CliError("file-unreadable", `${file.shown} has a line of more than ${LINE_MAX_CHARACTERS} characters`, { todo: "a list has one artifact a line: is it the file that was meant?" });
       yield { lines: lines.map(withoutReturn), bytes: bytes.length };
     }
     rest += decoder.decode();
   } catch (error) {
     if (error instanceof CliError) throw error;
-    throw new CliError("file-unreadable", `${file.shown} cannot be read`, { why: error instanceof TypeError ? "it is no UTF-8" : systemReason(error), cause: error });
+    throw new CliError("file-unreadable", `${file.shown} cannot be read`, { why: error instanceof TypeError ? "it is no UTF-8" : systemReason(error), todo: "a list is text in UTF-8, one artifact a line", cause: error });
   }
   if (rest !== "") yield { lines: [withoutReturn(rest)], bytes: 0 };
 }

@@ -56,7 +56,7 @@ export async function add(session: Session, words: readonly string[], flags: Add
     requests += 1;
   }
   progress.clear();
-  if (total === 0) throw new CliError("file-unreadable", `${flags.manifest ?? ""} lists no artifact`);
+  if (total === 0) throw new CliError("file-unreadable", `${flags.manifest ?? ""} lists no artifact`, { todo: "write one artifact a line into it" });
   if (requests > 1) session.say(`${number(total)} artifacts in ${requests} requests.`);
 }
 

@@ -39,7 +39,7 @@ async function pathsOf(session: Session, paths: readonly string[], flags: Delete
   const listed = flags.from === undefined ? [] : (await readFileAtMost(session.path(flags.from), LIST_MAX_BYTES)).toString("utf8").split(/\r?\n/).filter((line) => line !== "");
   const all = [...new Set([...paths, ...listed])];
   if (all.length > 0) return all;
-  if (flags.from !== undefined) throw new CliError("file-unreadable", `${flags.from} lists no path`);
+  if (flags.from !== undefined) throw new CliError("file-unreadable", `${flags.from} lists no path`, { todo: "write one path a line into it" });
   return [await session.ask.text({ message: "Path of the artifact to delete", flag: "PATH", check: (text) => (text === "" ? "a path in the repository" : undefined) })];
 }
 

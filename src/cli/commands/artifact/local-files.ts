@@ -30,7 +30,7 @@ export async function* localFiles(words: readonly string[], choice: FileChoice):
       found = true;
       yield { file, path: repositoryPath(choice.prefix, below) };
     }
-    if (!found) throw new CliError("file-unreadable", `${word} holds no file to add`, choice.exclude.length === 0 ? {} : { why: "what is there is excluded" });
+    if (!found) throw new CliError("file-unreadable", `${word} holds no file to add`, choice.exclude.length === 0 ? { todo: "name a file, or a folder with files in it" } : { why: "what is there is excluded", todo: "leave out an --exclude" });
   }
 }
 
@@ -57,7 +57,7 @@ async function* filesOf(word: string, cwd: string): AsyncGenerator<Below> {
   if (found === undefined) yield* matching(word, cwd);
   else if (found.isDirectory()) yield* within(place, place);
   else if (found.isFile()) yield { file: place, below: basename(place) };
-  else throw new CliError("file-unreadable", `${word} is neither a file nor a folder`);
+  else throw new CliError("file-unreadable", `${word} is neither a file nor a folder`, { todo: "name plain files and folders" });
 }
 
 /** A pattern the shell left alone; names go from the folder that is before its first wildcard. */

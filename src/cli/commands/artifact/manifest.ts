@@ -32,7 +32,7 @@ export async function* readManifest(name: string, options: { readonly cwd: strin
     }
   } catch (error) {
     if (error instanceof CliError) throw error;
-    throw new CliError("file-unreadable", `${name} cannot be read`, { why: systemReason(error), cause: error });
+    throw new CliError("file-unreadable", `${name} cannot be read`, { why: systemReason(error), todo: "is it named as it lies from here, and may this user read it?", cause: error });
   }
 }
 

@@ -24,7 +24,7 @@ export async function measure(file: string, algorithms: readonly HashAlgorithm[]
       onBytes?.(piece.length);
     }
   } catch (error) {
-    throw new CliError("file-unreadable", `${file} cannot be read`, { why: systemReason(error), cause: error });
+    throw new CliError("file-unreadable", `${file} cannot be read`, { why: systemReason(error), todo: "is it named as it lies from here, and may this user read it?", cause: error });
   }
   return { length, hashes: Object.fromEntries(hashers.map(({ algorithm, hasher }) => [algorithm, hasher.hex()])) };
 }

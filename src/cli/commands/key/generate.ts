@@ -48,7 +48,7 @@ async function generate(context: CliContext, flags: GenerateFlags): Promise<void
   const password = flags.passwordFile === undefined ? undefined : await readPassword(resolve(context.cwd, flags.passwordFile));
   const pair = generateKeyPair(flags.type);
   const name = flags.name ?? keyFileName(pair.key);
-  if (!KEY_NAME.test(name)) throw new CliError("file-unwritable", `${JSON.stringify(name)} is no name for a key: letters, digits, dot, - and _, at most 200`);
+  if (!KEY_NAME.test(name)) throw new CliError("file-unwritable", `${JSON.stringify(name)} is no name for a key: letters, digits, dot, - and _, at most 200`, { todo: "choose another --name" });
   const folder = resolve(context.cwd, flags.outDir);
   const privateFile = join(folder, name);
   const publicFile = `${privateFile}.pub`;
@@ -57,8 +57,8 @@ async function generate(context: CliContext, flags: GenerateFlags): Promise<void
     await writePair(privateFile, pair.privatePem(password), publicFile, pair.publicPem);
   } catch (error) {
     const taken = error instanceof Error && "code" in error && error.code === "EEXIST";
-    if (taken) throw new CliError("file-exists", `a file for the key ${name} is in ${folder} already; choose another --name or --out-dir`, { cause: error });
-    throw new CliError("file-unwritable", `the key could not be written to ${folder}: ${systemReason(error)}`, { cause: error });
+    if (taken) throw new CliError("file-exists", `a file for the key ${name} is in ${folder} already`, { todo: "choose another --name or --out-dir; nothing was overwritten", cause: error });
+    throw new CliError("file-unwritable", `the key could not be written to ${folder}: ${systemReason(error)}`, { todo: "make room there, or choose another --out-dir", cause: error });
   }
   tellKey(context, flags.json === true, { ...factsOf(pair.key), privateFile, publicFile, uri: `fn:${name}`, encrypted: password !== undefined });
   if (password === undefined) context.stderr.write("The private key is not encrypted: whoever can read the file can sign with it.\n");
