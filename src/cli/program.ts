@@ -39,11 +39,11 @@ export async function createProgram(context: CliContext, parts: ProgramParts, pa
 
 /** Runs one command line; every outcome ends in `context.setExitCode`. Never throws. */
 export async function runProgram(context: CliContext, argv: readonly string[], parts: ProgramParts = {}): Promise<void> {
-  let isLost = false;
+  const lost: Error[] = [];
   for (const stream of [context.stdout, context.stderr]) {
     stream.on("error", (error) => {
       if (isClosedPipe(error)) return;
-      isLost = true;
+      lost.push(error);
       tellLost(context, error);
     });
   }
@@ -55,7 +55,7 @@ export async function runProgram(context: CliContext, argv: readonly string[], p
     if (error instanceof CommanderError) context.setExitCode(error.exitCode === 0 ? EXIT.done : EXIT.misused);
     else context.setExitCode(reportError(context, error, { debug: argv.includes("--debug"), json: argv.includes("--json") }));
   }
-  if (isLost) context.setExitCode(EXIT.failed);
+  if (lost.length > 0) context.setExitCode(EXIT.failed);
 }
 
 /** `rstuf fsck … | head -1`: who reads no more wants no more. A file that takes no more is another matter. */

@@ -66,7 +66,7 @@ const KINDS = {
     done: "Delegations added.",
     async tell(session: Session, sent: Sent, { delegations }: MetadataDelegationsPayload) {
       const { tellOutcome } = await import("../../admin/delegate.ts");
-      tellOutcome(session, sent, (delegations.keys ?? {}) as Parameters<typeof tellOutcome>[2]);
+      tellOutcome(session, sent, delegations.keys as Parameters<typeof tellOutcome>[2]);
     },
   },
 } as const satisfies Record<string, Kind>;
