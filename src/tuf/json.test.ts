@@ -1,10 +1,11 @@
 import { describe, test } from "node:test";
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { canonicalize, embed } from "./canonical.ts";
 import type { Json } from "./documents.ts";
 import { TufError } from "./errors.ts";
 import type { TufErrorCode } from "./errors.ts";
-import { parseJson } from "./json.ts";
+import { parseJson, readJson } from "./json.ts";
 import type { JsonOptions } from "./json.ts";
 
 const read = (text: string, options?: JsonOptions): Json => parseJson(Buffer.from(text), options);
@@ -108,6 +109,36 @@ describe("parseJson", () => {
     }), { numRuns: 300 });
   });
 
+  test("property: what is said to be canonical is, byte for byte, and what we write is said to be", () => {
+    const plain = fc.constantFrom("a", "b", "c", "ab", "a7", "x/y");
+    const odd = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("7", "10", "9", "é", "\u{ffff}", "\u{10000}", '"', "\\", "\n", "\u007f")).filter((one) => !["__proto__", "constructor", "prototype"].includes(one));
+    const name = fc.oneof({ arbitrary: plain, weight: 8 }, { arbitrary: odd, weight: 1 });
+    const scalar = fc.oneof(fc.constantFrom<Json>(null, true, "/", "\t", '"\\', 0, -1), name);
+    const objectOf = (member: fc.Arbitrary<Json>): fc.Arbitrary<Json> => fc.array(fc.tuple(name, member), { maxLength: 3, size: "max" }).map((members) => Object.fromEntries(members));
+    const value = objectOf(fc.oneof(scalar, objectOf(scalar), fc.array(scalar, { maxLength: 2 }), objectOf(objectOf(scalar))));
+    const spellings = [
+      (json: Json): Buffer => Buffer.from(JSON.stringify(json)),
+      (json: Json): Buffer => embed(canonicalize(json)),
+      (json: Json): Buffer => Buffer.from(JSON.stringify(json).replaceAll("/", "\\/")),
+      (json: Json): Buffer => Buffer.from(JSON.stringify(json).replaceAll(",", " ,")),
+      (json: Json): Buffer => Buffer.from(JSON.stringify(json).replace(/"([ab])"/g, (_, letter: string) => `"\\u00${letter.charCodeAt(0).toString(16)}"`)),
+      // The engine sorts members named like numbers by itself; here they come the other way round.
+      (json: Json): Buffer => Buffer.from(written(json)),
+    ];
+    // Sorted as the engine sorts, and not as clients do.
+    assert.equal(readJson(Buffer.from('{"\u{10000}":1,"\u{ffff}":2}')).isCanonical, false);
+    let canonical = 0;
+    fc.assert(fc.property(value, fc.constantFrom(...spellings), (json, spell) => {
+      const bytes = spell(json);
+      const read = readJson(bytes);
+      const isSo = canonicalize(read.value).equals(bytes);
+      if (read.isCanonical) assert.ok(isSo, bytes.toString());
+      if (read.isCanonical) canonical += 1;
+      if (isSo && !/"[0-9]+":/.test(bytes.toString()) && !/[\u{10000}-\u{10ffff}]/u.test(bytes.toString())) assert.ok(read.isCanonical, bytes.toString());
+    }), { numRuns: 500 });
+    assert.ok(canonical > 50);
+  });
+
   test("property: any bytes are read or refused with a code, never anything else", () => {
     const fragment = fc.constantFrom("{", "}", "[", "]", ":", ",", '"', "\\", '"a"', '"a":', "1", "-0", "1.5", "1e9", "e", "true", "null", "\\ud800", "__proto__", " ", "\u00e9", "\0");
     fc.assert(fc.property(fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.array(fragment, { maxLength: 20 }).map((parts) => Buffer.from(parts.join("")))), (bytes) => {
@@ -140,3 +171,10 @@ describe("parseJson", () => {
     assert.equal(refusal(() => read(`{${members},"7":0}`)).code, "json-duplicate");
   });
 });
+
+/** Members from the last to the first. */
+function written(json: Json): string {
+  if (Array.isArray(json)) return `[${json.map(written).join(",")}]`;
+  if (typeof json !== "object" || json === null) return JSON.stringify(json);
+  return `{${Object.entries(json).reverse().map(([name, value]) => `${JSON.stringify(name)}:${written(value)}`).join(",")}}`;
+}

@@ -9,7 +9,7 @@ import { canonicalize, embed } from "./canonical.ts";
 import { isHashAlgorithm } from "./crypto.ts";
 import type { Envelope, Json, JsonObject, Signature, Signed, SignedOf } from "./documents.ts";
 import { TufError } from "./errors.ts";
-import { parseJson } from "./json.ts";
+import { parseJson, readJson } from "./json.ts";
 import { TOP_LEVEL_ROLES, isTopLevelRole } from "./paths.ts";
 
 /** What documents we write say; versions 1.x are read. */
@@ -32,11 +32,12 @@ export interface ParsedEnvelope<T extends Type = Type> {
  * @throws TufError `json-*` or `document-*`
  */
 export function parseEnvelope<T extends Type = Type>(bytes: Uint8Array, type?: T): ParsedEnvelope<T> {
-  return parsed(checkEnvelope(parseJson(bytes), type), Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  const { value, isCanonical } = readJson(bytes);
+  return parsed(checkEnvelope(value, type), Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), isCanonical);
 }
 
-/** An envelope already checked, with the bytes it is stored as. */
-function parsed<T extends Type>(envelope: Envelope<SignedOf<T>>, bytes: Buffer): ParsedEnvelope<T> {
+/** An envelope already checked, with the bytes it is stored as; if those are canonical, what is signed is a part of them. */
+function parsed<T extends Type>(envelope: Envelope<SignedOf<T>>, bytes: Buffer, isCanonical: boolean): ParsedEnvelope<T> {
   let canonical: Buffer | undefined;
   return {
     envelope,
@@ -44,9 +45,16 @@ function parsed<T extends Type>(envelope: Envelope<SignedOf<T>>, bytes: Buffer):
     signatures: envelope.signatures,
     bytes,
     get canonical(): Buffer {
-      return (canonical ??= canonicalize(envelope.signed as unknown as Json));
+      return (canonical ??= (isCanonical ? signedPart(envelope, bytes) : undefined) ?? canonicalize(envelope.signed as unknown as Json));
     },
   };
+}
+
+/** The canonical bytes of `signed` as they stand in canonical bytes of the envelope; undefined where other members stand beside. */
+function signedPart({ signatures, signed: _, ...others }: Envelope, bytes: Buffer): Buffer | undefined {
+  if (Object.keys(others).length > 0) return undefined;
+  const before = '{"signatures":'.length + canonicalize(signatures as unknown as Json).length + ',"signed":'.length;
+  return bytes.subarray(before, bytes.length - 1);
 }
 
 /**
