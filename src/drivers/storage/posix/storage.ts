@@ -49,6 +49,20 @@ export interface PosixStorageOptions {
   readonly access?: "read" | "write";
 }
 
+/** The token is made when it is asked for: whoever serves a snapshot needs none, and hashing one takes half a millisecond. */
+class Read implements StoredFile {
+  readonly bytes: Buffer;
+  #token: StorageToken | undefined;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  get token(): StorageToken {
+    return (this.#token ??= tokenOf(this.bytes));
+  }
+}
+
 const FOLDER_MODE = 0o755;
 
 const ALL_FILES = 10_000;
@@ -192,7 +206,7 @@ class PosixStorage implements Storage {
       if (!isFile) throw new StorageError("denied", `cannot read ${path}: it is no plain file`);
       const bytes = size > maxBytes ? undefined : await calls.read(fd, maxBytes + 1, size);
       if (bytes === undefined || bytes.length > maxBytes) throw new StorageError("too-large", `${path} is larger than ${maxBytes} bytes`);
-      return { bytes, token: tokenOf(bytes) };
+      return new Read(bytes);
     } finally {
       await calls.close(fd);
     }
