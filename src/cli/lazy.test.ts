@@ -11,8 +11,8 @@ test("a service that starts loads no library that it has no use for yet", () => 
   const { stderr, status } = spawnSync(process.execPath, ["--import", TELL, "--input-type=module", "-e", `await import(${JSON.stringify(join(ROOT, "src", "main", "serve.ts"))})`], { encoding: "utf8" });
   assert.equal(status, 0, stderr);
   const packages = new Set(stderr.split("\n").flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []));
-  assert.ok(packages.has("fastify") && packages.has("prom-client"), "what it needs is there");
-  const later = ["@aws-sdk/client-s3", "@azure/identity", "@azure/storage-blob", "@fastify/static", "@fastify/swagger", "@fastify/swagger-ui", "glob", "google-auth-library", "pg", "yaml"];
+  assert.ok(packages.has("prom-client"), "what it needs at once is there");
+  const later = ["fastify", "@aws-sdk/client-s3", "@azure/identity", "@azure/storage-blob", "@fastify/static", "@fastify/swagger", "@fastify/swagger-ui", "glob", "google-auth-library", "pg", "yaml"];
   assert.deepEqual(later.filter((name) => packages.has(name)), []);
 });
 

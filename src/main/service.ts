@@ -4,14 +4,13 @@
 // The only file in which they meet. Order of start: the database is opened (SQLite's data
 // directory is taken), storage is opened (its left-overs cleaned) before the publisher writes
 // there, the publisher's thread proves storage, the API listens. The end goes the other way round.
+// While the database's thread starts on another core this one loads what the API is made of. A worker that does not listen
+// never loads it.
 
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { createApi } from "../api/app.ts";
-import { createMetadataApp } from "../api/metadata-app.ts";
-import { createProbesApp } from "../api/probes-app.ts";
 import type { MetadataFiles } from "../api/metadata-files.ts";
 import type { Config } from "../config/schema.ts";
 import { systemClock, systemRandom } from "../drivers/clock/system/clock.ts";
@@ -94,7 +93,11 @@ async function assemble({ part, config, version, trial, died }: ServiceOptions, 
   const telemetry = createTelemetry({ level: config.log.level, clock: systemClock });
   const { sigstoreTrustedRoot } = config.keys;
   if (sigstoreTrustedRoot !== undefined) await useSigstore(sigstoreTrustedRoot);
-  const opened = await openDatabase(databaseOrderOf(config), died);
+  const opening = openDatabase(databaseOrderOf(config), died);
+  // Who refuses first is told; the other's refusal is nobody's surprise then.
+  const loading = part === "worker" ? undefined : Promise.all([import("../api/app.ts"), import("../api/metadata-app.ts")]);
+  loading?.catch(() => undefined);
+  const opened = await opening;
   const { database } = opened;
   parts.defer(() => database.close());
   if (opened.exclusive) await endDeadLease(database);
@@ -116,12 +119,13 @@ async function assemble({ part, config, version, trial, died }: ServiceOptions, 
   }
   const metricsText = (): Promise<string> => telemetry.metricsText();
   const service = { database, paths, stop: () => parts.disposeAsync() };
-  if (part === "worker") {
-    const probes = config.worker.listen === undefined ? undefined : createProbesApp({ metricsText, readiness: () => answering(database) });
+  if (loading === undefined) {
+    const probes = config.worker.listen === undefined ? undefined : (await import("../api/probes-app.ts")).createProbesApp({ metricsText, readiness: () => answering(database) });
     await probes?.listen(config.worker.listen);
     parts.defer(() => probes?.close());
     return { ...service, origin: probes && originOf("http", probes.server.address() as AddressInfo), metadataOrigin: undefined };
   }
+  const [{ createApi }, { createMetadataApp }] = await loading;
   const settings = apiSettingsOf(config, version, trial);
   const files: MetadataFiles = { read: (name) => storage.read(name, METADATA_BYTES), compress };
   const reading = createReading(opened, { sigstoreTrustedRoot, settings: readingSettingsOf(settings) }, telemetry.log);
