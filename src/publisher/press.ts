@@ -86,7 +86,8 @@ export interface Pressed {
   readonly staged: Promise<unknown>;
 }
 
-export async function pressRoles(deps: PublisherDeps, account: Account, sealer: Sealer, order: PressOrder): Promise<Pressed> {
+/** @param sealed hears the results of roles that all fit into one slice, while their files are put: which may yet fail, or take other names */
+export async function pressRoles(deps: PublisherDeps, account: Account, sealer: Sealer, order: PressOrder, sealed?: (results: readonly RoleResult[]) => void): Promise<Pressed> {
   const results: RoleResult[] = [];
   const staging: Promise<void>[] = [];
   let targets: PressedFile | undefined;
@@ -114,6 +115,7 @@ export async function pressRoles(deps: PublisherDeps, account: Account, sealer: 
       await storing;
       storing = store(files);
       storing.catch(() => undefined);
+      if (slice.length === order.roles.length) sealed?.(files.map(({ result }) => result));
       at += slice.length;
       size = nextSize(size, files, order.overtaking === undefined ? SLICE_BYTES : OVERTAKEN_SLICE_BYTES);
     }

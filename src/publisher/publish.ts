@@ -80,8 +80,15 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const { firstVersion } = await database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles: own, ...(order.events === undefined ? {} : { events: order.events }) });
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length, firstVersion }, "cut batch");
 
+  const newKinds = new Map(order.also?.newRoles?.map((role) => [role.name, role.kind]));
+  const entriesOf = (some: readonly RoleResult[]): SnapshotEntry[] => some.map((result) => entryOf(result, newKinds.get(result.role) ?? kindOf(head, result.role)));
+  /** Of few roles the snapshot is composed and signed while their files are put: 16,384 bins' takes as long as the disk. It is put after them, and only if they got the names it says. */
+  let ahead: { readonly results: readonly RoleResult[]; readonly snapshot: Promise<PressedFile> } | undefined;
   const press: PressOrder = { head, roles: own, edits: plan.edits, firstVersion, nowMs: pressedAtMs, ...(order.source === undefined ? {} : { source: order.source }), ...(overtaking === undefined ? {} : { overtaking }) };
-  const pressed = await pressRoles(deps, leadersAccount(database, hold, batch), sealer, press);
+  const pressed = await pressRoles(deps, leadersAccount(database, hold, batch), sealer, press, shared || overtaking !== undefined || signed.length > 0 ? undefined : (some) => {
+    ahead = { results: some, snapshot: pressSnapshot(sealer, head, entriesOf(some), firstVersion + own.length, pressedAtMs) };
+    ahead.snapshot.catch(() => undefined);
+  });
   const { targets } = pressed;
   const all = shared ? await pressShared(deps, hold, sealer, batch, { ...press, roles: roles.filter((role) => role !== "targets") }) : pressed.results;
   const results = [...all, ...(await putSigned(deps, hold, batch, head, signed))];
@@ -96,9 +103,9 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   // The rows before a long batch; of one that is overtaken, while others pass.
   if (order.overtakes === undefined && overtaking === undefined) await order.behind?.ended();
   const { head: base, snapshotVersion, atMs } = await onto(deps, hold, batch, overtaking?.head ?? head, { head, snapshotVersion: firstVersion + own.length, atMs: pressedAtMs });
-  const newKinds = new Map(order.also?.newRoles?.map((role) => [role.name, role.kind]));
-  const entries = results.map((result) => entryOf(result, newKinds.get(result.role) ?? kindOf(head, result.role)));
-  const snapshot = await putOne(deps, hold.lease, (version) => pressSnapshot(sealer, base, entries, version, atMs), snapshotVersion);
+  const entries = entriesOf(results);
+  const asSaid = base === head && ahead?.results.length === results.length && results.every((result, at) => result === ahead?.results[at]) ? ahead.snapshot : undefined;
+  const snapshot = await putOne(deps, hold.lease, (version) => (version === firstVersion + own.length ? asSaid : undefined) ?? pressSnapshot(sealer, base, entries, version, atMs), snapshotVersion);
   const timestamp = await pressTimestampFile(sealer, base, snapshot, snapshotVersion + 1, atMs);
   telemetry.log.debug({ batch, version: snapshot.result.version }, "put snapshot");
   await staged;

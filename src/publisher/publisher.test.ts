@@ -76,6 +76,16 @@ describe("a batch", () => {
     assert.deepEqual(result.details?.["added_artifacts"], ["a/b.txt"]);
   });
 
+  test("names what was put: a role whose name is taken gets another, and the snapshot pressed meanwhile is pressed again", async () => {
+    const stage = await bootstrapped();
+    const next = (await stage.database.publisher()).counter + 1;
+    for (let bin = 0; bin < 4; bin++) await stage.storage.create(`${String(next)}.bins-${String(bin)}.json`, Buffer.from("somebody else's"));
+    const task = await stage.add(["a/b.txt"]);
+    await stage.settle();
+    assert.deepEqual([...(await seen(stage)).keys()], ["a/b.txt"]);
+    assert.equal((await stage.task(task)).result?.state, "SUCCESS");
+  });
+
   test("presses each touched role once, whatever the number of requests", async () => {
     const stage = await bootstrapped();
     const before = stage.signers.signatures;
