@@ -15,6 +15,7 @@ export class PendingChanges {
   readonly #ended = new Map<number, Ended>();
   readonly #answeredEdits: DelegationEdit[] = [];
   readonly paths: ReadonlySet<string>;
+  #owned: { readonly tree: DelegationTree; readonly byRole: ReadonlyMap<string, readonly OpenChange[]> } | undefined;
 
   constructor(changes: readonly OpenChange[]) {
     this.#changes = changes;
@@ -38,15 +39,23 @@ export class PendingChanges {
   /** Of artifacts of a role that is newer in storage, the last word on each path first. `says`: what its document lists of `paths`. */
   decide(role: string, says: ReadonlyMap<string, string>, tree: DelegationTree): void {
     const answered = new Set<string>();
-    for (const change of [...this.#changes].reverse()) {
+    for (const change of this.#ownedIn(tree).get(role) ?? []) {
       const { id, task, path, kind } = change;
-      if ((kind !== "add" && kind !== "remove") || (ownerOf(tree, path) ?? change.role) !== role) continue;
       const isSaid = kind === "add" ? says.get(path) === change.fragment : !says.has(path);
       if (answered.has(path)) this.#ended.set(id, { id, task, path, role, outcome: "absorbed" });
       else if (isSaid) this.#ended.set(id, { id, task, path, role, outcome: "apply" });
       else this.#ended.set(id, { id, task, path, role, outcome: "set-aside", reason: conflict(role, kind === "add" ? `does not list ${path} as asked` : `lists ${path}`) });
       if (isSaid && !change.held) answered.add(path);
     }
+  }
+
+  /** Changes of artifacts by who takes them, the last first: found once, for a million of an import may wait and 16,384 bins be newer. */
+  #ownedIn(tree: DelegationTree): ReadonlyMap<string, readonly OpenChange[]> {
+    if (this.#owned?.tree === tree) return this.#owned.byRole;
+    const artifacts = this.#changes.filter(({ kind }) => kind === "add" || kind === "remove").reverse();
+    const byRole = Map.groupBy(artifacts, ({ path, role }) => ownerOf(tree, path) ?? role);
+    this.#owned = { tree, byRole };
+    return byRole;
   }
 
   /** Of delegations, where who delegates is among those `newer` in storage; the last word on each role first. */
