@@ -232,6 +232,49 @@ describe("an import", () => {
     assert.deepEqual((await stage.database.artifacts({ from: "" }, undefined, 10)).length, 0);
   });
 
+  test("what would overtake it, of roles whose rows are still on their way, waits for these and not for it", async () => {
+    const stage = createPublisherStage({ policy: { maxBatchChanges: 300, foldBehindFrom: 1 } });
+    await stage.bootstrap(64);
+    const byPlace = many(2000).sort((a, b) => binIndexOf(32, a) - binIndexOf(32, b));
+    const fold = stage.database.fold.bind(stage.database);
+    const held: (() => void)[] = [];
+    let holds = false;
+    stage.database.fold = async (...args) => {
+      if (holds) await new Promise<void>((resolve) => held.push(resolve));
+      return fold(...args);
+    };
+    const task = await imports(stage, byPlace);
+    holds = true;
+    await stage.publisher.turn();
+    assert.equal(held.length, 1, "the first batch is published, and its rows follow");
+    const cut = stage.database.cut.bind(stage.database);
+    const commit = stage.database.commit.bind(stage.database);
+    const [batches, commits]: [string[], string[]] = [[], []];
+    let other: string | undefined;
+    stage.database.cut = async (...args) => {
+      const answer = await cut(...args);
+      batches.push(args[1].id);
+      other ??= await stage.add(byPlace.slice(0, 1), { length: 8 });
+      return answer;
+    };
+    stage.database.commit = (...args) => {
+      commits.push(args[1].batch);
+      return commit(...args);
+    };
+    const turn = stage.publisher.turn();
+    for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(commits, [], "its role's rows are not there");
+    holds = false;
+    held.splice(0).forEach((go) => { go(); });
+    await turn;
+    assert.deepEqual(commits, [batches[1], batches[0]], "then it overtook");
+    assert.equal((await stage.task(other!)).result?.state, "SUCCESS");
+    await stage.settle();
+    assert.equal((await stage.task(task)).result?.state, "SUCCESS");
+    const rows = await stage.database.artifacts({ from: "" }, undefined, 3000);
+    assert.match(rows.find(({ path }) => path === byPlace[0])?.fragment ?? "", /"length":8/);
+  });
+
   test("goes on when its rows could not be written, nothing lost", async () => {
     const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
     await stage.bootstrap(64);

@@ -183,6 +183,33 @@ describe("artifacts of a role that people sign", () => {
     await world.fsck();
   });
 
+  test("never overtake an import: they wait for their people, and it goes on", async () => {
+    const world = await createWorld({ policy: { foldBehindFrom: 1 } });
+    await world.bootstrap([PROD, DEFAULT], KEYS);
+    await sign(world, "prod", ANN, CEM);
+    const cut = world.stage.database.cut.bind(world.stage.database);
+    let task = "";
+    world.stage.database.cut = async (...args) => {
+      const answer = await cut(...args);
+      if (task === "") {
+        const { body } = await world.request("POST", "/api/v1/artifacts/", { artifacts: [{ path: "prod/a", info: { length: 1, hashes: { sha256: "ab".repeat(32) } } }] });
+        task = body.data?.task_id ?? "";
+      }
+      return answer;
+    };
+    const lines = ["x", "y", "z"].map((path) => `${JSON.stringify({ path, info: { length: 1, hashes: { sha256: "ab".repeat(32) } } })}\n`).join("");
+    const { status, body } = await world.request("POST", "/api/v1/artifacts/import", lines, { "content-type": "application/x-ndjson" });
+    assert.equal(status, 202);
+    await world.stage.publisher.turn();
+    assert.notEqual(task, "");
+    assert.equal((await stateOf(world, body.data?.task_id ?? "")).state, "SUCCESS", "it was not dropped for them");
+    await world.stage.settle();
+    assert.equal((await stateOf(world, task)).message, "Waiting for signatures");
+    await sign(world, "prod", ANN, BOB);
+    assert.deepEqual(await world.found("prod/a", "x", "y", "z"), ["prod/a", "x", "y", "z"]);
+    await world.fsck();
+  });
+
   test("what is stopped ends with that reason, and what waited goes on", async () => {
     const world = await repository();
     const [bad, later] = [await begun(world, ["prod/bad", "x"]), await begun(world, ["prod/good"])];
