@@ -4,6 +4,7 @@
 // signed. Memory holds two slices, whatever the batch. When this returns, every role's file
 // is durable under a name never used before.
 
+import { atOnce } from "../lib/at-once.ts";
 import type { Lease, Move, RoleResult } from "../ports/database.ts";
 import type { Created, NewFile } from "../ports/storage.ts";
 import { RoleError } from "../roles/errors.ts";
@@ -75,6 +76,11 @@ export class Unpressable extends PublisherError {
  */
 const SLICE_ROLES = { first: 16, growth: 8, most: 4096 } as const;
 const SLICE_BYTES = 8 * 1024 * 1024;
+/**
+ * Roles that are composed, signed and verified at once: enough for every core, and few enough that what each leaves behind is
+ * garbage before the engine has copied it (16,384 empty bins: 7.0 seconds of CPU and 227 MB, 8.1 and 252 with a slice at once).
+ */
+const PRESSED_AT_ONCE = 32;
 /** Of a batch that others may overtake: some 40 ms of composing and signing. */
 const OVERTAKEN_SLICE_BYTES = 2 * 1024 * 1024;
 
@@ -111,7 +117,7 @@ export async function pressRoles(deps: PublisherDeps, account: Account, sealer: 
       const first = order.firstVersion + at;
       const { targets: current, moves } = await currentOf(deps, order, slice);
       if (moves.length > 0) await account.move(moves);
-      const files = await Promise.all(slice.map((role, offset) => pressRole(sealer, order, role, first + offset, current.get(role) ?? [])));
+      const files = await atOnce(PRESSED_AT_ONCE, slice, (role, offset) => pressRole(sealer, order, role, first + offset, current.get(role) ?? []));
       await storing;
       storing = store(files);
       storing.catch(() => undefined);
