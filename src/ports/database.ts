@@ -378,6 +378,21 @@ export interface OpenChange extends NewChange {
   readonly imported?: boolean;
 }
 
+/** As an adoption looks at it. */
+export interface PendingChange extends OpenChange {
+  /** Its task's place in the order of acceptance. */
+  readonly accepted: number;
+}
+
+/** Part of what bins divide: paths whose sha256 begins with four bytes that are `from` at least and below `before`. */
+export interface PlaceRange {
+  readonly from: number;
+  readonly before: number;
+}
+
+/** All of them lie in 0 to this. */
+export const PLACES = 2 ** 32;
+
 /** What becomes of a change in its batch. */
 export type ChangeOutcome = "apply" | "absorbed" | "not-found" | "set-aside";
 
@@ -494,7 +509,7 @@ export interface OpenBatch {
  * lies in storage, so it is visible at once.
  */
 export interface Adoption {
-  /** As of a batch, random; targets were staged under it. */
+  /** As of a batch, random; targets, and changes that end, were staged under it. */
   readonly id: string;
   /** As in `NewBatch`; `stale-base` when the head is another, or a batch is open. */
   readonly base: string;
@@ -507,9 +522,7 @@ export interface Adoption {
   readonly settings?: Readonly<Record<string, SettingValue>>;
   /** The version counter is at least this much afterwards. */
   readonly counter: number;
-  /** Of `pendingChanges`, those that end here: as the adopted targets say already, or set aside. The others are open afterwards. */
-  readonly changes: readonly CutChange[];
-  /** Of the tasks whose last changes are among them. */
+  /** Of the tasks whose last changes were staged for it. */
   readonly results: readonly { readonly task: string; readonly result: TaskResult }[];
   /** A task that is accepted with it, to press these roles again. */
   readonly press?: { readonly task: NewTask; readonly roles: readonly string[] };
@@ -650,8 +663,11 @@ export interface Database {
    * open). What an open batch makes of them is told too, and untold when that batch is dropped.
    */
   taskChanges(task: string): Promise<readonly (OpenChange & { readonly outcome?: ChangeOutcome })[]>;
-  /** Of an import, whose changes are too many to list: whether one is in no batch, how many are set aside, and the paths of up to `limit` of those. */
-  importRemainder(task: string, limit: number): Promise<{ readonly open: boolean; readonly setAside: number; readonly paths: readonly string[] }>;
+  /**
+   * Of an import, whose changes are too many to list: whether one is in no batch, how many are set aside, and the paths of up to `limit` of those.
+   * With an `adoption`: as it will be once that is the head.
+   */
+  importRemainder(task: string, limit: number, adoption?: string): Promise<{ readonly open: boolean; readonly setAside: number; readonly paths: readonly string[] }>;
   /** Ends tasks without a batch, and takes those of their changes that are still open out of the queue. Counts at once. */
   endTasks(lease: Lease, results: readonly { readonly task: string; readonly result: TaskResult }[], settings?: Readonly<Record<string, SettingValue>>, events?: readonly EventEffect[]): Promise<void>;
 
@@ -719,13 +735,22 @@ export interface Database {
 
   // ---- adoption
 
-  /** Every change, held ones too, that is open or whose batch was committed, never shown and not folded; in order of acceptance. Not those of open batches. */
-  pendingChanges(): Promise<readonly OpenChange[]>;
+  /**
+   * Every change of no import, held ones too, that is open or whose batch was committed, never shown and not folded; in order
+   * of acceptance. Not those of open batches. The bounds of the backlog bound them.
+   */
+  pendingChanges(): Promise<readonly PendingChange[]>;
+  /** The same of imports, whose paths lie in the range. Undefined when those are more than the limit says, and more than one place. */
+  pendingImported(range: PlaceRange, limit: { readonly changes: number; readonly bytes: number }): Promise<readonly PendingChange[] | undefined>;
   /** Keeps targets of one role for an adoption; more calls add more. Nobody reads them before `adopt`, which forgets those of every other one. */
   stageAdopted(lease: Lease, adoption: string, role: string, targets: readonly Target[]): Promise<void>;
+  /** Of these, those that are staged for that adoption. */
+  adoptedTargets(adoption: string, places: readonly ArtifactPlace[]): Promise<readonly (ArtifactPlace & Target)[]>;
+  /** Pending changes that end with an adoption, as the adopted targets say already or set aside; more calls add more. As with targets nobody reads them before. */
+  stageEnded(lease: Lease, adoption: string, changes: readonly CutChange[]): Promise<void>;
   /**
-   * Makes the adoption the head, visible, in one transaction, whatever its size: folds what was shown, opens
-   * again what was committed and never shown, and lifts what halted. Answers how many targets are new or
+   * Makes the adoption the head, visible, in one transaction, whatever its size: folds what was shown, ends the changes
+   * that were staged for it, opens again what else was committed and never shown, and lifts what halted. Answers how many targets are new or
    * other than before, and how many are gone.
    * @throws DatabaseError `stale-base` | `lease-lost` | `unclear`
    */

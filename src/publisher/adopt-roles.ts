@@ -15,7 +15,6 @@ import { parseEnvelope, parseExpires, type ParsedEnvelope } from "../tuf/parse.t
 import { delegationIn } from "../tuf/search.ts";
 import { requireThreshold } from "../tuf/threshold.ts";
 import type { TrustedSet } from "../tuf/trusted-set.ts";
-import type { PendingChanges } from "./adopt-pending.ts";
 import type { LastShown } from "./adopt-shown.ts";
 import { READ_AT_MOST } from "./adopt-trust.ts";
 import type { PublisherDeps } from "./deps.ts";
@@ -31,7 +30,6 @@ export interface RoleWalk {
   readonly trusted: TrustedSet;
   /** As this database has them. */
   readonly rows: ReadonlyMap<string, RoleRow>;
-  readonly pending: PendingChanges;
   readonly onProgress: (roles: number, of: number) => void;
 }
 
@@ -41,7 +39,6 @@ export class AdoptedRoles {
   readonly #id: string;
   readonly #trusted: TrustedSet;
   readonly #rows: ReadonlyMap<string, RoleRow>;
-  readonly #pending: PendingChanges;
   readonly #onProgress: RoleWalk["onProgress"];
   /** Rows as they will be. */
   readonly adopted: Adoption["roles"][number][] = [];
@@ -53,16 +50,15 @@ export class AdoptedRoles {
   readonly signed: { readonly role: string; readonly version: number; readonly bytes: Buffer }[] = [];
   /** The highest version seen. */
   counter = 0;
-  /** Roles newer in storage, and what they say of paths with pending changes. */
-  readonly #taken: { readonly role: string; readonly says: ReadonlyMap<string, string>; readonly row: Pick<RoleRow, "version" | "length" | "sha256" | "expiresMs"> }[] = [];
+  /** Roles newer in storage. */
+  readonly #taken: { readonly role: string; readonly row: Pick<RoleRow, "version" | "length" | "sha256" | "expiresMs"> }[] = [];
 
-  constructor({ deps, hold, id, trusted, rows, pending, onProgress }: RoleWalk) {
+  constructor({ deps, hold, id, trusted, rows, onProgress }: RoleWalk) {
     this.#deps = deps;
     this.#hold = hold;
     this.#id = id;
     this.#trusted = trusted;
     this.#rows = rows;
-    this.#pending = pending;
     this.#onProgress = onProgress;
   }
 
@@ -208,21 +204,17 @@ export class AdoptedRoles {
     return document.signed.version === row.version && sha256Hex(document.bytes) !== row.sha256;
   }
 
-  /** What the document lists becomes this role's; what it says of pending changes is remembered until all roles are known. */
+  /** What the document lists becomes this role's. */
   async #stage(role: string, document: ParsedEnvelope<"targets">): Promise<void> {
     const { signed, bytes } = document;
-    const fragments = new Map(Object.entries(signed.targets).map(([path, target]) => [path, canonicalString(target as unknown as Json)]));
-    await this.#deps.database.stageAdopted(this.#hold.lease, this.#id, role, [...fragments].map(([path, fragment]) => ({ path, fragment })));
+    const targets = Object.entries(signed.targets).map(([path, target]) => ({ path, fragment: canonicalString(target as unknown as Json) }));
+    await this.#deps.database.stageAdopted(this.#hold.lease, this.#id, role, targets);
     this.newer.push(role);
-    const says = new Map([...fragments].filter(([path]) => this.#pending.paths.has(path)));
-    this.#taken.push({ role, says, row: { version: signed.version, length: bytes.length, sha256: sha256Hex(bytes), expiresMs: parseExpires(signed.expires) } });
+    this.#taken.push({ role, row: { version: signed.version, length: bytes.length, sha256: sha256Hex(bytes), expiresMs: parseExpires(signed.expires) } });
   }
 
   takeAll(tree: DelegationTree): void {
-    for (const { role, says, row } of this.#taken) {
-      this.adopted.push({ ...this.#rowOf(role, tree), ...row, retired: false, takesTargets: true });
-      this.#pending.decide(role, says, tree);
-    }
+    for (const { role, row } of this.#taken) this.adopted.push({ ...this.#rowOf(role, tree), ...row, retired: false, takesTargets: true });
   }
 
   /** Ours stays and is pressed again. Its row says what is published, so that the next snapshot starts from there. */

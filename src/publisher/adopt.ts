@@ -12,7 +12,7 @@
 //     could bring back what the lost history took away.
 //  5. All of it is one transaction; nothing is signed, and storage is only read.
 
-import type { CutChange, SettingValue } from "../ports/database.ts";
+import type { SettingValue } from "../ports/database.ts";
 import { reasonOf } from "../lib/app-error.ts";
 import { belowIn, NESTED, settingOf } from "../roles/below.ts";
 import { belowOf, delegationTreeOf } from "../roles/delegation.ts";
@@ -23,7 +23,7 @@ import { parseExpires } from "../tuf/parse.ts";
 import type { TrustedSet } from "../tuf/trusted-set.ts";
 import { adoptedKeys } from "./adopt-keys.ts";
 import { adoptedOutside } from "./adopt-outside.ts";
-import { PendingChanges } from "./adopt-pending.ts";
+import { PendingChanges, type Conflict } from "./adopt-pending.ts";
 import { AdoptedRoles, statedOf } from "./adopt-roles.ts";
 import { LastShown } from "./adopt-shown.ts";
 import { foreign, isTimestamp, READ_AT_MOST, walkRoots, type Root } from "./adopt-trust.ts";
@@ -52,9 +52,10 @@ export interface Adopted {
   readonly dropped: number;
   /** What the next publish presses again, and why. */
   readonly pressed: readonly { readonly role: string; readonly reason: string }[];
-  /** Pending changes: answered already, set aside, still pending. */
+  /** Pending changes: answered already, set aside (of imports the first are told one by one), still pending. */
   readonly done: number;
-  readonly conflicts: readonly { readonly task: string; readonly path: string; readonly reason: string }[];
+  readonly setAside: number;
+  readonly conflicts: readonly Conflict[];
   readonly open: number;
   /** No version up to this one is allocated again. */
   readonly counter: number;
@@ -98,11 +99,11 @@ interface Found {
 async function carryOut(deps: AdoptDeps, hold: LeaseHold, { trusted, bytes, head, roots, onProgress }: Found): Promise<Adopted> {
   const { database, clock, policy, telemetry } = deps;
   const id = deps.random.hex(16);
-  const pending = new PendingChanges(await database.pendingChanges());
+  const pending = await PendingChanges.of({ deps, hold, id });
   const timestamp = trusted.timestamp?.signed;
   if (timestamp === undefined) throw new Error("no timestamp is trusted");
   const rows = new Map((await database.roles()).map((row) => [row.role, row]));
-  const roles = new AdoptedRoles({ deps, hold, id, trusted, rows, pending, onProgress });
+  const roles = new AdoptedRoles({ deps, hold, id, trusted, rows, onProgress });
   const expiresMs = parseExpires(timestamp.expires);
   const ofSnapshot = timestamp.meta["snapshot.json"];
   roles.see(timestamp.version, ofSnapshot.version);
@@ -116,9 +117,11 @@ async function carryOut(deps: AdoptDeps, hold: LeaseHold, { trusted, bytes, head
   roles.pressMissing(tree);
   roles.takeAll(tree);
   const elsewhere = outsideIn(await database.setting(OUTSIDE));
-  pending.decideEdits(new Set(roles.newer), before, contextOf(deps, { root: trusted.root.signed, tree, outside: elsewhere, expiry: expiryPolicyOf(await database.settings()) }));
+  const newer = new Set(roles.newer);
+  await pending.decide(newer, tree);
+  await pending.decideEdits(newer, before, contextOf(deps, { root: trusted.root.signed, tree, outside: elsewhere, expiry: expiryPolicyOf(await database.settings()) }));
 
-  const results = await pending.results(database, roles.newer, tree, clock.now());
+  const results = await pending.results(roles.newer, tree, clock.now());
   const outside = outsideSetting(adoptedOutside(elsewhere, tree, pending.answeredEdits), tree.custom);
   const keys = await adoptedKeys(deps, { roots: roots.map((root) => root.bytes), timestamp: bytes, tree });
   const press = [...roles.press.keys()].sort();
@@ -138,15 +141,12 @@ async function carryOut(deps: AdoptDeps, hold: LeaseHold, { trusted, bytes, head
     ],
     counter: roles.counter,
     settings: { ...(latest === undefined ? {} : rootSettings(trusted.root.signed, JSON.parse(latest.bytes.toString("utf8")) as SettingValue)), ...binSettings(tree), [NESTED]: settingOf(belowOf(tree), id) as unknown as SettingValue, [OUTSIDE]: outside as unknown as SettingValue, ...keys, ...(snapshotFile === undefined ? { [PRESS_FIRST]: true } : {}) },
-    changes: pending.ended.map((change): CutChange => ({ id: change.id, task: change.task, outcome: change.outcome, role: change.role })),
     results,
     ...(press.length === 0 ? {} : { press: { task: { id: deps.random.hex(16), kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles: press } }, roles: press } }),
     garbageNotBeforeMs: Math.max(expiresMs, head.expiresMs) + policy.edgeStaleMs + DAY_MS,
   });
   await foldAll(deps, hold);
 
-  const { ended } = pending;
-  const conflicts = ended.filter(({ outcome }) => outcome === "set-aside").map(({ task, path, reason }) => ({ task, path, reason: reason ?? "" }));
   const adopted: Adopted = {
     timestampVersion: timestamp.version,
     expires: timestamp.expires,
@@ -155,11 +155,9 @@ async function carryOut(deps: AdoptDeps, hold: LeaseHold, { trusted, bytes, head
     readBack,
     dropped,
     pressed: press.map((role) => ({ role, reason: roles.press.get(role) ?? "" })),
-    done: ended.length - conflicts.length,
-    conflicts,
-    open: pending.open,
+    ...pending.outcome,
     counter: (await database.publisher()).counter,
   };
-  telemetry.log.info({ timestamp: adopted.timestampVersion, roots: adopted.roots.length, roles: adopted.roles.length, readBack, dropped, pressed: press.length, conflicts: conflicts.length }, "adopted what storage holds");
+  telemetry.log.info({ timestamp: adopted.timestampVersion, roots: adopted.roots.length, roles: adopted.roles.length, readBack, dropped, pressed: press.length, conflicts: adopted.setAside }, "adopted what storage holds");
   return adopted;
 }

@@ -160,7 +160,6 @@ export async function takeOver(deps: PublisherDeps, hold: LeaseHold, options: Ta
     envelopes: [...roots.map(({ version, bytes }) => ({ role: "root", version, bytes })), ...kept.map(([role, { version, bytes }]) => ({ role, version, bytes }))],
     settings: settingsOf(root, tree, below, task, random.hex(8)),
     counter,
-    changes: [],
     results: [],
     press: { task: { id: task, kind: "force_online_metadata_update", createdMs: clock.now(), request: { roles: pressed } }, roles: pressed },
     garbageNotBeforeMs: expiresMs + policy.edgeStaleMs + DAY_MS,

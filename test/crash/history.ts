@@ -7,7 +7,7 @@ import type { AcceptRequest, Database, NewChange, Topic } from "../../src/ports/
 import type { Engine } from "./engine.ts";
 
 const WRITES = new Set([
-  "accept", "openImport", "stageImport", "dropImport", "takeLease", "renewLease", "releaseLease", "halt", "cut", "rebase", "allocate", "stageAdopted", "adopt", "stageResults", "stageTaskResults",
+  "accept", "openImport", "stageImport", "dropImport", "takeLease", "renewLease", "releaseLease", "halt", "cut", "rebase", "allocate", "stageAdopted", "stageEnded", "adopt", "stageResults", "stageTaskResults",
   "commit", "markVisible", "fold", "dropBatch", "endTasks", "forgetGarbage", "forgetBefore", "stageMoves",
   "shareOut", "claimShare", "renewClaim", "releaseClaim", "finishShare", "setWaiting", "resumeWaiting", "post", "freezeEvent", "endEvent", "forgetEvent",
 ]);

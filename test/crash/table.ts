@@ -26,7 +26,7 @@ export const isInMemoryOnly = ({ call, scenario }: TableRow): boolean => call ==
 
 /** Calls that store nothing: a failure is a failure, and late is as good as never. */
 export const isRead = (call: string): boolean =>
-  /^(?:database\.(?:publisher|head|envelope|roles?|settings?|now|dueGarbage|backlog|firstExpiry|rolesExpiringBefore|signingEvents|signingStamp|waitingRoles|waitingChanges|eventChanges|openChanges|importRemainder|findImport|pendingChanges|openBatches|getTask|requestsOf|taskChanges|committed|listed|readTargets|sharedResults)|storage\.read \w+|signers\.open|signer\.sign \w+)$/.test(call);
+  /^(?:database\.(?:publisher|head|envelope|roles?|settings?|now|dueGarbage|backlog|firstExpiry|rolesExpiringBefore|signingEvents|signingStamp|waitingRoles|waitingChanges|eventChanges|openChanges|importRemainder|findImport|pendingChanges|pendingImported|adoptedTargets|openBatches|getTask|requestsOf|taskChanges|committed|listed|readTargets|sharedResults)|storage\.read \w+|signers\.open|signer\.sign \w+)$/.test(call);
 
 const HEADING = "## Crash table";
 const COLUMNS = ["rule", "port call", "during", "not stored", "stored, reported failed", "killed after", "paused, resumed after a take-over"];

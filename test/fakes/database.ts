@@ -10,8 +10,8 @@ import { isDeepStrictEqual } from "node:util";
 import { DatabaseError, SUMMARY_CHARACTERS } from "../../src/ports/database.ts";
 import { binIndexOf } from "../../src/tuf/bins.ts";
 import type {
-  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, Claim, ClaimedShare, Commit, CommittedHead, Database, EventEffect, EventSignature,
-  ForgetLimits, Garbage, ImportSlice, ImportState, Lease, Move, NewBatch, NewChange, NewImport, NewNotice, NewShare, NewSigningEvent, Notice, NoticeKind, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue,
+  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, Claim, ClaimedShare, Commit, CommittedHead, CutChange, Database, EventEffect, EventSignature,
+  ForgetLimits, Garbage, ImportSlice, ImportState, Lease, Move, NewBatch, NewChange, NewImport, NewNotice, NewShare, NewSigningEvent, Notice, NoticeKind, OpenBatch, OpenChange, PendingChange, PlaceRange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue,
   SigningEvent, SigningState, Target, TaskFilter, TaskKind, TaskPlace, TaskRequest, TaskResult, TaskRow, TaskSummary, Topic,
 } from "../../src/ports/database.ts";
 
@@ -133,6 +133,8 @@ class State {
   unfolded: { readonly batch: Batch; readonly row: () => void }[] = [];
   /** By adoption, by role. */
   readonly adopted = new Map<string, Map<string, Map<string, string>>>();
+  /** By adoption, then by number: changes that end with it. */
+  readonly ends = new Map<string, Map<number, CutChange>>();
   /** Tasks whose changes fold may forget. */
   ended: Task[] = [];
   events: Event[] = [];
@@ -724,11 +726,12 @@ class Memory implements MemoryDatabase {
       .map((change) => ({ ...openChange(change), ...(change.outcome ? { outcome: change.outcome, held: false } : {}) })));
   }
 
-  importRemainder(id: string, limit: number): Promise<{ open: boolean; setAside: number; paths: readonly string[] }> {
+  importRemainder(id: string, limit: number, adoption = ""): Promise<{ open: boolean; setAside: number; paths: readonly string[] }> {
     return this.#run((state) => {
       const changes = state.tasks.get(id)?.changes ?? [];
-      const open = changes.some(isOpen);
-      const aside = open ? [] : changes.filter(({ outcome }) => outcome === "set-aside").map(({ path }) => path);
+      const ended = state.ends.get(adoption) ?? new Map<number, CutChange>();
+      const open = changes.some((change) => !ended.has(change.id) && (isOpen(change) || (adoption !== "" && isUnseen(state, change.batch))));
+      const aside = open ? [] : changes.filter((change) => (ended.get(change.id) ?? change).outcome === "set-aside").map(({ path }) => path);
       return { open, setAside: aside.length, paths: aside.slice(0, limit) };
     });
   }
@@ -907,10 +910,16 @@ class Memory implements MemoryDatabase {
 
   // ---- adoption
 
-  pendingChanges(): Promise<readonly OpenChange[]> {
-    return this.#run((state) => [...state.tasks.values()].flatMap((task) => task.changes)
-      .filter((change) => isOpen(change) || (isUnseen(state, change.batch) && !(change.task.result && change.task.resultBatch === undefined)))
-      .map(openChange));
+  pendingChanges(): Promise<readonly PendingChange[]> {
+    return this.#run((state) => pendingIn(state).filter((change) => !change.imported));
+  }
+
+  pendingImported({ from, before }: PlaceRange, limit: { changes: number; bytes: number }): Promise<readonly PendingChange[] | undefined> {
+    return this.#run((state) => {
+      const found = pendingIn(state).filter((change) => change.imported && placeOf(change) >= from && placeOf(change) < before);
+      const bytes = found.reduce((sum, { path, fragment }) => sum + path.length + fragment.length, 0);
+      return before - from > 1 && (found.length > limit.changes || bytes > limit.bytes) ? undefined : found;
+    });
   }
 
   stageAdopted(lease: Lease, adoption: string, role: string, targets: readonly Target[]): Promise<void> {
@@ -922,6 +931,20 @@ class Memory implements MemoryDatabase {
     });
   }
 
+  adoptedTargets(adoption: string, places: readonly ArtifactPlace[]): Promise<readonly (ArtifactPlace & Target)[]> {
+    return this.#run((state) => places.flatMap(({ role, path }) => {
+      const fragment = state.adopted.get(adoption)?.get(role)?.get(path);
+      return fragment === undefined ? [] : [{ role, path, fragment }];
+    }));
+  }
+
+  stageEnded(lease: Lease, adoption: string, changes: readonly CutChange[]): Promise<void> {
+    return this.#run((state) => {
+      state.fence(lease);
+      state.ends.set(adoption, new Map([...(state.ends.get(adoption) ?? []), ...changes.map((change) => [change.id, change] as const)]));
+    });
+  }
+
   adopt(lease: Lease, adoption: Adoption): Promise<{ seq: number; readBack: number; dropped: number }> {
     return this.#run((state) => {
       state.fence(lease);
@@ -929,7 +952,7 @@ class Memory implements MemoryDatabase {
       if (state.publisher.head !== adoption.base) throw new DatabaseError("stale-base", "the head moved");
       if ([...state.batches.values()].some((batch) => batch.state === "open")) throw new DatabaseError("stale-base", "a batch is open");
       const all = new Map([...state.tasks.values()].flatMap((task) => task.changes).map((change) => [change.id, change]));
-      const cuts = adoption.changes.map((cut) => {
+      const cuts = [...state.ends.get(adoption.id)?.values() ?? []].map((cut) => {
         const change = all.get(cut.id);
         if (change?.task.id !== cut.task || !(isOpen(change) || isUnseen(state, change.batch))) throw new DatabaseError("stale-base", `change ${String(cut.id)} is no longer open`);
         return { cut, change };
@@ -999,6 +1022,7 @@ class Memory implements MemoryDatabase {
         state.tasks.set(row.id, row);
       }
       state.adopted.clear();
+      state.ends.clear();
       state.hint("visible");
       return { seq, readBack, dropped };
     });
@@ -1269,6 +1293,10 @@ function isAnswered(state: State, id: string): boolean {
 }
 
 /** Committed, never shown, and not folded: as good as open. */
+const pendingIn = (state: State): readonly PendingChange[] => [...state.tasks.values()].flatMap((task) => task.changes)
+  .filter((change) => isOpen(change) || (isUnseen(state, change.batch) && !(change.task.result && change.task.resultBatch === undefined)))
+  .map((change) => ({ ...openChange(change), accepted: change.task.order }));
+
 function isUnseen(state: State, batch: Batch | undefined): boolean {
   return batch?.state === "committed" && batch.seq > state.publisher.visible && !batch.folding;
 }

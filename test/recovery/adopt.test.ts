@@ -123,6 +123,53 @@ describe("a database older than what is published", () => {
     assert.deepEqual(await world.seen(await world.client(), ["waits"]), ["waits"]);
   });
 
+  test("an import that was pending: page by page, as published already, done; overruled by what was accepted beside it, that counts; else set aside", async () => {
+    const all = numbered("import", 60);
+    let task = "";
+    let beside = "";
+    await restored(async () => {
+      await world.add([all[1]!, all[2]!], { length: 7 });
+      task = await world.import(all);
+      beside = await world.drop([all[2]!, all[3]!]);
+      await world.add([all[4]!], { length: 8 });
+    }, async () => {
+      await world.settle();
+      await world.drop([all[5]!, all[6]!]);
+      await world.settle();
+    });
+    const adopted = await adopt({ ...world.deps, policy: { ...world.deps.policy, maxBatchChanges: 7 } }, await world.hold());
+    // Of requests 5, of the import 60.
+    assert.deepEqual([adopted?.done, adopted?.setAside, adopted?.open], [63, 2, 0]);
+    assert.deepEqual(adopted?.conflicts.map((conflict) => [conflict.task, conflict.path]).sort(), [[task, all[5]], [task, all[6]]].sort());
+    assert.match(adopted?.conflicts[0]?.reason ?? "", /^conflict: bins-\d was published again/);
+    const { result } = await world.task(task);
+    assert.deepEqual([result?.state, result?.details], ["FAILURE", { lines: 60, imported_artifacts: 58, invalid_paths: 0, set_aside: 2 }]);
+    assert.equal((await world.task(beside)).result?.state, "SUCCESS");
+    await world.lead();
+    assert.deepEqual(await world.seen(await world.client(), all), all.filter((_path, n) => ![2, 3, 5, 6].includes(n)));
+    await world.requireSound();
+  });
+
+  test("an import whose bins were not published since stays pending, but for what their documents say, and is published", async () => {
+    const all = numbered("import", 60);
+    let task = "";
+    await restored(async () => { task = await world.import(all); }, async () => {
+      // The lost history gave the import up, and published one bin only.
+      await world.database.endTasks((await world.database.publisher()).lease, [{ task, result: { state: "FAILURE", message: "given up", lastUpdateMs: 0 } }]);
+      await world.add([all[0]!]);
+      await world.settle();
+    });
+    const adopted = await adopt({ ...world.deps, policy: { ...world.deps.policy, maxBatchChanges: 7 } }, await world.hold());
+    assert.equal(adopted?.done, 1);
+    assert.ok(adopted.open > 40 && adopted.setAside > 0 && adopted.open + adopted.setAside + adopted.done === 60, JSON.stringify([adopted.open, adopted.setAside]));
+    assert.equal((await world.task(task)).result, undefined);
+    await world.lead();
+    const { result } = await world.task(task);
+    assert.deepEqual([result?.state, result?.details?.["set_aside"]], ["FAILURE", adopted.setAside]);
+    assert.equal((await world.seen(await world.client(), all)).length, 60 - adopted.setAside);
+    await world.requireSound();
+  });
+
   test("a role whose file is missing or damaged is pressed again above everything seen, and a returning client goes on", async () => {
     let returning: Awaited<ReturnType<World["client"]>>;
     await restored(async () => { returning = await world.client(); }, async () => {

@@ -46,6 +46,8 @@ export function withCalls(storage: Storage, calls: Partial<Storage>): Storage {
   });
 }
 
+const fragmentOf = (length: number): string => `{"hashes":{"sha256":"${"ab".repeat(32)}"},"length":${String(length)}}`;
+
 export class World {
   readonly folder = mkdtempSync(join(tmpdir(), "rstuf-recovery-"));
   readonly clock = createFakeClock(START);
@@ -144,11 +146,24 @@ export class World {
   }
 
   add(paths: readonly string[], { held = false, length = 1 } = {}): Promise<string> {
-    return this.#accept("add_artifacts", paths, "add", `{"hashes":{"sha256":"${"ab".repeat(32)}"},"length":${String(length)}}`, held);
+    return this.#accept("add_artifacts", paths, "add", fragmentOf(length), held);
   }
 
   drop(paths: readonly string[]): Promise<string> {
     return this.#accept("remove_artifacts", paths, "remove", "", false);
+  }
+
+  /** An import that is accepted, to be published behind what else there is. */
+  async import(paths: readonly string[]): Promise<string> {
+    const [task, writer] = [this.random.hex(16), this.random.hex(16)];
+    const changes = await this.#changes(paths, "add", fragmentOf(1));
+    await this.database.openImport({ task, principal: "", key: task, writer, maxChanges: paths.length, maxOpen: 10 });
+    await this.database.stageImport({ task, writer, after: 0, lines: paths.length, invalid: 0, changes });
+    await this.database.accept({
+      task: { id: task, kind: "import_artifacts", createdMs: this.clock.now(), request: { imported: { lines: paths.length, invalid: 0 } } },
+      changes: [], held: false, import: { writer, lines: paths.length }, limits: LIMITS,
+    });
+    return task;
   }
 
   /** A change of delegations, as the door stores it. */
@@ -160,12 +175,16 @@ export class World {
   }
 
   async #accept(kind: TaskKind, paths: readonly string[], what: NewChange["kind"], fragment: string, held: boolean): Promise<string> {
-    const targets = await this.database.envelope("targets");
-    const tree = delegationTreeOf(parseEnvelope(targets!.bytes, "targets").signed);
     const id = this.random.hex(16);
-    const changes = paths.map((path) => ({ kind: what, role: ownerOf(tree, path) ?? "", path, fragment }));
+    const changes = await this.#changes(paths, what, fragment);
     await this.database.accept({ task: { id, kind, createdMs: this.clock.now(), request: { paths } }, changes, held, limits: LIMITS });
     return id;
+  }
+
+  async #changes(paths: readonly string[], kind: NewChange["kind"], fragment: string): Promise<NewChange[]> {
+    const targets = await this.database.envelope("targets");
+    const tree = delegationTreeOf(parseEnvelope(targets!.bytes, "targets").signed);
+    return paths.map((path) => ({ kind, role: ownerOf(tree, path) ?? "", path, fragment }));
   }
 
   async task(id: string): Promise<TaskRow> {

@@ -50,8 +50,9 @@ function* adoptedLines(adopted: Adopted): Generator<string> {
   if (adopted.roots.length > 0) yield `  Root versions read back: ${named(adopted.roots.map(String))}.`;
   yield `  No version up to ${String(adopted.counter)} is used again.`;
   for (const [reason, roles] of byReason(adopted.pressed)) yield `  The next publish presses again, because it ${printable(reason)}: ${named(roles)}.`;
-  yield `  Requests that were pending in the database: ${String(adopted.done)} answered by what is published, ${String(adopted.open)} still pending, ${String(adopted.conflicts.length)} set aside.`;
+  yield `  Requests that were pending in the database: ${String(adopted.done)} answered by what is published, ${String(adopted.open)} still pending, ${String(adopted.setAside)} set aside.`;
   for (const { task, path, reason } of adopted.conflicts) yield `    set aside: ${path === "" ? "a change of delegations" : printable(path)}, task ${task}: ${printable(reason)}`;
+  if (adopted.setAside > adopted.conflicts.length) yield `    and ${String(adopted.setAside - adopted.conflicts.length)} more of imports`;
   yield "  Tasks and idempotency keys of requests after the backup are not known any more; their effect is.";
 }
 

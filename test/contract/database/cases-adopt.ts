@@ -2,15 +2,17 @@
 
 import assert from "node:assert/strict";
 
-import type { Adoption, Database } from "../../../src/ports/database.ts";
-import { accept, add, bins, commitAll, cutAndStage, FAR, foldAll, id, lease, open, paths, pressed, refuses, remove, sha256, START, success } from "./subject.ts";
+import { PLACES } from "../../../src/ports/database.ts";
+import type { Adoption, ChangeOutcome, CutChange, Database, NewChange, OpenChange, PendingChange, PlaceRange } from "../../../src/ports/database.ts";
+import { binIndexOf } from "../../../src/tuf/bins.ts";
+import { accept, add, bins, commitAll, cutAndStage, FAR, foldAll, id, lease, NO_LIMIT, open, paths, pressed, refuses, remove, sha256, START, success } from "./subject.ts";
 import type { Case } from "./subject.ts";
 
 function adoptionOf(base: string, rest: Partial<Adoption> = {}): Adoption {
   const bytes = Buffer.from("the stored timestamp");
   return {
     id: id(90), base, timestamp: { ...pressed("timestamp", 102), sha256: sha256(bytes), bytes }, snapshot: pressed("snapshot", 101),
-    roles: [], envelopes: [], counter: 102, changes: [], results: [], garbageNotBeforeMs: START + 5000, ...rest,
+    roles: [], envelopes: [], counter: 102, results: [], garbageNotBeforeMs: START + 5000, ...rest,
   };
 }
 
@@ -29,6 +31,25 @@ async function started(db: Database): Promise<{ held: Awaited<ReturnType<typeof 
   await foldAll(db, held);
   return { held, head: (await db.publisher()).head };
 }
+
+const ALL: PlaceRange = { from: 0, before: PLACES };
+const placeOf = ({ path }: { readonly path: string }): number => binIndexOf(32, path);
+
+/** An import of `changes`, accepted. */
+async function imported(db: Database, n: number, changes: readonly NewChange[]): Promise<void> {
+  const lines = changes.length;
+  await db.openImport({ task: id(n), principal: "p", key: `key-${n}`, writer: "w", maxChanges: 1000, maxOpen: 10 });
+  // In two runs.
+  await db.stageImport({ task: id(n), writer: "w", after: 0, lines: 1, invalid: 0, changes: changes.slice(0, 1) });
+  await db.stageImport({ task: id(n), writer: "w", after: 1, lines, invalid: 0, changes: changes.slice(1) });
+  await db.accept({ task: { id: id(n), kind: "import_artifacts", createdMs: START, request: { imported: { lines, invalid: 0 } } }, changes: [], held: false, import: { writer: "w", lines }, limits: NO_LIMIT });
+}
+
+const pendingImported = async (db: Database, range: PlaceRange = ALL, limit = NO_LIMIT): Promise<readonly PendingChange[]> => {
+  const found = await db.pendingImported(range, limit);
+  assert.ok(found !== undefined, "more than the limit says");
+  return [...found].sort((a, b) => a.accepted - b.accepted || a.id - b.id);
+};
 
 export const adoptCases: readonly Case[] = [
   {
@@ -99,10 +120,14 @@ export const adoptCases: readonly Case[] = [
       await accept(database, 3, [add("e")], { held: true });
       const [c, d, e] = await database.pendingChanges();
       assert.deepEqual([c?.path, d?.path, e?.path, e?.held], ["c", "d", "e", true]);
-      await database.stageAdopted(held, id(90), "bins-0", [{ path: "c", fragment: c?.fragment ?? "" }]);
+      assert.ok(c !== undefined && d !== undefined && e !== undefined && c.accepted === d.accepted && d.accepted < e.accepted);
+      await database.stageAdopted(held, id(90), "bins-0", [{ path: "c", fragment: c.fragment }]);
+      await database.stageEnded(held, id(90), [{ id: c.id, task: id(2), outcome: "set-aside", role: "bins-1" }]);
+      await database.stageEnded(held, id(90), [{ id: c.id, task: id(2), outcome: "apply", role: "bins-0" }, { id: e.id, task: id(3), outcome: "set-aside", role: "bins-0" }]);
+      await database.stageEnded(held, id(89), [{ id: d.id, task: id(2), outcome: "apply", role: "bins-1" }]);
+      assert.equal((await open(database)).length, 2, "what is staged is open");
       await database.adopt(held, adoptionOf(head, {
         roles: [stored("bins-0", 100)],
-        changes: [{ id: c?.id ?? 0, task: id(2), outcome: "apply", role: "bins-0" }, { id: e?.id ?? 0, task: id(3), outcome: "set-aside", role: "bins-0" }],
         results: [{ task: id(3), result: { ...success(), state: "FAILURE" } }],
       }));
       assert.deepEqual(paths(await open(database)), ["d"]);
@@ -112,6 +137,97 @@ export const adoptCases: readonly Case[] = [
       await foldAll(database, held);
       assert.deepEqual(await listed(database, "bins-0"), { "bins-0": ["c"] });
       assert.deepEqual((await database.taskChanges(id(2))).map(({ path, outcome }) => [path, outcome]), [["c", "apply"], ["d", undefined]]);
+    },
+  },
+  {
+    name: "pending changes of imports come by place, whole places, and never more than asked for",
+    run: async ({ database }) => {
+      await started(database);
+      assert.deepEqual(await pendingImported(database), []);
+      const many = Array.from({ length: 40 }, (_, n) => add(`m${String(n)}`));
+      await imported(database, 2, many);
+      await accept(database, 3, [add("m1"), add("of a request")]);
+      await imported(database, 4, [add("m1", "bins-0", '{"length":9}'), add("x")]);
+      await database.openImport({ task: id(5), principal: "p", key: "k", writer: "w", maxChanges: 1000, maxOpen: 10 });
+      await database.stageImport({ task: id(5), writer: "w", after: 0, lines: 1, invalid: 0, changes: [add("of no task yet")] });
+
+      const requests = await database.pendingChanges();
+      assert.deepEqual(paths(requests), ["m1", "of a request"]);
+      const all = await pendingImported(database);
+      assert.deepEqual(paths(all).sort(), [...paths(many), "m1", "x"].sort());
+      assert.ok(all.every((change) => change.imported === true && !change.held && change.kind === "add"));
+      const order = [...all, ...requests].filter(({ path }) => path === "m1").sort((a, b) => a.accepted - b.accepted);
+      assert.deepEqual(order.map(({ task, fragment }) => [task, fragment]), [[id(2), '{"length":2}'], [id(3), '{"length":2}'], [id(4), '{"length":9}']]);
+
+      const half = 2 ** 31;
+      assert.deepEqual(paths(await pendingImported(database, { from: half, before: PLACES })), paths(all.filter((change) => placeOf(change) >= half)));
+      assert.equal(await database.pendingImported(ALL, { changes: 41, bytes: 1e9 }), undefined);
+      assert.equal((await pendingImported(database, ALL, { changes: 42, bytes: 1e9 })).length, 42);
+      assert.equal(await database.pendingImported(ALL, { changes: 1000, bytes: 400 }), undefined);
+      const place = placeOf({ path: "m1" });
+      assert.deepEqual((await pendingImported(database, { from: place, before: place + 1 }, { changes: 1, bytes: 1 })).map(({ task }) => task), [id(2), id(4)], "a place comes whole");
+      assert.deepEqual(await pendingImported(database, { from: place + 1, before: place + 2 }), []);
+    },
+  },
+  {
+    name: "of imports, what waits for people and what no client saw is pending too; what is in a batch, or shown, is not",
+    run: async ({ database }) => {
+      const { held } = await started(database);
+      await imported(database, 2, ["c", "d", "e", "f", "g"].map((path) => add(path)));
+      const of = async (...names: readonly string[]): Promise<OpenChange[]> => (await database.openChanges({ changes: 10, bytes: 1e9, imported: 10 })).filter(({ path }) => names.includes(path));
+      const { seq } = await commitAll(database, held, { batch: id(41), changes: await of("c"), known: true });
+      await database.markVisible(held, seq);
+      assert.deepEqual(paths(await pendingImported(database)).sort(), ["d", "e", "f", "g"], "c was shown");
+      await foldAll(database, held);
+      await commitAll(database, held, { batch: id(42), changes: await of("d"), known: true });
+      await database.setWaiting(held, (await of("e")).map((change) => ({ id: change.id, task: id(2), for: "team" })));
+      await cutAndStage(database, held, { batch: id(43), changes: await of("f") });
+      assert.deepEqual(paths(await pendingImported(database)).sort(), ["d", "e", "g"], "f is in a batch");
+      await database.dropBatch(held, id(43), false);
+      assert.deepEqual(paths(await pendingImported(database)).sort(), ["d", "e", "f", "g"]);
+    },
+  },
+  {
+    name: "what is left of an import is told as an adoption will leave it, and is so then",
+    run: async ({ database }) => {
+      const { held } = await started(database);
+      await imported(database, 2, ["c", "d", "e"].map((path) => add(path)));
+      const c = (await database.openChanges({ changes: 10, bytes: 1e9, imported: 10 })).filter(({ path }) => path === "c");
+      const { seq } = await commitAll(database, held, { batch: id(41), changes: c, known: true, outcomeOf: () => "set-aside" });
+      await database.markVisible(held, seq);
+      await foldAll(database, held);
+      const backlog = await database.backlog();
+      const pending = await pendingImported(database);
+      const end = (path: string, outcome: ChangeOutcome): CutChange[] => pending.filter((change) => change.path === path).map((change) => ({ id: change.id, task: id(2), outcome, role: "bins-1" }));
+      await database.stageEnded(held, id(90), end("d", "set-aside"));
+      assert.deepEqual(await database.importRemainder(id(2), 5, id(90)), { open: true, setAside: 0, paths: [] });
+      await database.stageEnded(held, id(90), end("e", "apply"));
+      const told = await database.importRemainder(id(2), 5, id(90));
+      assert.deepEqual({ ...told, paths: [...told.paths].sort() }, { open: false, setAside: 2, paths: ["c", "d"] });
+      assert.equal((await database.importRemainder(id(2), 5)).open, true);
+      assert.equal((await database.importRemainder(id(2), 5, id(89))).open, true);
+
+      await database.stageAdopted(held, id(90), "bins-1", pending.filter(({ path }) => path === "e"));
+      await database.adopt(held, adoptionOf((await database.publisher()).head, { roles: [stored("bins-1", 99)], results: [{ task: id(2), result: success() }] }));
+      assert.deepEqual(await pendingImported(database), []);
+      assert.deepEqual((await database.taskChanges(id(2))).filter(({ path }) => path !== "c").map(({ path, outcome }) => [path, outcome]).sort(), [["d", "set-aside"], ["e", "apply"]]);
+      assert.deepEqual(await database.backlog(), backlog, "an import is not in it");
+      assert.equal((await database.getTask(id(2)))?.result?.state, "SUCCESS");
+      await foldAll(database, held);
+      assert.deepEqual(await listed(database, "bins-0", "bins-1"), { "bins-0": ["a"], "bins-1": ["e"] });
+    },
+  },
+  {
+    name: "what is staged for an adoption is read back by role and path, that adoption's alone",
+    run: async ({ database }) => {
+      const { held } = await started(database);
+      await database.stageAdopted(held, id(90), "bins-0", [{ path: "y", fragment: '{"length":1}' }, { path: "z", fragment: '{"length":2}' }]);
+      await database.stageAdopted(held, id(89), "bins-0", [{ path: "of another", fragment: "{}" }]);
+      const asked = ["a", "y", "z", "of another"].flatMap((path) => [{ role: "bins-0", path }, { role: "bins-1", path }]);
+      assert.deepEqual([...await database.adoptedTargets(id(90), asked)].map((row) => ({ ...row })).sort((a, b) => (a.path < b.path ? -1 : 1)), [
+        { role: "bins-0", path: "y", fragment: '{"length":1}' }, { role: "bins-0", path: "z", fragment: '{"length":2}' },
+      ]);
+      assert.deepEqual(await database.adoptedTargets(id(90), []), []);
     },
   },
   {
@@ -189,8 +305,8 @@ export const adoptCases: readonly Case[] = [
       await cutAndStage(database, held, { batch: id(41) });
       await refuses("stale-base", database.adopt(held, adoptionOf(head)));
       await database.dropBatch(held, id(41), false);
-      const change = { id: 999, task: id(2), outcome: "apply", role: "bins-0" } as const;
-      await refuses("stale-base", database.adopt(held, adoptionOf(head, { roles: [stored("bins-0", 100)], changes: [change] })));
+      await database.stageEnded(held, id(90), [{ id: 999, task: id(2), outcome: "apply", role: "bins-0" }]);
+      await refuses("stale-base", database.adopt(held, adoptionOf(head, { roles: [stored("bins-0", 100)] })));
       assert.equal((await database.publisher()).seq, 1);
       assert.deepEqual(await listed(database, "bins-0"), { "bins-0": ["a"] });
     },
@@ -201,6 +317,7 @@ export const adoptCases: readonly Case[] = [
       const { held, head } = await started(database);
       const late = { ...held, holder: "another" };
       await refuses("lease-lost", database.stageAdopted(late, id(90), "bins-0", [{ path: "z", fragment: "{}" }]));
+      await refuses("lease-lost", database.stageEnded(late, id(90), [{ id: 1, task: id(1), outcome: "apply", role: "bins-0" }]));
       await refuses("lease-lost", database.adopt(late, adoptionOf(head)));
       assert.equal((await database.publisher()).seq, 1);
     },

@@ -18,8 +18,6 @@ export interface Import {
   readonly runs: readonly number[];
 }
 
-/** An imported change's place is the beginning of its path's hash, 0 to this: neighbours lie in one bin. */
-export const PLACES = 2 ** 32;
 /** So many places at least are one bin: of 16,384. */
 export const SMALLEST_BIN = 2 ** 18;
 /** More than is asked for is taken when it is not much. */

@@ -1,7 +1,7 @@
 // Adopting what a lost history published (rule 17): staged in slices, true in one transaction, as large as what it adopts.
 
 import { DatabaseError } from "../../../ports/database.ts";
-import type { Adoption, Lease, Target } from "../../../ports/database.ts";
+import type { Adoption, ChangeOutcome, CutChange, Lease, Target } from "../../../ports/database.ts";
 import type { Setting, TaskEnding } from "../common/stored.ts";
 import { acceptInside } from "./accept.ts";
 import type { Incoming } from "./accept.ts";
@@ -30,6 +30,20 @@ export async function stageAdopted(db: Sessions, lease: Lease, adoption: string,
   }
 }
 
+export async function stageEnded(db: Sessions, lease: Lease, adoption: string, changes: readonly CutChange[], now: () => Now): Promise<void> {
+  for (let from = 0; from < changes.length; from += SLICE) {
+    const slice = [...new Map(changes.slice(from, from + SLICE).map((change) => [change.id, change])).values()];
+    await db.transaction(async (sql) => {
+      await fence(sql, lease, now());
+      await sql.run(
+        `INSERT INTO adopted_change (adoption, no, task, outcome, role) SELECT $1, w.* FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) w
+         ON CONFLICT (adoption, no) DO UPDATE SET task = excluded.task, outcome = excluded.outcome, role = excluded.role`,
+        adoption, slice.map(({ id }) => id), slice.map(({ task }) => task), slice.map(({ outcome }) => outcome), slice.map(({ role }) => role),
+      );
+    });
+  }
+}
+
 export type AdoptionText = Omit<Adoption, "results" | "press" | "settings"> & { readonly results: readonly TaskEnding[]; readonly settings: readonly Setting[]; readonly press: Incoming | undefined };
 
 export async function adopt(sql: Sql, lease: Lease, adoption: AdoptionText, now: Now): Promise<{ readonly seq: number; readonly readBack: number; readonly dropped: number }> {
@@ -48,11 +62,10 @@ export async function adopt(sql: Sql, lease: Lease, adoption: AdoptionText, now:
   // Its changes are done already; what remains of folding is to count them as ended, and forget them.
   const no = Number((await sql.row(
     `INSERT INTO batch (id, base, state, seq, changes, bytes, first_version, roles, snapshot_version, garbage_not_before_ms, committed_ms, fold_phase, fold_cursor)
-     VALUES ($1, $2, 'committed', $3, $4, 0, $5, '{}', $5, $6, coalesce($7::bigint, now_ms()), 0, '') RETURNING no`,
-    adoption.id, adoption.base, seq, adoption.changes.length, snapshot.version, adoption.garbageNotBeforeMs, now,
+     VALUES ($1, $2, 'committed', $3, 0, 0, $4, '{}', $4, $5, coalesce($6::bigint, now_ms()), 0, '') RETURNING no`,
+    adoption.id, adoption.base, seq, snapshot.version, adoption.garbageNotBeforeMs, now,
   ))?.["no"]);
-  const { bytes, imported } = await bind(sql, no, adoption.changes, "any");
-  await sql.run("UPDATE backlog SET changes = changes - $1, bytes = bytes - $2 WHERE id = 1", adoption.changes.length - imported, bytes);
+  await endChanges(sql, no, adoption.id);
   await putResults(sql, no, lastOfEach(adoption.results));
 
   const targets = await takeTargets(sql, adoption.id, adoption.roles.filter(({ takesTargets }) => takesTargets).map(({ role }) => role), now);
@@ -73,10 +86,25 @@ export async function adopt(sql: Sql, lease: Lease, adoption: AdoptionText, now:
   );
   if (adoption.press) await acceptInside(sql, [adoption.press], now, "first");
   await sql.run("DELETE FROM adopted");
+  await sql.run("DELETE FROM adopted_change");
   await tellShown(sql, Number(publisher["visible"]), now);
   await tellHalted(sql, publisher["halted_code"], undefined, now);
   await nudge(sql, "visible");
   return { seq, ...targets };
+}
+
+/** Changes that were staged are the batch's, in slices: an import's are too many to hold. */
+async function endChanges(sql: Sql, batch: number, adoption: string): Promise<void> {
+  for (let after = -1; ;) {
+    const rows = await sql.rows("SELECT no, task, outcome, role FROM adopted_change WHERE adoption = $1 AND no > $2 ORDER BY no LIMIT $3", adoption, after, SLICE);
+    const slice = rows.map(({ no, task, outcome, role }): CutChange => ({ id: Number(no), task: String(task), outcome: outcome as ChangeOutcome, role: String(role) }));
+    const last = slice.at(-1);
+    if (last === undefined) return;
+    const { bytes, imported } = await bind(sql, batch, slice, "any");
+    await sql.run("UPDATE batch SET changes = changes + $2 WHERE no = $1", batch, slice.length);
+    await sql.run("UPDATE backlog SET changes = changes - $1, bytes = bytes - $2 WHERE id = 1", slice.length - imported, bytes);
+    after = last.id;
+  }
 }
 
 /** A batch that was committed and that no client saw: its changes are open again, its tasks have no result, its names may go. */

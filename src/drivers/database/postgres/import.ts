@@ -7,11 +7,12 @@
 import { DatabaseError } from "../../../ports/database.ts";
 import type { ImportSlice, ImportState, NewImport } from "../../../ports/database.ts";
 import { byPlace, requireWellFormed } from "../common/stored.ts";
+import { UNSEEN } from "./reads.ts";
 import { SLICE } from "./sessions.ts";
 import type { Now, Row, Sessions, Sql } from "./sessions.ts";
 
 /** More runs than any import has: a run of one change each would make so many changes. */
-const RUNS = 2 ** 20;
+export const RUNS = 2 ** 20;
 /** Changes a statement inserts. */
 const INSERT = 2_000;
 
@@ -130,16 +131,21 @@ async function writtenBy(sql: Sql, task: string, writer: string): Promise<Row> {
   return row;
 }
 
-/** Of an import: whether one of its changes is in no batch, how many are set aside, and paths of those. */
-export async function importRemainder(sql: Sql, task: string, limit: number): Promise<{ open: boolean; setAside: number; paths: readonly string[] }> {
-  const row = await sql.row(
-    "SELECT first_change, last_change, EXISTS (SELECT 1 FROM change WHERE no BETWEEN first_change AND last_change AND batch IS NULL) AS open FROM task WHERE id = $1 AND held = 3", task,
-  );
+/** Of an import: whether one of its changes is in no batch, how many are set aside, and paths of those. `adoption`: as that will leave them. */
+export async function importRemainder(sql: Sql, task: string, limit: number, adoption?: string): Promise<{ open: boolean; setAside: number; paths: readonly string[] }> {
+  const row = await sql.row("SELECT first_change, last_change FROM task WHERE id = $1 AND held = 3", task);
   if (row === undefined || row["first_change"] === null) return { open: false, setAside: 0, paths: [] };
-  if (row["open"] === true) return { open: true, setAside: 0, paths: [] };
+  const bounds = [row["first_change"], row["last_change"]];
+  const left = adoption === undefined
+    ? await sql.row("SELECT no FROM change WHERE no BETWEEN $1 AND $2 AND batch IS NULL LIMIT 1", ...bounds)
+    : await sql.row(
+      `SELECT c.no FROM change c LEFT JOIN batch b ON b.no = c.batch WHERE c.no BETWEEN $1 AND $2 AND (c.batch IS NULL OR (${UNSEEN}))
+         AND NOT EXISTS (SELECT 1 FROM adopted_change a WHERE a.adoption = $3 AND a.no = c.no) LIMIT 1`, ...bounds, adoption,
+    );
+  if (left !== undefined) return { open: true, setAside: 0, paths: [] };
   // Those of earlier batches are folded, and gone: what is looked through is the batch in hand, and what was set aside.
-  const aside = "FROM change WHERE no BETWEEN $1 AND $2 AND outcome = 'set-aside'";
-  const count = await sql.row(`SELECT count(*) AS n ${aside}`, row["first_change"], row["last_change"]);
-  const paths = await sql.rows(`SELECT path ${aside} ORDER BY no LIMIT $3`, row["first_change"], row["last_change"], limit);
+  const aside = "FROM change c LEFT JOIN adopted_change a ON a.adoption = $3 AND a.no = c.no WHERE c.no BETWEEN $1 AND $2 AND coalesce(a.outcome, c.outcome) = 'set-aside'";
+  const count = await sql.row(`SELECT count(*) AS n ${aside}`, ...bounds, adoption ?? "");
+  const paths = await sql.rows(`SELECT c.path ${aside} ORDER BY c.no LIMIT $4`, ...bounds, adoption ?? "", limit);
   return { open: false, setAside: Number(count?.["n"]), paths: paths.map(({ path }) => String(path)) };
 }

@@ -1,8 +1,8 @@
 // The queue: what the next batch may take of requests, and of imports behind them.
 
-import type { OpenChange } from "../../../ports/database.ts";
+import { PLACES, type OpenChange } from "../../../ports/database.ts";
 import { binIndexOf } from "../../../tuf/bins.ts";
-import { PLACES, SMALLEST_BIN, SPARE, type Import, type Placed } from "../common/queue.ts";
+import { SMALLEST_BIN, SPARE, type Import, type Placed } from "../common/queue.ts";
 import { firstRun } from "./import.ts";
 import { CHANGE, openChange } from "./reads.ts";
 import type { Row, Sql } from "./sessions.ts";

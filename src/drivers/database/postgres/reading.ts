@@ -5,6 +5,7 @@ import { placeText } from "../common/notice-place.ts";
 import { findImport, importRemainder } from "./import.ts";
 import * as lists from "./lists.ts";
 import { lastPlace, noticesAfter } from "./notice-log.ts";
+import { adoptedTargets, pendingChanges, pendingImported } from "./pending.ts";
 import { openChanges } from "./queue.ts";
 import * as reads from "./reads.ts";
 import type { Now, Sessions } from "./sessions.ts";
@@ -33,7 +34,7 @@ export const reading = (db: Sessions, now: () => Now) => ({
   readTargets: (base, roles) => db.read((sql) => reads.readTargets(sql, base, roles)),
   openBatches: () => db.read(reads.openBatches),
   taskChanges: (task) => db.read((sql) => reads.taskChanges(sql, task)),
-  importRemainder: (task, limit) => db.moment((sql) => importRemainder(sql, task, limit)),
+  importRemainder: (task, limit, adoption) => db.moment((sql) => importRemainder(sql, task, limit, adoption)),
   sharedResults: (batch) => db.read((sql) => sharedResults(sql, batch)),
 
   // ---- what waits for people
@@ -42,7 +43,11 @@ export const reading = (db: Sessions, now: () => Now) => ({
   eventChanges: (event) => db.read((sql) => reads.eventChanges(sql, event)),
   signingEvents: () => db.moment(reads.signingEvents),
   signingStamp: () => db.read(reads.signingStamp),
-  pendingChanges: () => db.read(reads.pendingChanges),
+
+  // ---- adoption
+  pendingChanges: () => db.read(pendingChanges),
+  pendingImported: (range, limit) => db.moment((sql) => pendingImported(sql, range, limit)),
+  adoptedTargets: (adoption, places) => db.read((sql) => adoptedTargets(sql, adoption, places)),
 
   // ---- roles, and what they left behind
   roles: () => db.read(reads.roles),

@@ -10,6 +10,8 @@ import type { Cell, Row, Sql } from "./sessions.ts";
 
 export const CHANGE = "c.no, c.kind, c.role, c.path, c.fragment, c.attempts, c.attempts_alone, c.run";
 export const ROLE = "name, kind, parent, version, length, sha256, expires_ms, retired";
+/** Of a batch `b`: committed, never shown, not folded. */
+export const UNSEEN = "b.state = 'committed' AND b.seq > (SELECT visible FROM publisher) AND b.fold_phase = 0 AND b.fold_cursor = ''";
 const HEAD = "seq, sha256, timestamp_version, snapshot_version, timestamp, expires_ms";
 
 /** By the indexes of what waits, never through a task's changes: an import has millions, and is asked for again and again. */
@@ -163,16 +165,6 @@ export async function taskChanges(sql: Sql, id: string): Promise<readonly (OpenC
      FROM task t JOIN change c ON c.no BETWEEN t.first_change AND t.last_change WHERE t.id = $1 ORDER BY c.no`, id,
   );
   return rows.map((row) => ({ ...openChange(row), ...(row["outcome"] === null ? {} : { outcome: row["outcome"] as ChangeOutcome }) }));
-}
-
-export async function pendingChanges(sql: Sql): Promise<readonly OpenChange[]> {
-  const rows = await sql.rows(
-    `SELECT t.id AS task, ${CHANGE}, t.held = 1 AS held
-     FROM task t CROSS JOIN LATERAL (SELECT * FROM change WHERE no BETWEEN t.first_change AND t.last_change OFFSET 0) c LEFT JOIN batch b ON b.no = c.batch
-     WHERE t.open > 0 AND t.held <> 2 AND (c.batch IS NULL
-       OR (b.state = 'committed' AND b.seq > (SELECT visible FROM publisher) AND b.fold_phase = 0 AND b.fold_cursor = '')) ORDER BY t.no, c.no`,
-  );
-  return rows.map(openChange);
 }
 
 /** Whether a task has its result, which may be of a batch that is not visible yet. */

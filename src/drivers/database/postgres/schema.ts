@@ -204,4 +204,16 @@ export const MIGRATIONS: readonly Migration[] = [
   ALTER TABLE batch_move ADD COLUMN fragment text;
   `,
   },
+  {
+    oldest: 1,
+    sql: `
+  -- Pending changes that end with an adoption that is under way.
+  CREATE TABLE adopted_change (
+    adoption text COLLATE "C" NOT NULL, no bigint NOT NULL, task text COLLATE "C" NOT NULL, outcome text NOT NULL, role text COLLATE "C" NOT NULL,
+    PRIMARY KEY (adoption, no)
+  );
+  -- Of imports, those that wait for people: the others are found by run.
+  CREATE INDEX change_waits_place ON change (place) WHERE run IS NOT NULL AND waits IS NOT NULL;
+  `,
+  },
 ];

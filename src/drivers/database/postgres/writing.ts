@@ -5,7 +5,7 @@
 import type { Database } from "../../../ports/database.ts";
 import { endings, pressingChanges, settingsOf } from "../common/stored.ts";
 import { incoming } from "./accept.ts";
-import { adopt, stageAdopted } from "./adopt.ts";
+import { adopt, stageAdopted, stageEnded } from "./adopt.ts";
 import { commit, cut, dropBatch, rebase, stageMoves, stageResults, stageTaskResults, undoCuts } from "./batch.ts";
 import { endEvent, forgetEvent, freezeEvent } from "./event-end.ts";
 import { fold } from "./fold.ts";
@@ -67,6 +67,7 @@ export function writing(db: Sessions, now: () => Now) {
 
     // ---- adoption
     stageAdopted: (lease, adoption, role, targets) => stageAdopted(db, lease, adoption, role, targets, now),
+    stageEnded: (lease, adoption, changes) => stageEnded(db, lease, adoption, changes, now),
     adopt: async (lease, { press, results, settings, ...rest }) => {
       const again = press && incoming({ task: press.task, changes: pressingChanges(press) });
       return db.transaction((sql) => adopt(sql, lease, { ...rest, results: endings(results), settings: settingsOf(settings), press: again }, now()));

@@ -3,7 +3,7 @@
 // That transaction is as large as what it adopts. It runs with the service stopped, so it holds up nobody.
 
 import { DatabaseError } from "../../../ports/database.ts";
-import type { Lease, Target } from "../../../ports/database.ts";
+import type { ChangeOutcome, CutChange, Lease, Target } from "../../../ports/database.ts";
 import { acceptOne, setSettings } from "./accept.ts";
 import { bind, putEnvelopes, putResults, takeOutOfEnded } from "./batch.ts";
 import type { Connection, Row } from "./connection.ts";
@@ -27,6 +27,21 @@ export function* stageAdopted(db: Connection, lease: Lease, adoption: string, ro
   return undefined;
 }
 
+export function* stageEnded(db: Connection, lease: Lease, adoption: string, changes: readonly CutChange[], now: () => number): Generator<void, undefined> {
+  for (let from = 0; from < changes.length; from += SLICE) {
+    if (from > 0) yield;
+    db.transaction(() => {
+      fence(db, lease, now());
+      for (const { id, task, outcome, role } of changes.slice(from, from + SLICE)) {
+        db.run(
+          "INSERT INTO adopted_change VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET task = excluded.task, outcome = excluded.outcome, role = excluded.role", adoption, id, task, outcome, role,
+        );
+      }
+    });
+  }
+  return undefined;
+}
+
 export function adopt(db: Connection, lease: Lease, adoption: AdoptMessage, nowMs: number): { readonly seq: number; readonly readBack: number; readonly dropped: number } {
   return db.transaction(() => {
     fence(db, lease, nowMs);
@@ -43,11 +58,10 @@ export function adopt(db: Connection, lease: Lease, adoption: AdoptMessage, nowM
     // Its changes are done already; what remains of folding is to count them as ended, and forget them.
     const no = Number(db.get(
       `INSERT INTO batch (id, base, state, seq, changes, bytes, first_version, roles, snapshot_version, new_roles, garbage_not_before_ms, committed_ms, fold_phase, fold_cursor)
-       VALUES (?, ?, 'committed', ?, ?, 0, ?, '[]', ?, '[]', ?, ?, 0, '') RETURNING no`,
-      adoption.id, adoption.base, seq, adoption.changes.length, snapshot.version, snapshot.version, adoption.garbageNotBeforeMs, nowMs,
+       VALUES (?, ?, 'committed', ?, 0, 0, ?, '[]', ?, '[]', ?, ?, 0, '') RETURNING no`,
+      adoption.id, adoption.base, seq, snapshot.version, snapshot.version, adoption.garbageNotBeforeMs, nowMs,
     )?.["no"]);
-    const { bytes, imported } = bind(db, no, adoption.changes, "any");
-    db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", adoption.changes.length - imported, bytes);
+    endChanges(db, no, adoption.id);
     putResults(db, no, adoption.results);
 
     const targets = { readBack: 0, dropped: 0 };
@@ -71,8 +85,23 @@ export function adopt(db: Connection, lease: Lease, adoption: AdoptMessage, nowM
     tellHalted(db, publisher["halted_code"] ?? null, undefined, nowMs);
     if (adoption.press) acceptOne(db, adoption.press, nowMs);
     db.run("DELETE FROM adopted");
+    db.run("DELETE FROM adopted_change");
     return { seq, ...targets };
   });
+}
+
+/** Changes that were staged are the batch's, in slices: an import's are too many to hold. */
+function endChanges(db: Connection, batch: number, adoption: string): void {
+  for (let after = -1; ;) {
+    const slice = db.all("SELECT no, task, outcome, role FROM adopted_change WHERE adoption = ? AND no > ? ORDER BY no LIMIT ?", adoption, after, SLICE)
+      .map(({ no, task, outcome, role }): CutChange => ({ id: Number(no), task: String(task), outcome: outcome as ChangeOutcome, role: String(role) }));
+    const last = slice.at(-1);
+    if (last === undefined) return;
+    const { bytes, imported } = bind(db, batch, slice, "any");
+    db.run("UPDATE batch SET changes = changes + ? WHERE no = ?", slice.length, batch);
+    db.run("UPDATE backlog SET changes = changes - ?, bytes = bytes - ?", slice.length - imported, bytes);
+    after = last.id;
+  }
 }
 
 /** A batch that was committed and that no client saw: its changes are open again, its tasks have no result, its names may go. */

@@ -4,8 +4,8 @@ import type { MessagePort } from "node:worker_threads";
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type {
-  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, Claim, ClaimedShare, Commit, CommittedHead, Database, EventEffect, ForgetLimits, Garbage, ImportSlice, ImportState, Lease,
-  Move, NewBatch, NewChange, NewImport, NewNotice, NewShare, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter,
+  Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, Claim, ClaimedShare, Commit, CommittedHead, CutChange, Database, EventEffect, ForgetLimits, Garbage, ImportSlice, ImportState, Lease,
+  Move, NewBatch, NewChange, NewImport, NewNotice, NewShare, Notice, OpenBatch, OpenChange, PendingChange, PlaceRange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter,
   TaskPlace, TaskRow, TaskSummary, Topic,
 } from "../../../ports/database.ts";
 import { faultOf } from "./faults.ts";
@@ -236,8 +236,8 @@ export class SqliteClient implements Database {
     return this.#read((db) => db.taskChanges(task));
   }
 
-  importRemainder(task: string, limit: number): Promise<{ open: boolean; setAside: number; paths: readonly string[] }> {
-    return this.#read((db) => db.importRemainder(task, limit));
+  importRemainder(task: string, limit: number, adoption?: string): Promise<{ open: boolean; setAside: number; paths: readonly string[] }> {
+    return this.#read((db) => db.importRemainder(task, limit, adoption));
   }
 
   async endTasks(lease: Lease, results: TaskEndings, settings?: Readonly<Record<string, SettingValue>>, events: readonly EventEffect[] = []): Promise<void> {
@@ -316,12 +316,24 @@ export class SqliteClient implements Database {
 
   // ---- adoption
 
-  pendingChanges(): Promise<readonly OpenChange[]> {
+  pendingChanges(): Promise<readonly PendingChange[]> {
     return this.#read((db) => db.pendingChanges());
+  }
+
+  pendingImported(range: PlaceRange, limit: { changes: number; bytes: number }): Promise<readonly PendingChange[] | undefined> {
+    return this.#read((db) => db.pendingImported(range, limit));
   }
 
   stageAdopted(lease: Lease, adoption: string, role: string, targets: readonly Target[]): Promise<void> {
     return this.#call("stageAdopted", lease, adoption, role, targets);
+  }
+
+  adoptedTargets(adoption: string, places: readonly ArtifactPlace[]): Promise<readonly (ArtifactPlace & Target)[]> {
+    return this.#read((db) => db.adoptedTargets(adoption, places));
+  }
+
+  stageEnded(lease: Lease, adoption: string, changes: readonly CutChange[]): Promise<void> {
+    return this.#call("stageEnded", lease, adoption, changes);
   }
 
   async adopt(lease: Lease, adoption: Adoption): Promise<{ seq: number; readBack: number; dropped: number }> {

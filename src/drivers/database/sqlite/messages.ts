@@ -1,7 +1,7 @@
 // What a client asks of the database thread.
 
 import type {
-  Accepted, Adoption, Claim, ClaimedShare, Commit, EventEffect, ForgetLimits, ImportState, Lease, Move, NewBatch, NewImport, NewNotice, NewShare, RoleResult, Target, TaskKind, Topic,
+  Accepted, Adoption, Claim, ClaimedShare, Commit, CutChange, EventEffect, ForgetLimits, ImportState, Lease, Move, NewBatch, NewImport, NewNotice, NewShare, RoleResult, Target, TaskKind, Topic,
 } from "../../../ports/database.ts";
 import type { Ending, Setting, TaskEnding } from "../common/stored.ts";
 
@@ -105,6 +105,7 @@ export interface WriteCalls {
   endEvent: (lease: Lease, event: string, ending: EndEventMessage) => undefined;
   forgetEvent: (lease: Lease, event: string) => undefined;
   stageAdopted: (lease: Lease, adoption: string, role: string, targets: readonly Target[]) => undefined;
+  stageEnded: (lease: Lease, adoption: string, changes: readonly CutChange[]) => undefined;
   adopt: (lease: Lease, adoption: AdoptMessage) => { readonly seq: number; readonly readBack: number; readonly dropped: number };
   post: (lease: Lease, notices: readonly NewNotice[]) => undefined;
   takeDelivery: (receiver: string, holder: string, ttlMs: number) => string | undefined;

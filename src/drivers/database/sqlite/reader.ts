@@ -4,23 +4,21 @@
 import { DatabaseSync } from "node:sqlite";
 import type { SQLInputValue, StatementSync } from "node:sqlite";
 
-import { DatabaseError } from "../../../ports/database.ts";
+import { DatabaseError, PLACES } from "../../../ports/database.ts";
 import type {
-  ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, CommittedHead, Garbage, ImportState, Notice, OpenBatch, OpenChange, PublisherState, RoleFilter, RoleResult, RoleRow,
+  ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, CommittedHead, Garbage, ImportState, Notice, OpenBatch, OpenChange, PendingChange, PlaceRange, PublisherState, RoleFilter, RoleResult, RoleRow,
   SettingValue, SigningEvent, Target, TaskFilter, TaskKind, TaskPlace, TaskRequest, TaskResult, TaskRow, TaskSummary,
 } from "../../../ports/database.ts";
 import { binIndexOf } from "../../../tuf/bins.ts";
 import { placeText } from "../common/notice-place.ts";
-import { PLACES, SMALLEST_BIN, SPARE, type Import, type Placed } from "../common/queue.ts";
+import { SMALLEST_BIN, SPARE, type Import, type Placed } from "../common/queue.ts";
+import { CHANGE, openChange, type Tuple } from "./change-row.ts";
 import type { Cell } from "./connection.ts";
 import { firstRun } from "./import.ts";
 import { artifacts, rolesAfter, tasks } from "./lists.ts";
 import { lastPlace, noticesAfter } from "./notice-log.ts";
+import { adoptedTargets, pendingChanges, pendingImported, UNSEEN } from "./pending.ts";
 
-/** A row as an array: bulk reads spend most of their time on objects. */
-type Tuple = readonly Cell[];
-
-const CHANGE = "c.no, c.kind, c.role, c.path, c.fragment, c.bytes, c.attempts, c.attempts_alone, c.run";
 const KINDS: readonly RoleRow["kind"][] = ["root", "targets", "delegated", "bins", "snapshot", "timestamp"];
 const ROLE = "name, kind, parent, version, length, sha256, expires_ms, retired";
 
@@ -261,18 +259,23 @@ export class Reader {
     return before;
   }
 
-  importRemainder(id: string, limit: number): { open: boolean; setAside: number; paths: readonly string[] } {
+  importRemainder(id: string, limit: number, adoption?: string): { open: boolean; setAside: number; paths: readonly string[] } {
     return this.#moment(() => {
       const task = this.#get("SELECT first_change, last_change FROM task WHERE id = ? AND held = 3", id);
       if (task === undefined) return { open: false, setAside: 0, paths: [] };
       const bounds = [task[0] ?? null, task[1] ?? null] as const;
       // Those of earlier batches are folded, and gone: what is looked through is the batch in hand, and what was set aside.
-      const open = this.#get("SELECT 1 FROM change WHERE no BETWEEN ? AND ? AND batch IS NULL LIMIT 1", ...bounds) !== undefined;
-      if (open) return { open, setAside: 0, paths: [] };
-      const aside = "FROM change WHERE no BETWEEN ? AND ? AND outcome = 'set-aside'";
+      const left = adoption === undefined
+        ? this.#get("SELECT 1 FROM change WHERE no BETWEEN ? AND ? AND batch IS NULL LIMIT 1", ...bounds)
+        : this.#get(
+          `SELECT 1 FROM change c LEFT JOIN batch b ON b.no = c.batch WHERE c.no BETWEEN ? AND ? AND (c.batch IS NULL OR (${UNSEEN}))
+             AND NOT EXISTS (SELECT 1 FROM adopted_change a WHERE a.adoption = ? AND a.no = c.no) LIMIT 1`, ...bounds, adoption,
+        );
+      if (left !== undefined) return { open: true, setAside: 0, paths: [] };
+      const aside = `FROM change c LEFT JOIN adopted_change a ON a.adoption = ?3 AND a.no = c.no WHERE c.no BETWEEN ?1 AND ?2 AND coalesce(a.outcome, c.outcome) = 'set-aside'`;
       return {
-        open, setAside: Number(this.#get(`SELECT count(*) ${aside}`, ...bounds)?.[0]),
-        paths: this.#all(`SELECT path ${aside} LIMIT ?`, ...bounds, limit).map(([path]) => String(path)),
+        open: false, setAside: Number(this.#get(`SELECT count(*) ${aside}`, ...bounds, adoption ?? null)?.[0]),
+        paths: this.#all(`SELECT c.path ${aside} LIMIT ?4`, ...bounds, adoption ?? null, limit).map(([path]) => String(path)),
       };
     });
   }
@@ -375,12 +378,16 @@ export class Reader {
     return this.#moment(() => placeText(lastPlace(this.#all.bind(this))));
   }
 
-  pendingChanges(): readonly OpenChange[] {
-    return this.#all(
-      `SELECT ${CHANGE}, t.id, t.held FROM task t CROSS JOIN change c ON c.no BETWEEN t.first_change AND t.last_change LEFT JOIN batch b ON b.no = c.batch
-       WHERE t.open > 0 AND t.held <> 2 AND (c.batch IS NULL
-         OR (b.state = 'committed' AND b.seq > (SELECT visible FROM publisher) AND b.fold_phase = 0 AND b.fold_cursor = '')) ORDER BY t.no, c.no`,
-    ).map((row) => openChange(row, String(row[9]), row[10] === 1));
+  pendingChanges(): readonly PendingChange[] {
+    return pendingChanges(this.#all.bind(this));
+  }
+
+  pendingImported(range: PlaceRange, limit: { changes: number; bytes: number }): readonly PendingChange[] | undefined {
+    return this.#moment(() => pendingImported(this.#all.bind(this), range, limit));
+  }
+
+  adoptedTargets(adoption: string, places: readonly ArtifactPlace[]): readonly (ArtifactPlace & Target)[] {
+    return this.#moment(() => adoptedTargets(this.#all.bind(this), adoption, places));
   }
 
   roles(): readonly RoleRow[] {
@@ -474,13 +481,6 @@ const MOST_ROWS = 2 ** 52;
 /** Of each path, the last task that changes it. */
 const lastOfPaths = (found: readonly Placed[]): ReadonlyMap<string, number> =>
   new Map(found.filter(({ change }) => change.kind === "add" || change.kind === "remove").map(({ task, change }) => [change.path, task]));
-
-function openChange([id, kind, role, path, fragment, , attempts, attemptsAlone, run]: Tuple, task: string, held: boolean): OpenChange {
-  return {
-    id: Number(id), task, kind: kind as ChangeKind, role: String(role), path: String(path), fragment: String(fragment),
-    attempts: Number(attempts), attemptsAlone: Number(attemptsAlone), held, ...(run === null ? {} : { imported: true }),
-  };
-}
 
 function roleRow([role, kind, parent, version, length, sha256, expiresMs, retired]: Tuple): RoleRow {
   return {

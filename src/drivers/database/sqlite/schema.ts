@@ -219,4 +219,12 @@ export const MIGRATIONS: readonly string[] = [
   -- fragment: what the artifact says from now on; NULL: as it is.
   ALTER TABLE batch_move ADD COLUMN fragment TEXT;
   `,
+  `
+  -- Pending changes that end with an adoption that is under way.
+  CREATE TABLE adopted_change (
+    adoption TEXT NOT NULL, no INTEGER NOT NULL, task TEXT NOT NULL, outcome TEXT NOT NULL, role TEXT NOT NULL, PRIMARY KEY (adoption, no)
+  ) STRICT, WITHOUT ROWID;
+  -- Of imports, those that wait for people: the others are found by run.
+  CREATE INDEX change_waits_place ON change (place) WHERE run IS NOT NULL AND waits IS NOT NULL;
+  `,
 ];

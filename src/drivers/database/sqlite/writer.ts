@@ -7,7 +7,7 @@
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type { Accepted, Topic } from "../../../ports/database.ts";
-import { adopt, stageAdopted } from "./adopt.ts";
+import { adopt, stageAdopted, stageEnded } from "./adopt.ts";
 import { acceptOne, stageSlice, unstage } from "./accept.ts";
 import { commit, cut, dropBatch, rebase, stageMoves, stageResults, stageTaskResults, undoCut } from "./batch.ts";
 import type { Connection } from "./connection.ts";
@@ -224,6 +224,7 @@ function methodsOn(db: Connection, now: () => number): Methods {
     endEvent: (lease, event, ending) => endEvent(db, lease, event, ending, now()),
     forgetEvent: (lease, event) => forgetEvent(db, lease, event, now),
     stageAdopted: (lease, adoption, role, targets) => stageAdopted(db, lease, adoption, role, targets, now),
+    stageEnded: (lease, adoption, changes) => stageEnded(db, lease, adoption, changes, now),
     adopt: (lease, message) => adopt(db, lease, message, now()),
     post: (lease, notices) => db.transaction(() => {
       fence(db, lease, now());
