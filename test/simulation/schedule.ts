@@ -252,10 +252,10 @@ class Schedule {
 
   async #request(): Promise<void> {
     const world = this.#world;
-    const again = this.#unanswered.length > 0 && this.#chance(0.5);
+    const again = this.#repeatable().length > 0 && this.#chance(0.5);
     const paths = [...new Set(Array.from({ length: this.#pick([1, 1, 2, 4]) }, () => this.#pick(PATHS)))];
     const request = again
-      ? this.#unanswered.shift()!
+      ? this.#repeatable().shift()!
       : this.#pick([
         () => world.adds(paths), () => world.adds(paths), () => world.adds(paths, { held: true }), () => world.removes(paths), () => world.release(),
         () => world.refresh(this.#pick([["bins"], ["timestamp"], ["snapshot", "targets"]])),
@@ -267,6 +267,13 @@ class Schedule {
       after: (call) => { if (fate === "failed") throw failure(call, true); },
     });
     await door.accept(request).catch(() => this.#unanswered.push(request));
+  }
+
+  /** Whose answer was lost, and may be sent again: as long as its key is remembered. Later it would be another request. */
+  #repeatable(): AcceptRequest[] {
+    const { clock, policy } = this.#world;
+    this.#unanswered = this.#unanswered.filter(({ task }) => clock.now() - task.createdMs < policy.keep.idempotencyMs);
+    return this.#unanswered;
   }
 
   async #import(): Promise<void> {
@@ -292,7 +299,7 @@ class Schedule {
     await settle();
     await world.requireUnbroken();
     if (this.#lost) await this.#adopt();
-    for (const request of this.#unanswered) if (this.#chance(0.5)) await world.accept(request);
+    for (const request of this.#repeatable()) if (this.#chance(0.5)) await world.accept(request);
     await world.accept(world.adds(["last"]));
     this.#spawn();
     // A root whose online keys did not answer is tried again on the next tick.
