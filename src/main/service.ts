@@ -26,6 +26,7 @@ import { apiSettingsOf, publisherPolicyOf, purgeOf, readingSettingsOf, signersOf
 import { startWebhooks } from "./webhooks.ts";
 import { openStorage, placeOfStorage, storageOrderOf } from "./storage.ts";
 import { trialFiles } from "./trial-files.ts";
+import { givingWay } from "./threads/give-way.ts";
 import { startPublisher } from "./threads/publisher-link.ts";
 import { createReading } from "./threads/reading-link.ts";
 
@@ -130,6 +131,9 @@ async function assemble({ part, config, version, trial, died }: ServiceOptions, 
   const files: MetadataFiles = { read: (name) => storage.read(name, METADATA_BYTES), compress };
   const reading = createReading(opened, { sigstoreTrustedRoot, settings: readingSettingsOf(settings) }, telemetry.log);
   parts.defer(() => reading.stop());
+  // Beside the one who publishes; an API apart has its processors for itself.
+  const reads = part === "api" ? undefined : givingWay(reading.answering, database, systemClock);
+  parts.defer(() => reads?.stop());
   const api = await createApi({
     database,
     clock: systemClock,
@@ -139,7 +143,7 @@ async function assemble({ part, config, version, trial, died }: ServiceOptions, 
     // Beside others it takes requests whether or not somebody leads just now.
     readiness: () => part === "api" ? answering(database) : readiness(database, systemClock),
     metadata: files,
-    reads: reading.answering,
+    reads: (reads ?? reading).answering,
     ...(trial ? { files: trialFiles(paths.files) } : {}),
     settings,
   });

@@ -8,7 +8,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { GO_TUF, outputOf, PYTHON_TUF, TUF_JS, type Client, type ClientReport } from "../interop/clients.ts";
+import { GO_TUF, outputOf, OutputError, PYTHON_TUF, TUF_JS, type Client, type ClientReport } from "../interop/clients.ts";
 import { install } from "../interop/install.ts";
 import { median } from "./limits.ts";
 import { folderPlace } from "./place.ts";
@@ -48,11 +48,11 @@ for (const bins of sizes) {
       const cache = join(stage.folder, `cache-${name.replace(/\W/g, "")}`);
       const fresh = await timed(() => run(stage, command, cache, path));
       const returning: number[] = [];
-      for (let i = 0; i < many; i++) {
+      for (let i = 0; i < many && Number.isFinite(fresh); i++) {
         await stage.add(1);
         returning.push(await timed(() => run(stage, command, cache, path)));
       }
-      cell(name, `${fresh.toFixed(0)} ms fresh, `, `${median(returning).toFixed(0)} ms returning`);
+      cell(name, `${inWords(fresh)} fresh`, returning.length === 0 ? "" : `, ${inWords(median(returning))} returning`);
     }
   } finally {
     await stage.close();
@@ -75,10 +75,20 @@ function cell(name: string, fresh: string, returning: string): void {
   rows.set(name, [...(rows.get(name) ?? []), fresh + returning]);
 }
 
+/** Infinity: it was cut off. Whatever else failed ends the run. */
 async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
-  await work();
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof OutputError && error.timedOut) return Infinity;
+    throw error;
+  }
   return performance.now() - start;
+}
+
+function inWords(ms: number): string {
+  return Number.isFinite(ms) ? `${ms.toFixed(0)} ms` : `not done in ${String(TIME_OUT_MS / 60_000)} minutes`;
 }
 
 async function run(stage: Stage, command: Client["command"] | undefined, cache: string, path: string): Promise<void> {

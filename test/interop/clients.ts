@@ -56,13 +56,23 @@ export async function visit(client: Client, { metadata, artifacts, root, cache, 
 /** A minute is long for any of them; more is a hang. */
 const TIME_OUT_MS = 60_000;
 
+export class OutputError extends Error {
+  /** It was ended because its time was over. */
+  readonly timedOut: boolean;
+
+  constructor(message: string, timedOut: boolean) {
+    super(message);
+    this.timedOut = timedOut;
+  }
+}
+
 /** What a program prints, given `input` on stdin. No proxy of this machine comes between it and the loopback. */
 export function outputOf([program = "", ...args]: readonly string[], { timeOutMs = TIME_OUT_MS, input = "" }: { readonly timeOutMs?: number; readonly input?: string } = {}): Promise<string> {
   const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_proxy$/i.test(name)));
   return new Promise((resolve, reject) => {
     const child = execFile(program, args, { env: environment, timeout: timeOutMs, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
-      else reject(new Error(`${[program, ...args].join(" ").slice(0, 300)} failed (${String(error.code ?? error.signal)}):\n${stderr}${stdout}`));
+      else reject(new OutputError(`${[program, ...args].join(" ").slice(0, 300)} failed (${String(error.code ?? error.signal)}):\n${stderr}${stdout}`, error.killed === true));
     });
     // A program that ended without reading its input says why on stderr.
     child.stdin?.on("error", () => {}).end(input);
