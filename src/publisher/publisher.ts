@@ -9,14 +9,11 @@
 // `halted` in the database, and through it /readyz), and is tried again after a pause that
 // grows to half a minute. What only a person can put right stays halted and writes nothing.
 
-import { AppError, reasonOf } from "../lib/app-error.ts";
+import { reasonOf } from "../lib/app-error.ts";
 import { DatabaseError, type OpenChange, type SigningEvent, type TaskResult } from "../ports/database.ts";
-import { SignerError } from "../ports/signer.ts";
-import { StorageError } from "../ports/storage.ts";
 import { OUTSIDE, outsideIn } from "../roles/outside-roles.ts";
 import { treesToCome } from "../roles/pending-edit.ts";
 import { expiryPolicyOf } from "../roles/policy.ts";
-import { parseExpires } from "../tuf/parse.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { Behind } from "./behind.ts";
 import { Ceremony } from "./ceremony.ts";
@@ -30,6 +27,8 @@ import { changeDelegations, failedEdit, refusedEdit, untilDelegation } from "./d
 import { DelegatedEvents } from "./delegated-events.ts";
 import { dueNow, type Due } from "./due.ts";
 import { FileCheck } from "./file-check.ts";
+import { showBacklog, showExpiry } from "./gauges.ts";
+import { Halt, isLeaseLost } from "./halt.ts";
 import type { Head } from "./head.ts";
 import { LeaseHold } from "./lease-hold.ts";
 import { listedOf } from "./listed.ts";
@@ -68,7 +67,7 @@ export class Publisher {
   #hold: LeaseHold | undefined;
   #head: Head | undefined;
   #needsRecovery = false;
-  #halted: string | undefined;
+  readonly #halt: Halt;
   #nextTick = 0;
   #lastPublish = Number.NEGATIVE_INFINITY;
   /** Until when, and when next, storage is watched for the last write of a publisher that lost its lease. */
@@ -92,6 +91,7 @@ export class Publisher {
     this.#deps = deps;
     this.#holder = deps.random.hex(16);
     this.#ceremony = new Ceremony(deps);
+    this.#halt = new Halt(deps);
     this.#pace = new Pace({ least: LEAST_IMPORTED, most: deps.policy.maxBatchChanges });
     this.#teller = new Teller(deps);
     this.#waiting = new WaitingEvents(deps.database);
@@ -140,7 +140,7 @@ export class Publisher {
     if (this.#needsRecovery) await this.#recover(false);
     try {
       const worked = await this.#work(hold);
-      await this.#setHalted(undefined);
+      await this.#halt.over(hold);
       return worked;
     } catch (error) {
       this.#needsRecovery = true;
@@ -258,9 +258,9 @@ export class Publisher {
     const { clock, policy } = this.#deps;
     await project(this.#deps, hold);
     await collect(this.#deps, hold);
-    await this.#tellExpiry(head);
+    await showExpiry(this.#deps, head);
     await this.#teller.expiring(hold, head);
-    await this.#tellBacklog();
+    await showBacklog(this.#deps);
     const due = await dueNow(this.#deps, head, clock.now());
     const damaged = await this.#fileCheck.due(this.#deps, head);
     this.#nextTick = clock.monotonic() + policy.refresh.tickMs;
@@ -393,8 +393,7 @@ export class Publisher {
     // It may have shown a timestamp, and so may whoever led before, in this moment.
     this.#lastPublish = this.#deps.clock.monotonic();
     const state = await this.#deps.database.publisher();
-    // What another publisher reported, up to the moment it lost the lease, is this one's to take back.
-    this.#halted = state.halted?.code;
+    this.#halt.found(state);
     this.#head = await readHead(this.#deps.database, state, this.#deps.policy.snapshotHashes);
     this.#nextTick = 0;
     this.#needsRecovery = false;
@@ -405,7 +404,7 @@ export class Publisher {
     try {
       if (await this.takeOver()) return this.#hold;
     } catch (error) {
-      await this.#report(error);
+      await this.#halt.report(this.#hold, error);
       this.#needsRecovery = true;
       if (this.#hold !== undefined && !isLeaseLost(error)) return this.#hold;
     }
@@ -426,10 +425,10 @@ export class Publisher {
           const worked = await this.turn();
           pause = RETRY_MS.first;
           if (worked) continue;
-          await this.#tellBacklog();
+          await showBacklog(this.#deps);
           await woken.wait(this.#deps.clock, this.#idleMs(), both);
         } catch (error) {
-          await this.#report(error);
+          await this.#halt.report(this.#hold, error);
           if (isLeaseLost(error)) return;
           await this.#deps.clock.sleep(pause, both);
           pause = Math.min(pause * 2, RETRY_MS.longest);
@@ -445,23 +444,6 @@ export class Publisher {
       this.#deps.telemetry.metrics.leading(false);
       await this.#deps.database.releaseLease(hold.lease).catch(() => undefined);
     }
-  }
-
-  /** Tells everyone who watches what went wrong. @throws StorageError `fatal`: nothing more may be done by this process */
-  async #report(error: unknown): Promise<void> {
-    const { telemetry } = this.#deps;
-    const code = codeOf(error);
-    telemetry.metrics.error(sourceOf(error), code);
-    telemetry.log.error({ code, reason: reasonOf(error), stack: code === FAULT && error instanceof Error ? error.stack : undefined }, "publishing failed");
-    if (error instanceof StorageError && error.code === "fatal") throw error;
-    if (!isLeaseLost(error)) await this.#setHalted({ code, reason: reasonOf(error) }).catch(() => undefined);
-  }
-
-  async #setHalted(halted: { readonly code: string; readonly reason: string } | undefined): Promise<void> {
-    if (this.#halted === halted?.code) return;
-    await this.#deps.database.halt(this.#required().lease, halted);
-    this.#halted = halted?.code;
-    this.#deps.telemetry.metrics.halted(halted?.code);
   }
 
   /** Waits until the last publish is as long ago as configuration and storage ask. */
@@ -481,18 +463,6 @@ export class Publisher {
     return Math.max(policy.minIntervalMs, storage.traits.minReplaceMs);
   }
 
-  async #tellExpiry(head: Head): Promise<void> {
-    const { database, clock, telemetry } = this.#deps;
-    const tell = telemetry.metrics.expirySeconds.bind(telemetry.metrics);
-    tell("root", (parseExpires(head.root.expires) - clock.now()) / 1000);
-    for (const [kind, expiresMs] of await database.firstExpiry()) tell(kind, (expiresMs - clock.now()) / 1000);
-  }
-
-  async #tellBacklog(): Promise<void> {
-    const { changes, bytes } = await this.#deps.database.backlog();
-    this.#deps.telemetry.metrics.backlog(changes, bytes);
-  }
-
   #required(): LeaseHold {
     if (this.#hold === undefined) throw new DatabaseError("lease-lost", "this publisher does not hold the lease");
     return this.#hold;
@@ -503,16 +473,3 @@ export class Publisher {
 const LEAST_IMPORTED = 1_024;
 
 const NOTHING_DUE: Due = { roles: [], people: [], force: false };
-
-/** The code of what is a fault of ours. */
-const FAULT = "fault";
-
-const codeOf = (error: unknown): string => (error instanceof AppError ? (error as AppError).code : FAULT);
-
-function sourceOf(error: unknown): "signer" | "storage" | "database" | "publisher" {
-  if (error instanceof SignerError) return "signer";
-  if (error instanceof StorageError) return "storage";
-  return error instanceof DatabaseError ? "database" : "publisher";
-}
-
-const isLeaseLost = (error: unknown): boolean => error instanceof DatabaseError && error.code === "lease-lost";
