@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { StorageError } from "../../../ports/storage.ts";
 import type { PosixCalls } from "./calls.ts";
 import { errnoOf } from "./faults.ts";
+import { promptly } from "./prompt.ts";
 import { retrying } from "./retrying.ts";
 
 const PENDING = ".pending";
@@ -21,7 +22,7 @@ const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY;
 export class Folder {
   readonly directory: string;
   readonly pending: string;
-  readonly calls: PosixCalls;
+  #calls: PosixCalls;
   /** Part of each temporary name, so that two processes on one folder never share one. */
   readonly #opening = randomBytes(8).toString("hex");
   #temporaries = 0;
@@ -34,7 +35,16 @@ export class Folder {
   constructor(directory: string, calls: PosixCalls) {
     this.directory = directory;
     this.pending = join(directory, PENDING);
-    this.calls = calls;
+    this.#calls = calls;
+  }
+
+  get calls(): PosixCalls {
+    return this.#calls;
+  }
+
+  /** For a folder on a local file system: what waits for no disk is called at once from here on. */
+  callPromptly(): void {
+    this.#calls = promptly(this.#calls);
   }
 
   /** After an fsync that failed: what every later write is answered with. */

@@ -8,14 +8,22 @@ import type { Flushed } from "./flush.ts";
 import { READ_FLAGS, type Folder } from "./folder.ts";
 import { linkNew } from "./link.ts";
 
-/** File systems whose syncfs(2) is known to make files durable: ext2 - 4, xfs, btrfs, f2fs, tmpfs (nothing to lose). */
-const FLUSHABLE: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x01021994]);
+/** Local file systems, whose syncfs(2) is known to make files durable: ext2 - 4, xfs, btrfs, f2fs, tmpfs (nothing to lose). */
+const LOCAL: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x01021994]);
+
+/** Whether only a sync waits for what is beneath. */
+export async function isLocal({ calls, directory }: Folder): Promise<boolean> {
+  try {
+    return LOCAL.has(await calls.fileSystemType(directory));
+  } catch {
+    return false;
+  }
+}
 
 /** To be asked when there is nothing of ours to lose: later a failure can only mean lost bytes. */
-export async function canFlush({ calls, directory }: Folder): Promise<boolean> {
+export async function canFlush(folder: Folder): Promise<boolean> {
   try {
-    if (!FLUSHABLE.has(await calls.fileSystemType(directory))) return false;
-    return (await calls.flushFileSystem(directory)) === "flushed";
+    return (await isLocal(folder)) && (await folder.calls.flushFileSystem(folder.directory)) === "flushed";
   } catch {
     return false;
   }

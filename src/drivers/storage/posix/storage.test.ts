@@ -141,7 +141,7 @@ test("a name that a killed process linked and did not sync is synced before it i
     const storage = await place.open();
     place.disk.watch = {
       after(call) {
-        if (call.name !== "link") return;
+        if (call.name !== "linkNow") return;
         place.disk.kill();
         throw failure("EIO", "killed");
       },
@@ -202,36 +202,40 @@ test("bytes that somebody else left unsynced under the name are synced before it
 
 // ---------------------------------------------------------------- order
 
-test("create syncs the file, links it, and syncs the folder, in this order", async () => {
-  await withPlace(async (place) => {
-    const storage = await place.open();
-    await storage.create("1.b.json", OLD);
-    place.disk.journal.length = 0;
-    await storage.create("1.a.json", NEW);
-    const steps = place.disk.journal.map((line) => line.replace(/\.pending\/.*/, "TEMP").replace("metadata/", ""));
-    assert.deepEqual(steps, [
-      "open TEMP", "write TEMP", "fsync TEMP", "close TEMP", "link 1.a.json", "unlink TEMP",
-      "open metadata", "fsync metadata", "close metadata",
-    ]);
-  });
-});
+for (const [where, fileSystem, at] of [["a local file system", 0xef53, "Now"], ["another", 0x6969, ""]] as const) {
+  const harness = (): VolatileHarness => volatileHarness(() => ({ fileSystemType: async () => fileSystem }));
 
-test("replace asks mayWrite after everything slow, and renames with nothing in between but the comparison", async () => {
-  await withPlace(async (place) => {
-    const storage = await place.open();
-    await storage.create("timestamp.json", OLD);
-    const { token } = (await storage.read("timestamp.json", 1000))!;
-    place.disk.journal.length = 0;
-    const asked = (): boolean => (place.disk.journal.push("mayWrite"), true);
-    await storage.replace("timestamp.json", NEW, token, asked);
-    const names = place.disk.journal.map((line) => line.split(" ")[0]);
-    assert.deepEqual(names, [
-      "open", "write", "fsync", "close",
-      "mayWrite", "openNow", "factsNow", "readNow", "closeNow", "renameNow",
-      "open", "fsync", "close", "unlink",
-    ]);
+  test(`create syncs the file, links it, and syncs the folder, in this order, on ${where}`, async () => {
+    await withPlace(async (place) => {
+      const storage = await place.open();
+      await storage.create("1.b.json", OLD);
+      place.disk.journal.length = 0;
+      await storage.create("1.a.json", NEW);
+      const steps = place.disk.journal.map((line) => line.replace(/\.pending\/.*/, "TEMP").replace("metadata/", ""));
+      assert.deepEqual(steps, [
+        `open${at} TEMP`, `write${at} TEMP`, "fsync TEMP", `close${at} TEMP`, `link${at} 1.a.json`, `unlink${at} TEMP`,
+        `open${at} metadata`, "fsync metadata", `close${at} metadata`,
+      ]);
+    }, harness());
   });
-});
+
+  test(`replace asks mayWrite after everything slow, and renames with nothing in between but the comparison, on ${where}`, async () => {
+    await withPlace(async (place) => {
+      const storage = await place.open();
+      await storage.create("timestamp.json", OLD);
+      const { token } = (await storage.read("timestamp.json", 1000))!;
+      place.disk.journal.length = 0;
+      const asked = (): boolean => (place.disk.journal.push("mayWrite"), true);
+      await storage.replace("timestamp.json", NEW, token, asked);
+      const names = place.disk.journal.map((line) => line.split(" ")[0]);
+      assert.deepEqual(names, [
+        `open${at}`, `write${at}`, "fsync", `close${at}`,
+        "mayWrite", "openNow", "factsNow", "readNow", "closeNow", "renameNow",
+        `open${at}`, "fsync", `close${at}`, `unlink${at}`,
+      ]);
+    }, harness());
+  });
+}
 
 test("files created at the same time share the folder's sync", async () => {
   await withPlace(async (place) => {
@@ -246,15 +250,19 @@ test("files created at the same time share the folder's sync", async () => {
 test("no more files are open at once than the concurrency allows", async () => {
   let open = 0;
   let most = 0;
+  const written = new Set<number>();
   const place = volatileHarness((calls) => ({
-    async open(path, flags, mode) {
-      const fd = await calls.open(path, flags, mode);
-      if (path.includes(".pending/")) most = Math.max(most, ++open);
+    openNow(path, flags, mode) {
+      const fd = calls.openNow(path, flags, mode);
+      if (path.includes(".pending/")) {
+        most = Math.max(most, ++open);
+        written.add(fd);
+      }
       return fd;
     },
-    async write(fd, bytes) {
-      await calls.write(fd, bytes);
-      open -= 1;
+    async fsync(fd) {
+      await calls.fsync(fd);
+      if (written.delete(fd)) open -= 1;
     },
   }), { concurrency: 4, flushFrom: Infinity });
   await withPlace(async () => {
@@ -555,11 +563,11 @@ test("what a crash left is removed at the next opening, a probe as well; what is
 
 describe("prove refuses a folder that", () => {
   test("has no hard links", async () => {
-    const place = volatileHarness(() => ({ link: async () => Promise.reject(failure("EPERM", "no links here")) }));
+    const place = volatileHarness(() => ({ linkNow: () => { throw failure("EPERM", "no links here"); } }));
     await withPlace(async () => assert.rejects((await place.open()).prove(), code("unsuitable")), place);
   });
   test("overwrites instead of linking", async () => {
-    const place = volatileHarness((calls) => ({ link: async (from, to) => calls.renameNow(from, to) }));
+    const place = volatileHarness((calls) => ({ linkNow: (from, to) => { calls.renameNow(from, to); } }));
     await withPlace(async () => assert.rejects((await place.open()).prove(), code("unsuitable")), place);
   });
   test("reads back other bytes", async () => {

@@ -30,7 +30,7 @@ import type { PosixCalls } from "./calls.ts";
 import { errnoOf } from "./faults.ts";
 import { CREATE_FLAGS, Folder, READ_FLAGS } from "./folder.ts";
 import { linkNew, REWRITES } from "./link.ts";
-import { canFlush, createMany } from "./many.ts";
+import { canFlush, createMany, isLocal } from "./many.ts";
 import { replaceOne, tokenOf } from "./replace.ts";
 import { retrying } from "./retrying.ts";
 
@@ -96,9 +96,11 @@ class PosixStorage implements Storage {
   /** Makes the folder, durably, and removes what a crash left behind. */
   async prepare(): Promise<void> {
     const folder = this.#folder;
-    const { calls, directory, pending } = folder;
+    const { directory, pending } = folder;
     await this.#guard(`open ${directory}`, async () => {
-      const first = await calls.makeDirectory(directory, FOLDER_MODE);
+      const first = await folder.calls.makeDirectory(directory, FOLDER_MODE);
+      if (await isLocal(folder)) folder.callPromptly();
+      const { calls } = folder;
       if (first !== undefined) {
         await folder.openFolder(directory, async (fd) => calls.chmod(fd, FOLDER_MODE));
         for (let made = directory; ; made = dirname(made)) {
