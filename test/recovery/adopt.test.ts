@@ -141,7 +141,7 @@ describe("a database older than what is published", () => {
     // Of requests 5, of the import 60.
     assert.deepEqual([adopted?.done, adopted?.setAside, adopted?.open], [63, 2, 0]);
     assert.deepEqual(adopted?.conflicts.map((conflict) => [conflict.task, conflict.path]).sort(), [[task, all[5]], [task, all[6]]].sort());
-    assert.match(adopted?.conflicts[0]?.reason ?? "", /^conflict: bins-\d was published again/);
+    assert.match(adopted.conflicts[0]?.reason ?? "", /^conflict: bins-\d was published again/);
     const { result } = await world.task(task);
     assert.deepEqual([result?.state, result?.details], ["FAILURE", { lines: 60, imported_artifacts: 58, invalid_paths: 0, set_aside: 2 }]);
     assert.equal((await world.task(beside)).result?.state, "SUCCESS");

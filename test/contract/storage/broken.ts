@@ -48,7 +48,7 @@ export const BROKEN_STORAGES: readonly BrokenStorage[] = [
   },
   {
     name: "overwrites in create (renames instead of linking)",
-    harness: () => volatileHarness((calls) => ({ link: async (from, to) => calls.renameNow(from, to) })),
+    harness: () => volatileHarness((calls) => ({ linkNow: (from, to) => { calls.renameNow(from, to); } })),
     refusedBy: ["create: a name that exists is never changed", "create: the same call again is `same`", "create: two at once with other bytes leave one of them, whole"],
   },
   {
