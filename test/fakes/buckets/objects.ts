@@ -96,6 +96,8 @@ export async function openObjectServer(bucket: string, dialect: Dialect): Promis
   const objects = new Map<string, HeldObject>();
   const previous = new Map<string, HeldObject | undefined>();
   const seen: Seen[] = [];
+  /** Requests by kind and key. */
+  const counts = new Map<string, number>();
   const late: PutOrder[] = [];
   let generation = 1_700_000_000_000_000;
 
@@ -131,7 +133,10 @@ export async function openObjectServer(bucket: string, dialect: Dialect): Promis
     const parsed = dialect.parse(request, new URL(request.url ?? "/", "http://fake"), body);
     if (parsed === undefined) { dialect.refuse(response, parsed, 401); return; }
     if (parsed.bucket !== bucket) { dialect.refuse(response, parsed, 404); return; }
-    const one: Seen = { kind: parsed.kind, key: parsed.key, headers: request.headers, nth: seen.filter(({ kind, key }) => kind === parsed.kind && key === parsed.key).length };
+    const asked = `${parsed.kind} ${parsed.key}`;
+    const nth = counts.get(asked) ?? 0;
+    counts.set(asked, nth + 1);
+    const one: Seen = { kind: parsed.kind, key: parsed.key, headers: request.headers, nth };
     seen.push(one);
     await server.hold();
     const failure = server.failure(one);
