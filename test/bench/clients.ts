@@ -88,7 +88,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 function inWords(ms: number): string {
-  return Number.isFinite(ms) ? `${ms.toFixed(0)} ms` : `not done in ${String(TIME_OUT_MS / 60_000)} minutes`;
+  return ms < 10_000 ? `${ms.toFixed(0)} ms` : Number.isFinite(ms) ? `${(ms / 1000).toFixed(0)} s` : `not done in ${String(TIME_OUT_MS / 60_000)} minutes`;
 }
 
 async function run(stage: Stage, command: Client["command"] | undefined, cache: string, path: string): Promise<void> {

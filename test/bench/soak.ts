@@ -21,6 +21,8 @@ export interface SoakSizes {
 const PARTS = 8;
 const AGE_EVERY_MS = 20_000;
 const BETWEEN_MS = 250;
+/** At the most; the next tick begins it. */
+const SETTLED_MS = 30_000;
 
 export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place, keep: Keep, said: Said): Promise<readonly Verdict[]> {
   const stage = await Stage.open(bins, place, { RSTUF_PUBLISHER_TICK_MS: "1000", RSTUF_RETENTION_MAX_EVENTS: "1000" });
@@ -52,6 +54,7 @@ export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place
       }
       const at = { factor: "part of the day", x: part };
       const cpuMs = Math.round((await stage.cpuMs() - before) / latencies.length);
+      await settled(stage);
       const disk = await stage.disk();
       const resident = await stage.memoryMiB("VmRSS");
       medians.push(median(latencies));
@@ -77,6 +80,16 @@ export async function soak({ minutes, bins, artifacts }: SoakSizes, place: Place
     { what: "Disk", unit: "MiB", values: disks.map(({ MiB }) => MiB), bound: 0.1, least: 20 },
     { what: "Files", unit: "files", values: disks.map(({ files }) => files), bound: 0.1, least: 500 },
   ].map(judged);
+}
+
+/** Until what is old has gone: what is not yet is as much as half of the disk, by the second at which one looks. */
+async function settled(stage: Stage): Promise<void> {
+  age(stage);
+  using db = new DatabaseSync(stage.database, { readOnly: true, timeout: 5_000 });
+  const due = db.prepare("SELECT count(*) AS due FROM garbage WHERE not_before_ms = 0");
+  for (const end = performance.now() + SETTLED_MS; (due.get() as { due: number }).due > 0 && performance.now() < end; ) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
 }
 
 /** Time passes: files left behind a minute ago are old now, and so are tasks. */
