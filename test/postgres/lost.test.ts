@@ -76,7 +76,8 @@ test("a database that lost its last commits halts whoever leads: nothing is writ
   const [there = "", elsewhere = ""] = [pathsOf("pending", "bins-0")[0], pathsOf("pending", "bins-1")[0]];
   const conflicting = await accept(database, there);
   const pending = await accept(database, elsewhere);
-  assert.equal(await withinAMinute(() => "a publisher that halts", async () => (await database.publisher()).halted?.code), "diverged");
+  // Before that it may tell that it met a server that was away.
+  await withinAMinute(() => "a publisher that halts", async () => (await database.publisher()).halted?.code === "diverged" ? true : undefined);
   await sleep(1_000);
   assert.deepEqual(storage.peek("timestamp.json"), shown);
   assert.deepEqual(storage.names(), names, "something was written");
