@@ -201,18 +201,12 @@ describe("an import", () => {
   test("its rows follow while the next batch is pressed, and one that touches the same role waits for them", async () => {
     const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
     await stage.bootstrap(64);
-    const fold = stage.database.fold.bind(stage.database);
-    const held: (() => void)[] = [];
-    let holds = false;
-    stage.database.fold = async (...args) => {
-      if (holds) await new Promise<void>((resolve) => held.push(resolve));
-      return fold(...args);
-    };
+    const rows = heldRows(stage);
     const paths = many(2000);
     const task = await imports(stage, paths);
-    holds = true;
+    rows.hold();
     await stage.publisher.turn();
-    assert.equal(held.length, 1);
+    assert.equal(rows.held, 1);
     const head = async (): Promise<string> => (await stage.database.publisher()).head;
     const unfolded = await head();
     await assert.rejects(stage.database.readTargets(unfolded, []), { code: "stale-base" });
@@ -223,8 +217,7 @@ describe("an import", () => {
     const turn = stage.publisher.turn().then(() => { over = true; });
     for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual([over as boolean, await head() === unfolded], [false, true]);
-    holds = false;
-    held.splice(0).forEach((go) => { go(); });
+    rows.letGo();
     await turn;
     await stage.settle();
     assert.equal((await stage.task(task)).result?.state, "SUCCESS");
@@ -236,17 +229,11 @@ describe("an import", () => {
     const stage = createPublisherStage({ policy: { maxBatchChanges: 300, foldBehindFrom: 1 } });
     await stage.bootstrap(64);
     const byPlace = many(2000).sort((a, b) => binIndexOf(32, a) - binIndexOf(32, b));
-    const fold = stage.database.fold.bind(stage.database);
-    const held: (() => void)[] = [];
-    let holds = false;
-    stage.database.fold = async (...args) => {
-      if (holds) await new Promise<void>((resolve) => held.push(resolve));
-      return fold(...args);
-    };
+    const rows = heldRows(stage);
     const task = await imports(stage, byPlace);
-    holds = true;
+    rows.hold();
     await stage.publisher.turn();
-    assert.equal(held.length, 1, "the first batch is published, and its rows follow");
+    assert.equal(rows.held, 1, "the first batch is published, and its rows follow");
     const cut = stage.database.cut.bind(stage.database);
     const commit = stage.database.commit.bind(stage.database);
     const [batches, commits]: [string[], string[]] = [[], []];
@@ -264,15 +251,14 @@ describe("an import", () => {
     const turn = stage.publisher.turn();
     for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(commits, [], "its role's rows are not there");
-    holds = false;
-    held.splice(0).forEach((go) => { go(); });
+    rows.letGo();
     await turn;
     assert.deepEqual(commits, [batches[1], batches[0]], "then it overtook");
     assert.equal((await stage.task(other!)).result?.state, "SUCCESS");
     await stage.settle();
     assert.equal((await stage.task(task)).result?.state, "SUCCESS");
-    const rows = await stage.database.artifacts({ from: "" }, undefined, 3000);
-    assert.match(rows.find(({ path }) => path === byPlace[0])?.fragment ?? "", /"length":8/);
+    const listed = await stage.database.artifacts({ from: "" }, undefined, 3000);
+    assert.match(listed.find(({ path }) => path === byPlace[0])?.fragment ?? "", /"length":8/);
   });
 
   test("goes on when its rows could not be written, nothing lost", async () => {
@@ -308,3 +294,22 @@ describe("an import", () => {
     assert.equal((await stage.task(task)).result?.state, "SUCCESS");
   });
 });
+
+/** Rows that follow their batch, kept on their way while told to. */
+function heldRows({ database }: ReturnType<typeof createPublisherStage>) {
+  const fold = database.fold.bind(database);
+  const held: (() => void)[] = [];
+  let holds = false;
+  database.fold = async (...args) => {
+    if (holds) await new Promise<void>((resolve) => held.push(resolve));
+    return fold(...args);
+  };
+  return {
+    get held() { return held.length; },
+    hold: () => { holds = true; },
+    letGo: () => {
+      holds = false;
+      for (const go of held.splice(0)) go();
+    },
+  };
+}
