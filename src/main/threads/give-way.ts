@@ -10,7 +10,7 @@ import type { Database } from "../../ports/database.ts";
 
 /**
  * Times what a page took: a quarter of the time somebody reads, and who pages through a list has a page of 5 ms every 20.
- * Beside four who page without end a publish took 1.43 of its time alone without rests, 1.16 with 2, 1.06 with 8.
+ * Beside four who page without end a publish took 1.17 of its time alone with it, 1.43 without (npm run bench:read, 2026-11-26).
  */
 const RESTS = 3;
 /** What was slow because its disk was is no reason to wait as long again. */
