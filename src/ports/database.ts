@@ -613,7 +613,8 @@ export interface Database {
   openChanges(limit: { readonly changes: number; readonly bytes: number; readonly imported?: number }): Promise<readonly OpenChange[]>;
   /**
    * Binds the changes to a new batch and allocates its versions: answers the first one;
-   * role i gets first + i, snapshot first + n, timestamp first + n + 1.
+   * role i gets first + i, snapshot first + n, timestamp first + n + 1. Others may be published while many changes are bound
+   * (`rebase`): what they get lies above.
    * @throws DatabaseError `stale-base` when the head moved, a change is no longer open, or an event carries it that is not named
    */
   cut(lease: Lease, batch: NewBatch): Promise<{ readonly firstVersion: number }>;
@@ -648,7 +649,7 @@ export interface Database {
   /**
    * Brings the rows of artifacts, roles and garbage up to the committed batches, in slices of at
    * most `limit` rows, oldest batch first, and forgets the changes of ended tasks.
-   * Answers whether more remains. Repeating it changes nothing.
+   * Answers whether more remains; sooner, when others wait for the database. Repeating it changes nothing.
    */
   fold(lease: Lease, limit: number): Promise<{ readonly remaining: boolean }>;
   openBatches(): Promise<readonly OpenBatch[]>;

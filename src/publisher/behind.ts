@@ -3,11 +3,29 @@
 // An import, or a refresh of everything, goes in slices that touch roles of their own, so that the next one need not wait
 // for the rows of the last: the database is busy with these, and this thread and the disk with the next files. Whoever
 // needs a role that is on its way waits, and so does the commit of the next batch of this kind. One of a few roles that
-// overtakes (overtake.ts) goes between them without waiting, and its rows follow, too.
+// overtakes (overtake.ts) goes between them without waiting, and its rows follow, too; while it is published, folding rests:
+// it would wait for a slice, in the database, at each of its steps.
 
 export class Behind {
   #roles: ReadonlySet<string> = new Set();
   #folding: Promise<void> | undefined;
+  #rests: PromiseWithResolvers<void> | undefined;
+  #awaited = 0;
+
+  /** Folding rests from now on, unless somebody waits for it. */
+  rest(): void {
+    this.#rests ??= Promise.withResolvers();
+  }
+
+  goOn(): void {
+    this.#rests?.resolve();
+    this.#rests = undefined;
+  }
+
+  /** Before each slice. */
+  async turn(): Promise<void> {
+    while (this.#rests !== undefined && this.#awaited === 0) await this.#rests.promise;
+  }
 
   /** `folding` brings the rows of these roles, beside those that are on the way. Its failure is told to whoever waits next. */
   begin(roles: Iterable<string>, folding: Promise<void>): void {
@@ -22,8 +40,20 @@ export class Behind {
     for (const role of roles) if (this.#roles.has(role)) return this.ended();
   }
 
-  /** Waits until all rows do. @throws what folding threw */
+  /** Waits until all rows do, and nothing rests meanwhile. @throws what folding threw */
   async ended(): Promise<void> {
+    if (this.#folding === undefined) return;
+    this.#awaited += 1;
+    this.goOn();
+    try {
+      await this.settled();
+    } finally {
+      this.#awaited -= 1;
+    }
+  }
+
+  /** The same, as long as it takes. */
+  async settled(): Promise<void> {
     const folding = this.#folding;
     if (folding === undefined) return;
     try {
@@ -34,5 +64,10 @@ export class Behind {
         this.#roles = new Set();
       }
     }
+  }
+
+  /** Whether rows are on their way. */
+  get isBusy(): boolean {
+    return this.#folding !== undefined;
   }
 }

@@ -125,6 +125,37 @@ describe("an import", () => {
     assert.deepEqual([said.get(byPlace.at(-1)!), said.get(byPlace[0]!), said.get(byPlace[1]!)], [9, 8, 7]);
   });
 
+  test("is overtaken while it is cut", { timeout: 30_000 }, async () => {
+    const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
+    await stage.bootstrap(64);
+    const byPlace = many(2000).sort((a, b) => binIndexOf(32, a) - binIndexOf(32, b));
+    const task = await imports(stage, byPlace);
+    const cut = stage.database.cut.bind(stage.database);
+    const commit = stage.database.commit.bind(stage.database);
+    const batches: string[] = [];
+    const other = Promise.withResolvers<string>();
+    stage.database.cut = async (...args) => {
+      const answer = await cut(...args);
+      batches.push(args[1].id);
+      if (batches.length > 1) return answer;
+      other.resolve(stage.add(byPlace.slice(-1), { length: 9 }));
+      while (commits.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      return answer;
+    };
+    const commits: string[] = [];
+    stage.database.commit = (...args) => {
+      commits.push(args[1].batch);
+      return commit(...args);
+    };
+    await stage.publisher.turn();
+    assert.deepEqual(commits, [batches[1], batches[0]]);
+    assert.equal((await stage.task(await other.promise)).result?.state, "SUCCESS");
+    await stage.settle();
+    assert.equal((await stage.task(task)).result?.state, "SUCCESS");
+    const rows = await stage.database.artifacts({ from: "" }, undefined, 3000);
+    assert.deepEqual(rows.filter(({ fragment }) => fragment.includes('"length":9')).map(({ path }) => path), byPlace.slice(-1));
+  });
+
   test("what others asked for before is published before its batch, not in it, unless it is of one of its paths", async () => {
     const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
     await stage.bootstrap(64);

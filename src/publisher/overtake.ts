@@ -6,6 +6,7 @@
 //
 //  - Only plain adds and removes overtake, of other roles than the long batch has, that wait for nobody, and killed no process.
 //    All else waits until it is through.
+//  - While they are published, the long batch and the rows of those before it rest; then it has as long for itself.
 //  - Its snapshot is composed last, over theirs, with a version above theirs.
 //  - A task that both have changes of ends with the long one (rule 16): the others of its changes are visible only then.
 
@@ -22,7 +23,7 @@ import { planBatch, standsAlone, type Plan } from "./plan.ts";
 import type { Passing, Unpressable } from "./press.ts";
 import { Wakeup } from "./wakeup.ts";
 
-/** While nothing but rows is waited for, others are looked for this often, hint or not. */
+/** Others are looked for this often, hint or not. */
 const LOOK_MS = 250;
 
 /**
@@ -62,6 +63,12 @@ export class Overtaking implements Passing {
   readonly #isGivenUp: (change: OpenChange) => boolean;
   readonly #woken = new Wakeup();
   readonly #unsubscribe: () => void;
+  /** Others may be there, by a hint, or because nobody looked yet. */
+  #wanted = true;
+  #looked = Number.NEGATIVE_INFINITY;
+  /** The long batch has as much time as others took, before the next of them pass. */
+  #nextAt = Number.NEGATIVE_INFINITY;
+  #passing: Promise<void> | undefined;
   /** The last head, the long batch's base or what others made of it. */
   head: Head;
   /** How long others took, milliseconds. */
@@ -79,42 +86,77 @@ export class Overtaking implements Passing {
     this.#own = own;
     this.#publishes = publishes;
     this.head = head;
-    this.#unsubscribe = deps.database.subscribe("work", this.#woken.wake);
+    this.#unsubscribe = deps.database.subscribe("work", () => {
+      this.#wanted = true;
+      if (this.#mayPass()) behind.rest();
+      this.#woken.wake();
+    });
   }
 
-  /** The moment for others. @throws what publishing them throws; then their batch, if open, is still open, and so is the long one */
+  /**
+   * The moment for others: who works on the long batch asks before each of its roles, and all of them wait while some pass.
+   * @throws what publishing them throws; then their batch, if open, is still open, and so is the long one
+   */
   async pass(): Promise<void> {
-    const plan = await this.#next();
-    if (plan === undefined) return;
-    const started = this.#deps.clock.monotonic();
-    await this.#behind.passed(plan.edits.keys());
-    this.head = await this.#publishes(this.head, plan);
-    this.tookMs += this.#deps.clock.monotonic() - started;
+    if (this.#passing === undefined) {
+      if (!this.#mayPass() || !(this.#wanted || this.#deps.clock.monotonic() >= this.#looked + LOOK_MS)) return;
+      this.#passing = this.#publishNext().finally(() => { this.#passing = undefined; });
+    }
+    await this.#passing;
   }
 
-  /** Lets others pass until all rows that are on their way, and `work`, are there. @throws what they throw */
-  async until(work: Promise<unknown>): Promise<void> {
+  /** Lets others pass until `work`, which nobody else is at, is done. @throws what they throw, or it, once it is over */
+  async during<T>(work: Promise<T>): Promise<T> {
     const over = new AbortController();
-    const both = (async () => {
-      try {
-        await work;
-        await this.#behind.ended();
-      } finally {
-        over.abort();
+    const ended = (): void => { over.abort(); };
+    work.then(ended, ended);
+    try {
+      while (!over.signal.aborted) {
+        await this.pass();
+        const patience = this.#wanted ? this.#nextAt - this.#deps.clock.monotonic() : LOOK_MS;
+        await this.#woken.wait(this.#deps.clock, Math.max(patience, 1), over.signal);
       }
-    })();
-    both.catch(() => undefined);
-    while (!over.signal.aborted) {
-      await this.#woken.wait(this.#deps.clock, LOOK_MS, over.signal);
-      await this.pass();
+    } catch (error) {
+      await work.catch(() => undefined);
+      throw error;
     }
-    await both;
-    // Their rows, too.
+    return work;
+  }
+
+  /** The same until all rows that are on their way, others' too, and `work`, are there; at its end it looks once more, hint or not. */
+  async until(work: Promise<unknown>): Promise<void> {
+    await this.during(work.then(() => this.#behind.settled()));
+    this.#wanted = true;
+    await this.pass();
     await this.#behind.ended();
   }
 
   close(): void {
     this.#unsubscribe();
+    this.#behind.goOn();
+  }
+
+  #mayPass(): boolean {
+    return this.#deps.clock.monotonic() >= this.#nextAt;
+  }
+
+  async #publishNext(): Promise<void> {
+    const { clock } = this.#deps;
+    const started = clock.monotonic();
+    this.#wanted = false;
+    this.#looked = started;
+    try {
+      const plan = await this.#next();
+      if (plan === undefined) return;
+      await this.#behind.passed(plan.edits.keys());
+      this.#behind.rest();
+      this.head = await this.#publishes(this.head, plan);
+    } finally {
+      this.#behind.goOn();
+      const now = clock.monotonic();
+      this.tookMs += now - started;
+      this.#nextAt = now + (now - started);
+    }
   }
 
   /** What may be published now, or undefined when there is nothing. */

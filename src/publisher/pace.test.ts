@@ -10,11 +10,22 @@ test("long work takes four tenths of a second, and a tenth of one while somebody
   assert.equal(pace.take(1_000, true), 4_000, "as much as others overtake");
   assert.equal(pace.take(1_000, false), 10_000, "a second's, where nobody can overtake and nobody is there");
   pace.published({ own: 0, waited: true, tookMs: 30, nowMs: 1_100 });
-  assert.equal(pace.take(1_200, true), 1_000);
+  assert.equal(pace.take(1_200, false), 1_000);
   assert.equal(pace.take(6_200, true), 4_000, "they have gone");
   pace.published({ own: 10_000, waited: false, tookMs: 1, nowMs: 6_300 });
   for (let i = 0; i < 20; i++) pace.published({ own: 20_000, waited: false, tookMs: 20, nowMs: 6_300 });
   assert.equal(pace.take(20_000, true), 20_000, "never more than a batch holds");
+});
+
+test("where others overtake, who waits once waits by chance", () => {
+  const pace = new Pace({ least: 256, most: 20_000 });
+  pace.published({ own: 1_000, waited: false, tookMs: 100, nowMs: 0 });
+  const waits = (nowMs: number): number => {
+    pace.published({ own: 4_000, waited: true, tookMs: 400, nowMs });
+    return pace.take(nowMs, true);
+  };
+  assert.equal(pace.take(0, true), 4_000);
+  assert.deepEqual([waits(1_000), waits(3_100), waits(5_000)], [4_000, 4_000, 1_000]);
 });
 
 test("a batch that was cheaper by the piece is believed sooner than a dearer one", () => {

@@ -53,7 +53,7 @@ export interface PublishOrder {
   /** Where its rows may follow, when the next batch is of other roles. */
   readonly behind?: Behind;
   readonly overtaking?: Overtaking;
-  /** It is published while another is pressed, whose tasks these are: they end with that one, or later. It waits for no rows. */
+  /** It is published while another is pressed, or its rows follow; tasks that are that one's, too, are these: they end with it, or later. It waits for no rows. */
   readonly overtakes?: ReadonlySet<string>;
   /** Tasks that end with this batch, beside those of its changes. */
   readonly tasks?: readonly { readonly task: string; readonly result: TaskResult }[];
@@ -71,13 +71,14 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length }, "planned batch");
   const shared = isShared(deps.policy.share, roles, order);
   const overtaking = shared ? undefined : order.overtaking;
-  // Before the cut, too: planning a long batch, and cutting it, takes a third of its time.
+  // Before the cut, too: planning a long batch, and while it is cut: that takes a third of its time.
   await overtaking?.pass();
   const head = overtaking?.head ?? order.head;
   const pressedAtMs = Math.max(order.nowMs, head.pressedAtMs);
   // The database keeps targets whole, so whoever commits it presses it.
   const own = shared ? roles.filter((role) => role === "targets") : roles;
-  const { firstVersion } = await database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles: own, ...(order.events === undefined ? {} : { events: order.events }) });
+  const cutting = database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles: own, ...(order.events === undefined ? {} : { events: order.events }) });
+  const { firstVersion } = await (overtaking?.during(cutting) ?? cutting);
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length, firstVersion }, "cut batch");
 
   const newKinds = new Map(order.also?.newRoles?.map((role) => [role.name, role.kind]));
@@ -132,7 +133,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   telemetry.metrics.lastPublish(clock.now() / 1000);
   telemetry.log.info({ batch, seq, roles: roles.length, changes: plan.changes.length, durationMs: Math.round(seconds * 1000) }, "published batch");
 
-  const folding = foldAll(deps, hold).then(() => { telemetry.log.debug({ batch, seq }, "folded batch"); });
+  const folding = foldAll(deps, hold, order.behind).then(() => { telemetry.log.debug({ batch, seq }, "folded batch"); });
   if (order.behind === undefined) await folding;
   else order.behind.begin(results.map(({ role }) => role), folding);
   return { ...base, id: timestamp.result.sha256, seq, pressedAtMs: atMs, timestampExpiresMs: timestamp.result.expiresMs };
@@ -141,7 +142,6 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
 /** Others may be published while a long batch is pressed. */
 interface Overtaking extends Passing {
   readonly head: Head;
-  /** Lets them pass until `work` is done, and all rows are there that were on their way. */
   until(work: Promise<unknown>): Promise<void>;
 }
 
@@ -194,9 +194,9 @@ export class NameTaken extends PublisherError {
   }
 }
 
-/** Brings the rows up to the committed batches, slice by slice. */
-export async function foldAll(deps: Pick<PublisherDeps, "database">, hold: LeaseHold): Promise<void> {
-  while ((await deps.database.fold(hold.lease, FOLD_ROWS)).remaining);
+/** Brings the rows up to the committed batches, slice by slice; when they follow `behind`, only while they may. */
+export async function foldAll({ database }: Pick<PublisherDeps, "database">, hold: LeaseHold, behind?: Behind): Promise<void> {
+  do await behind?.turn(); while ((await database.fold(hold.lease, FOLD_ROWS)).remaining);
 }
 
 async function pressSnapshot(sealer: Sealer, head: Head, entries: readonly SnapshotEntry[], version: number, nowMs: number): Promise<PressedFile> {

@@ -286,8 +286,13 @@ export class Publisher {
     await this.#behind.passed(plan.edits.keys());
     const isLong = imported + round.roles.length >= this.#deps.policy.foldBehindFrom;
     const overtaking = isLong && mayOvertake ? this.#overtaking(hold, head, plan) : undefined;
+    // Who comes between two long batches passes like who comes while one is pressed.
+    const overtakes = !isLong && mayOvertake && this.#behind.isBusy ? NO_TASKS : undefined;
+    if (overtakes !== undefined) this.#behind.rest();
     try {
-      this.#head = await publish(this.#deps, hold, this.#sealer, { head, plan, nowMs, ...(isLong ? { behind: this.#behind } : {}), ...(overtaking === undefined ? {} : { overtaking }) });
+      this.#head = await publish(this.#deps, hold, this.#sealer, {
+        head, plan, nowMs, ...(isLong || overtakes !== undefined ? { behind: this.#behind } : {}), ...(overtaking === undefined ? {} : { overtaking }), ...(overtakes === undefined ? {} : { overtakes }),
+      });
     } catch (error) {
       const [offending, its] = error instanceof OvertakerUnpressable ? [error.cause, error.plan] : [error, plan];
       if (!(offending instanceof Unpressable)) throw error;
@@ -296,6 +301,7 @@ export class Publisher {
       return true;
     } finally {
       overtaking?.close();
+      if (overtakes !== undefined) this.#behind.goOn();
     }
     this.#lastPublish = clock.monotonic();
     const tookMs = this.#lastPublish - started - (overtaking?.tookMs ?? 0);
@@ -472,4 +478,5 @@ export class Publisher {
 /** Of an import so many changes go at a time, however long they take: fewer cost less than the batch they are in, and were they fewer on a slow machine it would be slower still. */
 const LEAST_IMPORTED = 1_024;
 
+const NO_TASKS: ReadonlySet<string> = new Set();
 const NOTHING_DUE: Due = { roles: [], people: [], force: false };

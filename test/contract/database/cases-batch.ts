@@ -255,6 +255,32 @@ export const batchCases: readonly Case[] = [
     },
   },
   {
+    name: "others are published while many changes are bound; that batch goes on from what they made, its versions below theirs",
+    run: async ({ database }) => {
+      const mine = await lease(database);
+      await commitAll(database, mine, { batch: id(39), roles: ["bins-0", "bins-1"], changes: [] });
+      await foldAll(database, mine);
+      await accept(database, 1, Array.from({ length: 5_200 }, (_, n) => add(`p${n}`)));
+      await accept(database, 2, [add("b", "bins-1")]);
+      const { head: base } = await database.publisher();
+      const all = await open(database);
+      const changes = all.slice(0, -1).map(({ id: change, task, role }) => ({ id: change, task, outcome: "apply", role } as const));
+      const cut = database.cut(mine, { id: id(40), base, changes, roles: ["bins-0"] });
+      const others = await commitAll(database, mine, { batch: id(41), changes: all.slice(-1), known: true });
+      const { firstVersion: first } = await cut;
+      assert(others.first > first + 2, "snapshot and timestamp of the large one, too");
+      await database.stageResults(mine, id(40), [pressed("bins-0", first)]);
+      const { head } = await database.publisher();
+      await refuses("stale-base", database.commit(mine, commitOf(id(40), { base, first, roles: ["bins-0"] })));
+      const { snapshotVersion } = await database.rebase(mine, id(40), head);
+      const commit = commitOf(id(40), { base: head, first, roles: ["bins-0"] });
+      await database.commit(mine, { ...commit, snapshot: pressed("snapshot", snapshotVersion), timestamp: { ...commit.timestamp, version: snapshotVersion + 1 } });
+      await foldAll(database, mine);
+      assert.deepEqual([await database.listed("bins-0", ["p0", "p5199"]), await database.listed("bins-1", ["b"])], [new Set(["p0", "p5199"]), new Set(["b"])]);
+      assert.deepEqual(await database.backlog(), { changes: 0, bytes: 0 });
+    },
+  },
+  {
     name: "a cut of many slices beside folding is bound whole",
     run: async ({ database }) => {
       const mine = await lease(database);

@@ -17,46 +17,55 @@ import { SLICE } from "./sessions.ts";
 import type { Now, Row, Sessions, Sql } from "./sessions.ts";
 
 export async function cut(db: Sessions, lease: Lease, batch: NewBatch, now: () => Now): Promise<{ readonly firstVersion: number }> {
-  let no: number | undefined;
+  let begun: Begun | undefined;
   try {
     for (let from = 0; ; from += SLICE) {
       const slice = batch.changes.slice(from, from + SLICE);
       const last = from + SLICE >= batch.changes.length;
-      const bound: { readonly no: number; readonly first: number } = await db.transaction(async (sql) => {
+      begun = await db.transaction(async (sql): Promise<Begun> => {
         const { head } = await fence(sql, lease, now());
-        if (head !== batch.base) throw new DatabaseError("stale-base", "the head moved");
-        const row = no ?? Number((await sql.row(
-          "INSERT INTO batch (id, base, state, changes, bytes, first_version, roles) VALUES ($1, $2, 'cutting', $3, 0, 0, $4::text[]) RETURNING no",
-          batch.id, batch.base, batch.changes.length, batch.roles,
-        ))?.["no"]);
-        const { bytes, imported } = await bind(sql, row, slice, batch.events ?? []);
-        const first = last ? await allocateVersions(sql, batch.roles.length + 2, 0) : 0;
-        await sql.run("UPDATE batch SET bytes = bytes + $2, imported = imported + $5, state = $3, first_version = $4 WHERE no = $1", row, bytes, last ? "open" : "cutting", first, imported);
-        return { no: row, first };
+        const row = begun ?? (await begin(sql, batch, head));
+        const { bytes, imported } = await bind(sql, row.no, slice, batch.events ?? []);
+        await sql.run("UPDATE batch SET bytes = bytes + $2, imported = imported + $3, state = $4 WHERE no = $1", row.no, bytes, imported, last ? "open" : "cutting");
+        return row;
       });
-      no = bound.no;
-      if (last) return { firstVersion: bound.first };
+      if (last) return { firstVersion: begun.firstVersion };
     }
   } catch (error) {
     // What an earlier slice had bound is given back; where that fails too, the next fold or the next holder of the lease does it.
-    if (no !== undefined) await undoCuts(db, lease, now).catch(() => undefined);
+    if (begun !== undefined) await undoCuts(db, lease, now, begun.no).catch(() => undefined);
     throw error;
   }
 }
 
-/** Gives back what cuts that were not finished had bound. Nobody has seen them; the caller is cutting nothing. */
-export async function undoCuts(db: Sessions, lease: Lease, now: () => Now): Promise<void> {
+interface Begun {
+  readonly no: number;
+  readonly firstVersion: number;
+}
+
+/** Its versions lie below those of all that is published while the rest is bound (`rebase`). */
+async function begin(sql: Sql, { id, base, changes, roles }: NewBatch, head: Row[string] | undefined): Promise<Begun> {
+  if (head !== base) throw new DatabaseError("stale-base", "the head moved");
+  const firstVersion = await allocateVersions(sql, roles.length + 2, 0);
+  const row = await sql.row(
+    "INSERT INTO batch (id, base, state, changes, bytes, first_version, roles) VALUES ($1, $2, 'cutting', $3, 0, $4, $5::text[]) RETURNING no", id, base, changes.length, firstVersion, roles,
+  );
+  return { no: Number(row?.["no"]), firstVersion };
+}
+
+/** Gives back what cuts that were not finished had bound: that one, or all. Nobody has seen them; the caller is not at it any more. */
+export async function undoCuts(db: Sessions, lease: Lease, now: () => Now, no?: number): Promise<void> {
   for (let remaining = true; remaining;) {
     remaining = await db.transaction(async (sql) => {
       await fence(sql, lease, now());
-      return undoCutSlice(sql);
+      return undoCutSlice(sql, no);
     });
   }
 }
 
 /** Inside a fenced transaction. Answers whether there may be more. */
-export async function undoCutSlice(sql: Sql): Promise<boolean> {
-  const batch = await sql.row("SELECT no FROM batch WHERE state <> 'committed' AND state = 'cutting' ORDER BY no LIMIT 1");
+export async function undoCutSlice(sql: Sql, no?: number): Promise<boolean> {
+  const batch = await sql.row("SELECT no FROM batch WHERE state <> 'committed' AND state = 'cutting' AND no = coalesce($1::bigint, no) ORDER BY no LIMIT 1", no ?? null);
   if (!batch) return false;
   const unbound = await sql.run(
     "UPDATE change SET batch = NULL, outcome = NULL, cut_role = NULL WHERE no = ANY (ARRAY(SELECT no FROM change WHERE batch = $1 ORDER BY no LIMIT $2))", batch["no"], SLICE,

@@ -21,35 +21,35 @@ import { putResult } from "./result.ts";
 type Now = () => number;
 
 export function* cut(db: Connection, lease: Lease, batch: NewBatch, now: Now): Generator<void, { readonly firstVersion: number }> {
-  let no = 0;
+  let begun = { no: 0, firstVersion: 0 };
   try {
     for (let from = 0; ; from += SLICE) {
       const slice = batch.changes.slice(from, from + SLICE);
       const last = from + SLICE >= batch.changes.length;
-      const firstVersion = db.transaction(() => {
+      begun = db.transaction(() => {
         fence(db, lease, now());
-        if (publisherRow(db)["head"] !== batch.base) throw new DatabaseError("stale-base", "the head moved");
-        let row = no;
-        if (from === 0) {
-          row = Number(db.get(
-            "INSERT INTO batch (id, base, state, changes, bytes, first_version, roles) VALUES (?, ?, 'cutting', ?, 0, 0, ?) RETURNING no",
-            batch.id, batch.base, batch.changes.length, JSON.stringify(batch.roles),
-          )?.["no"]);
-        }
-        const { bytes, imported } = bind(db, row, slice, batch.events);
-        db.run("UPDATE batch SET bytes = bytes + ?, imported = imported + ? WHERE no = ?", bytes, imported, row);
-        const first = last ? allocateVersions(db, batch.roles.length + 2, 0) : 0;
-        if (last) db.run("UPDATE batch SET state = 'open', first_version = ? WHERE no = ?", first, row);
-        return { row, first };
+        const row = from === 0 ? begin(db, batch) : begun;
+        const { bytes, imported } = bind(db, row.no, slice, batch.events);
+        db.run("UPDATE batch SET bytes = bytes + ?, imported = imported + ?, state = ? WHERE no = ?", bytes, imported, last ? "open" : "cutting", row.no);
+        return row;
       });
-      no = firstVersion.row;
-      if (last) return { firstVersion: firstVersion.first };
+      if (last) return { firstVersion: begun.firstVersion };
       yield;
     }
   } catch (error) {
-    if (no !== 0) yield* undoCut(db, no);
+    if (begun.no !== 0) yield* undoCut(db, begun.no);
     throw error;
   }
+}
+
+/** Its versions lie below those of all that is published while the rest is bound (`rebase`). */
+function begin(db: Connection, { id, base, changes, roles }: NewBatch): { readonly no: number; readonly firstVersion: number } {
+  if (publisherRow(db)["head"] !== base) throw new DatabaseError("stale-base", "the head moved");
+  const firstVersion = allocateVersions(db, roles.length + 2, 0);
+  const row = db.get(
+    "INSERT INTO batch (id, base, state, changes, bytes, first_version, roles) VALUES (?, ?, 'cutting', ?, 0, ?, ?) RETURNING no", id, base, changes.length, firstVersion, JSON.stringify(roles),
+  );
+  return { no: Number(row?.["no"]), firstVersion };
 }
 
 /** Unbinds what a cut that failed halfway had bound. Needs no lease: nobody has seen it. */

@@ -10,6 +10,9 @@ import { commitFaultOf, faultOf } from "./faults.ts";
 export type Cell = null | number | string | Uint8Array;
 export type Row = Readonly<Record<string, Cell>>;
 
+/** What a transaction answers that is to leave nothing. */
+export const ABANDONED = Symbol("abandoned");
+
 export class Connection {
   readonly file: string;
   readonly #db: DatabaseSync;
@@ -35,7 +38,7 @@ export class Connection {
   }
 
   /**
-   * Runs `work` in one durable transaction.
+   * Runs `work` in one durable transaction, which is undone when it answers ABANDONED.
    * @throws DatabaseError `unclear` when the commit may or may not be stored; everything later is `unavailable`
    */
   transaction<T>(work: () => T): T {
@@ -47,6 +50,10 @@ export class Connection {
     } catch (error) {
       this.#rollback();
       throw faultOf(error, this.file);
+    }
+    if (answer === ABANDONED) {
+      this.#rollback();
+      return answer;
     }
     try {
       this.run("COMMIT");

@@ -4,7 +4,7 @@
 // written in the same transaction, so that a slice counts exactly once however often fold is cut off.
 
 import type { Lease, RoleResult, RoleRow } from "../../../ports/database.ts";
-import type { Connection, Row } from "./connection.ts";
+import { ABANDONED, type Connection, type Row } from "./connection.ts";
 import { fence } from "./lease.ts";
 import { TaskFinder } from "./owner.ts";
 
@@ -25,19 +25,38 @@ const PHASES: readonly Phase[] = [foldChanges, foldRoles, foldPlan, forgetResult
  */
 const FOLD_SLICE = 2_000;
 
-/** At most `limit` rows, in transactions of at most a slice. */
-export function* fold(db: Connection, lease: Lease, limit: number, now: () => number): Generator<void, { readonly remaining: boolean }> {
+/** After so many rows it looks whether others wait: some 2 ms. */
+const LOOK_AFTER = 256;
+
+/** Who is to wait for folding no longer than for a look. */
+export interface Others {
+  wait(): boolean;
+  /** A slice was given up for them, and none was folded since: whoever waits, of two slices one is. */
+  wereServed: boolean;
+}
+
+/**
+ * At most `limit` rows, in transactions of at most a slice. When others wait it ends early, and is answered once they were
+ * served; what it had of the slice is given up, for to commit it takes as long again.
+ */
+export function* fold(db: Connection, lease: Lease, limit: number, now: () => number, others: Others): Generator<void, { readonly remaining: boolean }> {
   for (let left = Math.max(limit, 1); ; left -= FOLD_SLICE) {
-    const { remaining } = foldSlice(db, lease, Math.min(left, FOLD_SLICE), now());
-    if (!remaining || left <= FOLD_SLICE) return { remaining };
+    const slice = foldSlice(db, lease, Math.min(left, FOLD_SLICE), now(), others);
+    others.wereServed = slice === ABANDONED;
+    if (slice !== ABANDONED && (!slice.remaining || left <= FOLD_SLICE)) return slice;
     yield;
+    if (slice === ABANDONED) return { remaining: true };
   }
 }
 
-function foldSlice(db: Connection, lease: Lease, limit: number, nowMs: number): { readonly remaining: boolean } {
+function foldSlice(db: Connection, lease: Lease, limit: number, nowMs: number, others: Others): { readonly remaining: boolean } | typeof ABANDONED {
   return db.transaction(() => {
     fence(db, lease, nowMs);
-    return foldRows(db, limit);
+    for (let left = limit; ; left -= LOOK_AFTER) {
+      const folded = foldRows(db, Math.min(left, LOOK_AFTER));
+      if (!folded.remaining || left <= LOOK_AFTER) return folded;
+      if (!others.wereServed && others.wait()) return ABANDONED;
+    }
   });
 }
 
@@ -90,7 +109,7 @@ function foldLive(db: Connection, batch: Row, last: number, limit: number): Slic
   // Neighbours in the table are written together; of one path the later change still comes later.
   const applied = rows.filter((row) => row["outcome"] === "apply" && (row["kind"] === "add" || row["kind"] === "remove"))
     .sort((a, b) => order(String(a["role"]), String(b["role"])) || order(String(a["path"]), String(b["path"])) || Number(a["no"]) - Number(b["no"]));
-  const strand = strandFor(db, applied.length);
+  const strand = strandFor(db, applied.length, Number(batch["changes"]));
   for (const { kind, role, path, fragment } of applied) {
     if (kind === "add") {
       db.run(
@@ -127,7 +146,7 @@ function foldImported(db: Connection, batch: Row, from: readonly [number, number
   db.run(
     `INSERT INTO artifact (role, path, fragment, published_ms, strand)
        SELECT coalesce(cut_role, role), path, fragment, ?6, ?7 FROM change WHERE ${FOLDED} AND outcome = 'apply' ORDER BY 1, 2
-     ON CONFLICT DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms`, ...range, batch["committed_ms"] ?? null, strandFor(db, rows),
+     ON CONFLICT DO UPDATE SET fragment = excluded.fragment, published_ms = excluded.published_ms`, ...range, batch["committed_ms"] ?? null, strandFor(db, rows, Number(batch["changes"])),
   );
   db.run(`DELETE FROM change WHERE ${FOLDED} AND outcome <> 'set-aside'`, ...range);
   const ended = new Map<number, number>();
@@ -192,7 +211,7 @@ function forgetResults(db: Connection, batch: Row, _cursor: string, limit: numbe
 /** A move that is done goes, so that what remains is where to go on. */
 function foldMoves(db: Connection, batch: Row, _cursor: string, limit: number): Slice {
   const rows = db.all("SELECT no, path, from_role, to_role, fragment FROM batch_move WHERE batch = ? ORDER BY no LIMIT ?", batch["no"] ?? null, limit);
-  const strand = strandFor(db, rows.length);
+  const strand = strandFor(db, rows.length, rows.length);
   for (const { no, path, from_role: from, to_role: to, fragment } of rows) {
     if (to !== null && fragment !== null) {
       db.run(
@@ -211,14 +230,14 @@ function foldMoves(db: Connection, batch: Row, _cursor: string, limit: number): 
   return { rows: rows.length, cursor: rows.length === limit ? "" : undefined };
 }
 
-/** Artifacts a transaction writes together from this many on go into a strand of their own kind. */
+/** Artifacts that are written together from this many on go into a strand of their own kind. */
 const MANY = 256;
 /** Some 500 pages of the index: most of a slice's rows share one. A page of a list looks into each strand, of ten million artifacts into 500. */
 const STRAND_LENGTH = 20_000;
 
-/** Inside a transaction: where `count` artifacts that are written together are listed. */
-function strandFor(db: Connection, count: number): number {
-  if (count < MANY) return 0;
+/** Inside a transaction: where `count` artifacts are listed that are written with others, `together` in all. */
+function strandFor(db: Connection, count: number, together: number): number {
+  if (together < MANY) return 0;
   const row = db.get("SELECT strand, length FROM last_strand") ?? {};
   const [strand, length] = [Number(row["strand"]), Number(row["length"]) + count];
   db.run("UPDATE last_strand SET strand = ?, length = ?", ...(length < STRAND_LENGTH ? [strand, length] : [strand + 1, 0]));

@@ -12,6 +12,7 @@ import { Worker } from "node:worker_threads";
 import { DatabaseError } from "../../../ports/database.ts";
 import type { AcceptRequest, Database } from "../../../ports/database.ts";
 import { Connection, openForWriting } from "./connection.ts";
+import { fold } from "./fold.ts";
 import { migrate } from "./migrate.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { openSqlite } from "./sqlite.ts";
@@ -390,6 +391,45 @@ describe("threads", () => {
     await large;
     assert.deepEqual(order, ["small", "large"]);
     await db.close();
+  });
+
+  test("others' calls go between the slices of a large cut", { timeout: 30_000 }, async () => {
+    const db = await openSqlite({ file: fresh() });
+    const lease = (await db.takeLease("one", 15_000))!;
+    await db.accept(request(1, many("p", 30_000)));
+    const changes = (await openChanges(db)).map(({ id, task, role }) => ({ id, task, outcome: "apply", role } as const));
+    let over = false;
+    const large = db.cut(lease, { id: hex(40), base: "", changes, roles: ["bins-0"] }).finally(() => { over = true; });
+    for (const n of [41, 42, 43]) await db.cut(lease, { id: hex(n), base: "", changes: [], roles: [] });
+    assert.equal(over, false);
+    await large;
+    assert.deepEqual((await db.openBatches()).map(({ id, changes: bound }) => [id, bound]), [[hex(40), 30_000], [hex(41), 0], [hex(42), 0], [hex(43), 0]]);
+    await db.close();
+  });
+
+  test("folding gives up its slice for who waits, but never two in a row, and is answered after them", { timeout: 30_000 }, async () => {
+    const file = fresh();
+    const db = await openSqlite({ file });
+    const lease = (await db.takeLease("one", 60_000))!;
+    await db.accept(request(1, many("p", 3000)));
+    const changes = (await openChanges(db)).map(({ id, task, role }) => ({ id, task, outcome: "apply", role } as const));
+    const { firstVersion } = await db.cut(lease, { id: hex(40), base: "", changes, roles: [] });
+    const pressed = (version: number) => ({ version, length: 1, sha256: "", expiresMs: 1e12 });
+    await db.commit(lease, {
+      batch: hex(40), base: "", pressedAtMs: 1, snapshot: { role: "snapshot", ...pressed(firstVersion) }, envelopes: [], garbageNotBeforeMs: 1,
+      timestamp: { role: "timestamp", ...pressed(firstVersion + 1), bytes: Buffer.from("{}") },
+    });
+    await db.close();
+    const raw = new Connection(openForWriting(file, 100), file);
+    const rows = (): unknown => raw.get("SELECT count(*) AS n FROM artifact")?.["n"];
+    const others = { wait: () => true, wereServed: false };
+    const steps = fold(raw, lease, 2000, Date.now, others);
+    assert.deepEqual([steps.next(), rows()], [{ done: false, value: undefined }, 0], "it steps aside, and nothing of it stays");
+    assert.deepEqual(steps.next(), { done: true, value: { remaining: true } });
+    assert.deepEqual([fold(raw, lease, 2000, Date.now, others).next(), rows()], [{ done: true, value: { remaining: true } }, 2000]);
+    fold(raw, lease, 2000, Date.now, others).next();
+    assert.equal(rows(), 2000, "once one is folded, the next is given up again");
+    raw.close();
   });
 
   test("closing does first what was asked before", async () => {

@@ -50,8 +50,15 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
   const now = (): number => clock ? Number(Atomics.load(clock, 0)) : Date.now();
   const writer = new Writer(db, now, (hint) => {
     for (const port of ports.keys()) port.postMessage([{ hint }] satisfies Reply[]);
-  });
+  }, () => { look(); });
   writer.clean();
+
+  /** Takes in what has arrived: in the middle of a turn, and at the end. */
+  const look = (): void => {
+    for (const port of ports.keys()) {
+      for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) port.emit("message", next.message);
+    }
+  };
 
   const connect = (port: MessagePort): void => {
     const stagings = new Set<number>();
@@ -83,9 +90,7 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
       connect(message.connect);
       return;
     }
-    for (const port of ports.keys()) {
-      for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) port.emit("message", next.message);
-    }
+    look();
     writer.finish();
     for (const [port, flush] of ports) {
       flush();

@@ -107,7 +107,7 @@ async function syncTogether(folder: Folder, turns: Turns, paths: readonly string
 }
 
 /** How long the thread is held at a time by what does not wait for a disk, milliseconds. */
-const SPELL_MS = 10;
+const SPELL_MS = 3;
 
 /**
  * `work` on every item, one after another. On a local file system nothing but the flush waits for the disk, so that
