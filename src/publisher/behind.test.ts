@@ -42,13 +42,13 @@ describe("rows that follow", () => {
 
 function folding(behind: Behind, slices: number): { done: number } {
   const count = { done: 0 };
-  behind.begin(["bins-1"], (async () => {
+  behind.begin(["bins-1"], async () => {
     for (let i = 0; i < slices; i++) {
       await Promise.resolve();
       await behind.turn();
       count.done += 1;
     }
-  })());
+  });
   return count;
 }
 

@@ -27,12 +27,12 @@ export class Behind {
     while (this.#rests !== undefined && this.#awaited === 0) await this.#rests.promise;
   }
 
-  /** `folding` brings the rows of these roles, beside those that are on the way. Its failure is told to whoever waits next. */
-  begin(roles: Iterable<string>, folding: Promise<void>): void {
-    const all = this.#folding === undefined ? folding : Promise.all([this.#folding, folding]).then(() => undefined);
-    all.catch(() => undefined);
+  /** `fold` brings the rows of these roles, once those that are on the way are there. Its failure is told to whoever waits next. */
+  begin(roles: Iterable<string>, fold: () => Promise<void>): void {
+    const folding = this.#folding === undefined ? fold() : this.#folding.then(fold);
+    folding.catch(() => undefined);
     this.#roles = new Set([...this.#roles, ...roles]);
-    this.#folding = all;
+    this.#folding = folding;
   }
 
   /** Waits until the rows of these roles say what was published. @throws what folding threw */

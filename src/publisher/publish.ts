@@ -33,8 +33,8 @@ import { isShared } from "./share.ts";
 /** Nothing is committed that expires within this time, milliseconds. */
 const MIN_LIFE_MS = 60_000;
 const DAY_MS = 86_400_000;
-/** Rows a fold transaction touches at most: some 20 ms, so that accepting a request never waits for long. */
-const FOLD_ROWS = 2_000;
+/** Rows that are folded at a call: the database sees to it that accepting a request waits for few of them. */
+const FOLD_ROWS = 4_000;
 
 export interface PublishOrder {
   readonly head: Head;
@@ -133,9 +133,9 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   telemetry.metrics.lastPublish(clock.now() / 1000);
   telemetry.log.info({ batch, seq, roles: roles.length, changes: plan.changes.length, durationMs: Math.round(seconds * 1000) }, "published batch");
 
-  const folding = foldAll(deps, hold, order.behind).then(() => { telemetry.log.debug({ batch, seq }, "folded batch"); });
-  if (order.behind === undefined) await folding;
-  else order.behind.begin(results.map(({ role }) => role), folding);
+  const fold = (): Promise<void> => foldAll(deps, hold, order.behind).then(() => { telemetry.log.debug({ batch, seq }, "folded batch"); });
+  if (order.behind === undefined) await fold();
+  else order.behind.begin(results.map(({ role }) => role), fold);
   return { ...base, id: timestamp.result.sha256, seq, pressedAtMs: atMs, timestampExpiresMs: timestamp.result.expiresMs };
 }
 

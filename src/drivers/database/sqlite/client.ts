@@ -2,6 +2,7 @@
 
 import type { MessagePort } from "node:worker_threads";
 
+import { nextTurn } from "../../../lib/turn.ts";
 import { DatabaseError } from "../../../ports/database.ts";
 import type {
   Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, Claim, ClaimedShare, Commit, CommittedHead, CutChange, Database, EventEffect, ForgetLimits, Garbage, ImportSlice, ImportState, Lease,
@@ -220,8 +221,14 @@ export class SqliteClient implements Database {
     return this.#call("markVisible", lease, seq);
   }
 
-  fold(lease: Lease, limit: number): Promise<{ remaining: boolean }> {
-    return this.#call("fold", lease, limit);
+  async fold(lease: Lease, limit: number): Promise<{ remaining: boolean }> {
+    const folding = this.#call("fold", lease, limit);
+    // Not with what this thread asks next: that would be before it, and what comes after that wait for it.
+    this.flush();
+    const folded = await folding;
+    // A hint may have come with the answer: it is heard before more is folded.
+    await nextTurn();
+    return folded;
   }
 
   openBatches(): Promise<readonly OpenBatch[]> {

@@ -50,11 +50,11 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
   const now = (): number => clock ? Number(Atomics.load(clock, 0)) : Date.now();
   const writer = new Writer(db, now, (hint) => {
     for (const port of ports.keys()) port.postMessage([{ hint }] satisfies Reply[]);
-  }, () => { look(); });
+  }, { takeIn: () => { takeIn(); }, sendOff: () => { for (const flush of ports.values()) flush(); } });
   writer.clean();
 
-  /** Takes in what has arrived: in the middle of a turn, and at the end. */
-  const look = (): void => {
+  /** What has arrived and was not heard of yet. */
+  const takeIn = (): void => {
     for (const port of ports.keys()) {
       for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) port.emit("message", next.message);
     }
@@ -90,7 +90,7 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
       connect(message.connect);
       return;
     }
-    look();
+    takeIn();
     writer.finish();
     for (const [port, flush] of ports) {
       flush();

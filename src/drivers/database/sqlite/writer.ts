@@ -5,8 +5,9 @@
 // - Calls run one after another; what goes in slices lets the two above in between.
 // - What is written ahead of a large request, or of an import, goes between calls, a slice at a time.
 // - A large cut, once it has begun, lets calls between its slices, too: of others, who are published while it goes on.
-// - Folding goes on when nothing of that waits: it is nobody's next step, and is fenced in each slice. What comes meanwhile
-//   cuts a slice short, so that whoever adds one artifact beside an import waits for some 10 ms of it, and not for 40.
+// - Folding goes on when nothing of that waits: it is nobody's next step, and is fenced in each slice. A request that comes
+//   meanwhile, and a small batch that begins, cut a slice short: whoever adds one artifact beside an import waits for some
+//   10 ms of it, and not for 100.
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type { Accepted, Topic } from "../../../ports/database.ts";
@@ -15,7 +16,7 @@ import { acceptOne, stageSlice, unstage } from "./accept.ts";
 import { commit, cut, dropBatch, rebase, stageMoves, stageResults, stageTaskResults, undoCut } from "./batch.ts";
 import type { Connection } from "./connection.ts";
 import { endEvent, forgetEvent, freezeEvent } from "./event-end.ts";
-import { fold, type Others } from "./fold.ts";
+import { fold, type Urgent } from "./fold.ts";
 import { dropImport, openImport, stageRun } from "./import.ts";
 import { allocateVersions, fence, halt, markVisible, releaseLease, renewLease, takeLease } from "./lease.ts";
 import { SLICE } from "./messages.ts";
@@ -31,10 +32,19 @@ type Methods = { readonly [K in Exclude<keyof WriteCalls, "accept">]: (...args: 
 export type Answer = (outcome: { readonly value: unknown } | { readonly fault: Fault }) => void;
 export type Hint = (topic: Topic) => void;
 
+/** What comes and goes at the ends of turns, in the middle of one. */
+export interface Mail {
+  /** Submits what has arrived. */
+  takeIn(): void;
+  /** Sends what was answered. */
+  sendOff(): void;
+}
+
 /** Calls that do not wait for the one in progress. */
 const AT_ONCE: ReadonlySet<keyof WriteCalls> = new Set(["takeLease", "renewLease", "releaseLease"] as const);
 /** The lane of a call that is not among `calls`. */
 const LANES: Partial<Record<keyof WriteCalls, "staging" | "folds">> = { stage: "staging", openImport: "staging", stageRun: "staging", fold: "folds" };
+const SMALL_CUT = 100;
 /** After so many turns that calls took, what is staged has one. */
 const CALLS_IN_A_ROW = 4;
 const HINTS: Partial<Record<keyof WriteCalls, Topic>> = { shareOut: "shares", releaseClaim: "shares", finishShare: "shares", dropBatch: "work", resumeWaiting: "work", forgetEvent: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible", halt: "visible", post: "visible" };
@@ -50,6 +60,8 @@ interface Lane {
   current: { readonly steps: Steps<unknown>; readonly waiting: Waiting } | undefined;
 }
 
+/** Of a batch that somebody waits for, not of an import's. */
+const isSmallCut = (call: Call | undefined): boolean => call?.method === "cut" && (call as Call<"cut">).args[1].changes.length <= SMALL_CUT;
 const emptyLane = (): Lane => ({ queue: [], current: undefined });
 const isBusy = ({ queue, current }: Lane): boolean => queue.length > 0 || current !== undefined;
 
@@ -57,6 +69,7 @@ export class Writer {
   readonly #db: Connection;
   readonly #now: () => number;
   readonly #hint: Hint;
+  readonly #mail: Mail;
   readonly #methods: Methods;
   #accepts: { readonly request: AcceptMessage; readonly answer: Answer }[] = [];
   #atOnce: Waiting[] = [];
@@ -65,14 +78,14 @@ export class Writer {
   #callsInARow = 0;
   #scheduled = false;
 
-  /** `look` submits what has arrived meanwhile. */
-  constructor(db: Connection, now: () => number, hint: Hint, look: () => void) {
+  constructor(db: Connection, now: () => number, hint: Hint, mail: Mail) {
     this.#db = db;
     this.#now = now;
     this.#hint = hint;
+    this.#mail = mail;
     this.#methods = methodsOn(db, now, () => {
-      look();
-      return this.#accepts.length > 0 || this.#atOnce.length > 0 || isBusy(this.#lanes.calls);
+      mail.takeIn();
+      return this.#accepts.length > 0 || isSmallCut(this.#lanes.calls.queue[0]?.call);
     });
   }
 
@@ -110,7 +123,11 @@ export class Writer {
 
   #turn(): void {
     for (const waiting of this.#atOnce.splice(0)) this.#attempt(waiting, this.#lanes.calls, () => this.#call(waiting.call));
-    if (this.#accepts.length > 0) this.#acceptGroup();
+    if (this.#accepts.length > 0) {
+      this.#acceptGroup();
+      // Whoever was accepted does not wait for a slice of something else.
+      this.#mail.sendOff();
+    }
     const lane = this.#nextLane();
     if (lane === undefined) return;
     if (!lane.current) {
@@ -209,8 +226,8 @@ export function toFault(error: unknown): Fault {
   return { code: undefined, message: error instanceof Error ? error.message : String(error) };
 }
 
-function methodsOn(db: Connection, now: () => number, othersWait: () => boolean): Methods {
-  const others: Others = { wait: othersWait, wereServed: false };
+function methodsOn(db: Connection, now: () => number, isUrgent: () => boolean): Methods {
+  const urgent: Urgent = { waits: isUrgent, gaveUp: 0 };
   return {
     stage: (...args) => stageSlice(db, ...args),
     unstage: (staging) => unstage(db, staging),
@@ -232,7 +249,7 @@ function methodsOn(db: Connection, now: () => number, othersWait: () => boolean)
     stageTaskResults: (lease, batch, results) => stageTaskResults(db, lease, batch, results, now),
     commit: (lease, message) => commit(db, lease, message, now()),
     markVisible: (lease, seq) => markVisible(db, lease, seq, now()),
-    fold: (lease, limit) => fold(db, lease, limit, now, others),
+    fold: (lease, limit) => fold(db, lease, limit, now, urgent),
     dropBatch: (lease, batch, died) => dropBatch(db, lease, batch, died, now),
     endTasks: (lease, results, settings, events) => endTasks(db, lease, results, settings, events, now()),
     shareOut: (lease, batch, terms, shares) => shareOut(db, lease, batch, terms, shares, now()),
