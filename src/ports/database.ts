@@ -378,6 +378,13 @@ export interface OpenChange extends NewChange {
   readonly imported?: boolean;
 }
 
+export interface OpenLimit {
+  readonly changes: number;
+  readonly bytes: number;
+  readonly imported?: number;
+  readonly behind?: { readonly task: string; readonly place: number };
+}
+
 /** As an adoption looks at it. */
 export interface PendingChange extends OpenChange {
   /** Its task's place in the order of acceptance. */
@@ -609,8 +616,11 @@ export interface Database {
    * hash that bins divide, whole prefixes at a time, so that a bin is touched by few batches, and a path that came
    * twice by one. Those that are not among them and have the path of a publishable one accepted later come marked
    * `held`, like held ones: what is accepted after an import is never undone by it.
+   *
+   * `behind`: of that import alone, what comes behind that place (the hash of its last change that was answered), with the held changes
+   * of the same paths. So many are read in pieces.
    */
-  openChanges(limit: { readonly changes: number; readonly bytes: number; readonly imported?: number }): Promise<readonly OpenChange[]>;
+  openChanges(limit: OpenLimit): Promise<readonly OpenChange[]>;
   /**
    * Binds the changes to a new batch and allocates its versions: answers the first one;
    * role i gets first + i, snapshot first + n, timestamp first + n + 1. Others may be published while many changes are bound

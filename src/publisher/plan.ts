@@ -45,6 +45,18 @@ export interface PlanInput {
 export const standsAlone = ({ kind }: Pick<OpenChange, "kind">): boolean => kind === "delegate" || kind === "document";
 
 export function planBatch(input: PlanInput): Plan {
+  const steps = planning(input);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** Of a large batch, so many changes are planned at a stretch: some 5 ms. */
+export const PLANNED_AT_ONCE = 1_000;
+
+/** The same, with a pause behind each of its stretches. */
+export function* planning(input: PlanInput): Generator<undefined, Plan> {
   const changes: PlannedChange[] = [];
   const edits = new Map<string, Map<string, string | undefined>>();
   const last = new Map<string, Omit<PlannedChange, "outcome"> & { outcome: ChangeOutcome }>();
@@ -57,7 +69,8 @@ export function planBatch(input: PlanInput): Plan {
   };
   for (const role of input.refresh) touch(role);
 
-  for (const change of input.open) {
+  for (const [at, change] of input.open.entries()) {
+    if (at % PLANNED_AT_ONCE === PLANNED_AT_ONCE - 1) yield undefined;
     if (change.kind === "refresh" || standsAlone(change)) {
       changes.push({ ...change, outcome: "apply" });
       if (change.role === "" || change.kind !== "refresh") continue;

@@ -10,6 +10,7 @@
 // grows to half a minute. What only a person can put right stays halted and writes nothing.
 
 import { reasonOf } from "../lib/app-error.ts";
+import { nextTurn } from "../lib/turn.ts";
 import { DatabaseError, type OpenChange, type SigningEvent, type TaskResult } from "../ports/database.ts";
 import { OUTSIDE, outsideIn } from "../roles/outside-roles.ts";
 import { treesToCome } from "../roles/pending-edit.ts";
@@ -27,6 +28,7 @@ import { changeDelegations, failedEdit, refusedEdit, untilDelegation } from "./d
 import { DelegatedEvents } from "./delegated-events.ts";
 import { dueNow, type Due } from "./due.ts";
 import { FileCheck } from "./file-check.ts";
+import { gather } from "./gather.ts";
 import { showBacklog, showExpiry } from "./gauges.ts";
 import { Halt, isLeaseLost } from "./halt.ts";
 import type { Head } from "./head.ts";
@@ -37,7 +39,7 @@ import { failedDocument, publishDocument, redelegates, refusedDocument, waitsWit
 import { apartFromOthers, OvertakerUnpressable, Overtaking } from "./overtake.ts";
 import { Pace } from "./pace.ts";
 import { askedOf, unpressed, waitsOf } from "./people.ts";
-import { planBatch, standsAlone, type Plan } from "./plan.ts";
+import { planning, standsAlone, type Plan } from "./plan.ts";
 import { Unpressable } from "./press.ts";
 import { pressedFirst, wasPressedFirst } from "./press-first.ts";
 import { project } from "./project.ts";
@@ -80,6 +82,8 @@ export class Publisher {
   readonly #rounds = new Rounds();
   /** Of long work: what others wait for is there before their batch ends. */
   readonly #behind = new Behind();
+  /** Somebody asked for something since it was last told otherwise. */
+  #hinted = false;
   readonly #teller: Teller;
   readonly #waiting: WaitingEvents;
   readonly #unpressable = new Map<number, string>();
@@ -212,8 +216,10 @@ export class Publisher {
       if (others.length > 0) return others;
     }
     const isOvertaken = this.#isOvertaken(mayOvertake);
-    const open = await database.openChanges({ ...limit, imported: this.#pace.take(clock.monotonic(), isOvertaken) });
-    return isOvertaken ? apartFromOthers(open, this.#isGivenUp) : open;
+    const all = { ...limit, imported: this.#pace.take(clock.monotonic(), isOvertaken) };
+    if (!isOvertaken) return database.openChanges(all);
+    this.#hinted = false;
+    return apartFromOthers(await gather(database, all, () => this.#hinted), this.#isGivenUp);
   }
 
   /** What people sign, and online keys that change. A change of keys goes on in slices, between which artifacts are published. */
@@ -364,7 +370,12 @@ export class Publisher {
       if (reason !== undefined) this.#unpressable.set(change.id, reason);
     }
     const listed = await listedOf(this.#deps, head, open);
-    return planBatch({ open, tree: head.tree, listed, unpressable: this.#unpressable, refresh: [...due.roles, ...roles], rounds: last, force: due.force, people: unpressed(head), outside: head.outside.roles });
+    const steps = planning({ open, tree: head.tree, listed, unpressable: this.#unpressable, refresh: [...due.roles, ...roles], rounds: last, force: due.force, people: unpressed(head), outside: head.outside.roles });
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      await nextTurn();
+    }
   }
 
   /** New versions that people have to sign begin to wait for them. Answers whether anything was done. */
@@ -423,7 +434,10 @@ export class Publisher {
     const both = AbortSignal.any([signal, ended.signal]);
     const kept = hold.keep(both, () => { ended.abort(); });
     const woken = new Wakeup();
-    const unsubscribe = this.#deps.database.subscribe("work", woken.wake);
+    const unsubscribe = this.#deps.database.subscribe("work", () => {
+      this.#hinted = true;
+      woken.wake();
+    });
     let pause: number = RETRY_MS.first;
     try {
       while (!both.aborted) {

@@ -11,7 +11,7 @@ import { DatabaseError, SUMMARY_CHARACTERS } from "../../src/ports/database.ts";
 import { binIndexOf } from "../../src/tuf/bins.ts";
 import type {
   Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, Claim, ClaimedShare, Commit, CommittedHead, CutChange, Database, EventEffect, EventSignature,
-  ForgetLimits, Garbage, ImportSlice, ImportState, Lease, Move, NewBatch, NewChange, NewImport, NewNotice, NewShare, NewSigningEvent, Notice, NoticeKind, OpenBatch, OpenChange, PendingChange, PlaceRange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue,
+  ForgetLimits, Garbage, ImportSlice, ImportState, Lease, Move, NewBatch, NewChange, NewImport, NewNotice, NewShare, NewSigningEvent, Notice, NoticeKind, OpenBatch, OpenChange, OpenLimit, PendingChange, PlaceRange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue,
   SigningEvent, SigningState, Target, TaskFilter, TaskKind, TaskPlace, TaskRequest, TaskResult, TaskRow, TaskSummary, Topic,
 } from "../../src/ports/database.ts";
 
@@ -467,8 +467,9 @@ class Memory implements MemoryDatabase {
 
   // ---- a batch, in order
 
-  openChanges(limit: { changes: number; bytes: number; imported?: number }): Promise<readonly OpenChange[]> {
+  openChanges(limit: OpenLimit): Promise<readonly OpenChange[]> {
     return this.#run((state) => {
+      if (limit.behind !== undefined) return moreImported(state, limit.behind, limit.imported ?? 0);
       // Tasks, and the changes of each, stand in order of acceptance.
       const open = [...state.tasks.values()].flatMap((task) => task.changes).filter((change) => isOpen(change) && change.waits === undefined);
       const taken = new Set<Change>();
@@ -1357,6 +1358,15 @@ function counts(state: State, task: Task): boolean {
 function backlogOf(state: State): { changes: number; bytes: number } {
   const pending = [...state.tasks.values()].filter((task) => !task.imported).flatMap((task) => task.changes).filter(isPending);
   return { changes: pending.length, bytes: pending.reduce((sum, change) => sum + change.bytes, 0) };
+}
+
+function moreImported({ tasks }: State, { task, place }: { readonly task: string; readonly place: number }, count: number): readonly OpenChange[] {
+  const open = [...tasks.values()].flatMap(({ changes }) => changes).filter((change) => isOpen(change) && change.waits === undefined);
+  const waiting = open.filter((change) => change.task.imported && change.task.id === task && placeOf(change) > place).sort((a, b) => placeOf(a) - placeOf(b));
+  const end = waiting[Math.min(count, waiting.length) - 1];
+  const taken = new Set(waiting.filter((change) => end !== undefined && placeOf(change) <= placeOf(end)));
+  const last = new Map(open.flatMap((change, at) => (taken.has(change) ? [[change.path, at] as const] : [])));
+  return open.filter((change, at) => taken.has(change) || (change.task.held && isOnPath(change) && at < (last.get(change.path) ?? 0))).map(openChange);
 }
 
 function openChange(change: Change): OpenChange {

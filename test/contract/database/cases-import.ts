@@ -93,6 +93,30 @@ export const importCases: readonly Case[] = [
     },
   },
   {
+    name: "of an import more is read behind a place, whole prefixes, each once, with the held changes of the same paths",
+    run: async ({ database }) => {
+      const paths = many(200).map(({ path }) => path);
+      await accept(database, 7, [add(paths[0]!), add(paths[199]!)], { held: true });
+      await imported(database, 1, many(200));
+      await imported(database, 2, many(5));
+      const place = (change: OpenChange): number => binIndexOf(32, change.path);
+      const pieces: (readonly OpenChange[])[] = [await take(database, 30)];
+      for (let last = pieces[0]!; last.length > 0;) {
+        const behind = { task: id(1), place: Math.max(...last.map(place)) };
+        last = await database.openChanges({ changes: 1e6, bytes: 1e12, imported: 30, behind });
+        assert(last.every((change) => place(change) > behind.place), "none comes twice, and none of what lies before");
+        pieces.push(last);
+      }
+      const all = pieces.flat();
+      assert.deepEqual(all.filter(({ imported: by }) => by).map(({ path }) => path).sort(), [...paths].sort());
+      assert.deepEqual(all.filter(({ held }) => held).map(({ path, task }) => [path, task]).sort(), [[paths[0], id(7)], [paths[199], id(7)]].sort());
+      for (const piece of pieces) {
+        for (const { path, held } of piece) if (held) assert(piece.some((change) => change.path === path && change.imported), "beside what it comes before");
+      }
+      assert.deepEqual(await database.openChanges({ changes: 1, bytes: 1, imported: 30, behind: { task: id(3), place: -1 } }), [], "of an import that is not there");
+    },
+  },
+  {
     name: "an import is taken by place, whole places, until nothing is left",
     run: async ({ database }) => {
       const all = [...many(300), add("twice", "bins-0", "{1}")];

@@ -22,3 +22,7 @@ export interface Import {
 export const SMALLEST_BIN = 2 ** 18;
 /** More than is asked for is taken when it is not much. */
 export const SPARE = 1_000;
+
+/** In order of acceptance. */
+export const inOrder = (placed: Iterable<Placed>): readonly OpenChange[] =>
+  [...placed].sort((a, b) => a.task - b.task || a.change.id - b.change.id).map(({ change }) => change);

@@ -1,8 +1,8 @@
 // The queue: what the next batch may take of requests, and of imports behind them.
 
-import { PLACES, type OpenChange } from "../../../ports/database.ts";
+import { PLACES, type OpenChange, type OpenLimit } from "../../../ports/database.ts";
 import { binIndexOf } from "../../../tuf/bins.ts";
-import { SMALLEST_BIN, SPARE, type Import, type Placed } from "../common/queue.ts";
+import { inOrder, SMALLEST_BIN, SPARE, type Import, type Placed } from "../common/queue.ts";
 import { firstRun } from "./import.ts";
 import { CHANGE, openChange } from "./reads.ts";
 import type { Row, Sql } from "./sessions.ts";
@@ -13,7 +13,13 @@ const ALL = 2 ** 52;
 const placed = (row: Row): Placed => ({ task: Number(row["place"]), change: openChange(row) });
 
 /** Several statements: run where they see one moment. */
-export async function openChanges(sql: Sql, limit: { changes: number; bytes: number; imported?: number }): Promise<readonly OpenChange[]> {
+export async function openChanges(sql: Sql, limit: OpenLimit): Promise<readonly OpenChange[]> {
+  if (limit.behind !== undefined) {
+    const { task, place } = limit.behind;
+    const from = (await importsIn(sql)).find(({ id }) => id === task);
+    const more = from === undefined ? [] : await importSlice(sql, from, limit.imported ?? 0, limit.bytes, place);
+    return inOrder([...more, ...await heldBefore(sql, more)]);
+  }
   const found = await plainChanges(sql, limit);
   const imports = await importsIn(sql);
   if (imports.length === 0) return found.map(({ change }) => change);
@@ -26,7 +32,7 @@ export async function openChanges(sql: Sql, limit: { changes: number; bytes: num
   for (const one of [...found, ...slice, ...await heldBefore(sql, slice), ...await importedBefore(sql, publishable, imports)]) {
     if (!all.has(one.change.id)) all.set(one.change.id, one);
   }
-  return [...all.values()].sort((a, b) => a.task - b.task || a.change.id - b.change.id).map(({ change }) => change);
+  return inOrder(all.values());
 }
 
 /**
@@ -83,12 +89,12 @@ async function importedNext(sql: Sql, imports: readonly Import[], count: number,
   return [];
 }
 
-/** About `count` changes of an import, those that come first by place; never part of a place. */
-async function importSlice(sql: Sql, from: Import, count: number, bytes: number): Promise<readonly Placed[]> {
+/** About `count` changes of an import, those that come first by place, behind one; never part of a place. */
+async function importSlice(sql: Sql, from: Import, count: number, bytes: number, behind = -1): Promise<readonly Placed[]> {
   if (count <= 0) return [];
   const first = await sql.row(
     `SELECT min(p.place) AS place FROM unnest($1::bigint[]) r(run)
-     CROSS JOIN LATERAL (SELECT place FROM change WHERE run = r.run AND ${WAITING} ORDER BY place LIMIT 1) p`, from.runs,
+     CROSS JOIN LATERAL (SELECT place FROM change WHERE run = r.run AND ${WAITING} AND place > $2 ORDER BY place LIMIT 1) p`, from.runs, behind,
   );
   if (typeof first?.["place"] !== "number") return [];
   const begin = first["place"];
@@ -96,20 +102,20 @@ async function importSlice(sql: Sql, from: Import, count: number, bytes: number)
   for (let width = Math.ceil(((PLACES - begin) * count) / Math.max(from.open, 1)); ; width = Math.floor(width / 2)) {
     // To the end of a bin of 16,384, so that of these none is touched twice.
     const end = Math.max(begin, Math.ceil((begin + width) / SMALLEST_BIN) * SMALLEST_BIN - 1);
-    const found = width === 0 ? await importedUpTo(sql, from, begin, ALL, ALL) : await importedUpTo(sql, from, end, count * 2 + SPARE, bytes);
+    const found = width === 0 ? await importedUpTo(sql, from, [begin, begin], ALL, ALL) : await importedUpTo(sql, from, [begin, end], count * 2 + SPARE, bytes);
     if (found !== undefined) return found;
   }
 }
 
 /** Undefined when there are more than `most`; then none was fetched. */
-async function importedUpTo(sql: Sql, from: Import, place: number, most: number, mostBytes: number): Promise<readonly Placed[] | undefined> {
+async function importedUpTo(sql: Sql, from: Import, [first, last]: readonly [number, number], most: number, mostBytes: number): Promise<readonly Placed[] | undefined> {
   const upTo = (columns: string): string => `SELECT c.* FROM unnest($1::bigint[]) r(run)
-    CROSS JOIN LATERAL (SELECT ${columns} FROM change WHERE run = r.run AND ${WAITING} AND place <= $2 ORDER BY place LIMIT $3) c LIMIT $3`;
+    CROSS JOIN LATERAL (SELECT ${columns} FROM change WHERE run = r.run AND ${WAITING} AND place BETWEEN $2 AND $3 ORDER BY place LIMIT $4) c LIMIT $4`;
   const sum = await sql.row(
-    `SELECT count(*) AS n, coalesce(sum(bytes), 0)::bigint AS bytes FROM (${upTo("octet_length(path) + octet_length(fragment) AS bytes")}) s`, from.runs, place, most + 1,
+    `SELECT count(*) AS n, coalesce(sum(bytes), 0)::bigint AS bytes FROM (${upTo("octet_length(path) + octet_length(fragment) AS bytes")}) s`, from.runs, first, last, most + 1,
   );
   if (Number(sum?.["n"]) > most || Number(sum?.["bytes"]) > mostBytes) return undefined;
-  const rows = await sql.rows(`SELECT $4::bigint AS place, $5::text AS task, ${CHANGE}, false AS held FROM (${upTo("*")}) c`, from.runs, place, most + 1, from.task, from.id);
+  const rows = await sql.rows(`SELECT $5::bigint AS place, $6::text AS task, ${CHANGE}, false AS held FROM (${upTo("*")}) c`, from.runs, first, last, most + 1, from.task, from.id);
   return rows.map(placed);
 }
 

@@ -6,7 +6,7 @@ import { nextTurn } from "../../../lib/turn.ts";
 import { DatabaseError } from "../../../ports/database.ts";
 import type {
   Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, Claim, ClaimedShare, Commit, CommittedHead, CutChange, Database, EventEffect, ForgetLimits, Garbage, ImportSlice, ImportState, Lease,
-  Move, NewBatch, NewChange, NewImport, NewNotice, NewShare, Notice, OpenBatch, OpenChange, PendingChange, PlaceRange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter,
+  Move, NewBatch, NewChange, NewImport, NewNotice, NewShare, Notice, OpenBatch, OpenChange, OpenLimit, PendingChange, PlaceRange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter,
   TaskPlace, TaskRow, TaskSummary, Topic,
 } from "../../../ports/database.ts";
 import { faultOf } from "./faults.ts";
@@ -181,7 +181,7 @@ export class SqliteClient implements Database {
 
   // ---- a batch, in order
 
-  openChanges(limit: { changes: number; bytes: number; imported?: number }): Promise<readonly OpenChange[]> {
+  openChanges(limit: OpenLimit): Promise<readonly OpenChange[]> {
     return this.#read((db) => db.openChanges(limit));
   }
 

@@ -6,12 +6,12 @@ import type { SQLInputValue, StatementSync } from "node:sqlite";
 
 import { DatabaseError, PLACES } from "../../../ports/database.ts";
 import type {
-  ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, CommittedHead, Garbage, ImportState, Notice, OpenBatch, OpenChange, PendingChange, PlaceRange, PublisherState, RoleFilter, RoleResult, RoleRow,
+  ArtifactPlace, ArtifactRange, ArtifactRow, ChangeOutcome, CommittedHead, Garbage, ImportState, Notice, OpenBatch, OpenChange, OpenLimit, PendingChange, PlaceRange, PublisherState, RoleFilter, RoleResult, RoleRow,
   SettingValue, SigningEvent, Target, TaskFilter, TaskKind, TaskPlace, TaskRequest, TaskResult, TaskRow, TaskSummary,
 } from "../../../ports/database.ts";
 import { binIndexOf } from "../../../tuf/bins.ts";
 import { placeText } from "../common/notice-place.ts";
-import { SMALLEST_BIN, SPARE, type Import, type Placed } from "../common/queue.ts";
+import { inOrder, SMALLEST_BIN, SPARE, type Import, type Placed } from "../common/queue.ts";
 import { CHANGE, openChange, type Tuple } from "./change-row.ts";
 import type { Cell } from "./connection.ts";
 import { firstRun } from "./import.ts";
@@ -119,8 +119,9 @@ export class Reader {
     return row && { task: String(row[0]), lines: Number(row[1]), invalid: Number(row[2]), accepted: row[3] === 1 };
   }
 
-  openChanges(limit: { changes: number; bytes: number; imported?: number }): readonly OpenChange[] {
+  openChanges(limit: OpenLimit): readonly OpenChange[] {
     return this.#moment(() => {
+      if (limit.behind !== undefined) return this.#moreImported(limit.behind, limit.imported ?? 0, limit.bytes);
       const found: Placed[] = [];
       let bytes = 0;
       /** The task of the first publishable change that is left out. */
@@ -137,15 +138,25 @@ export class Reader {
         }
         found.push({ task: Number(row[9]), change: openChange(row, String(row[10]), false) });
       }
-      const imports = importsIn(this.#all(
-        "SELECT t.no, t.id, t.open, i.no, i.runs FROM task t JOIN import i ON i.task = t.id WHERE t.held = 3 AND t.open > 0 ORDER BY t.no",
-      ));
+      const imports = this.#imports();
       const takes = !found.some(({ change }) => change.kind === "delegate" || change.kind === "document");
       const slice = takes ? this.#importedNext(imports.filter(({ task }) => task < left), limit.imported ?? 0, limit.bytes) : [];
       const held = [...this.#heldBefore([...found, ...slice]), ...this.#importedBefore(found, imports, slice)];
       if (held.length + slice.length === 0) return found.map(({ change }) => change);
-      return [...found, ...slice, ...held].sort((a, b) => a.task - b.task || a.change.id - b.change.id).map(({ change }) => change);
+      return inOrder([...found, ...slice, ...held]);
     });
+  }
+
+  #imports(): readonly Import[] {
+    return importsIn(this.#all(
+      "SELECT t.no, t.id, t.open, i.no, i.runs FROM task t JOIN import i ON i.task = t.id WHERE t.held = 3 AND t.open > 0 ORDER BY t.no",
+    ));
+  }
+
+  #moreImported({ task, place }: { readonly task: string; readonly place: number }, count: number, bytes: number): readonly OpenChange[] {
+    const from = this.#imports().find(({ id }) => id === task);
+    const slice = from === undefined ? [] : this.#importSlice(from, count, bytes, place);
+    return inOrder([...slice, ...this.#heldBefore(slice)]);
   }
 
   /** The held changes of the same paths, accepted before the last publishable one of theirs. */
@@ -197,7 +208,7 @@ export class Reader {
       if (!owner || owner[2] === 2 || Number(owner[3]) < Number(row[0])) continue;
       placed.push({ task: Number(owner[0]), change: openChange(row, String(owner[1]), owner[2] === 1) });
     }
-    return placed.sort((a, b) => a.task - b.task || a.change.id - b.change.id).map(({ change }) => change);
+    return inOrder(placed);
   }
 
   /** Of the oldest one that has any: of those before it the rows are still on their way. */
@@ -209,27 +220,27 @@ export class Reader {
     return [];
   }
 
-  /** About `count` changes of an import, those that come first by place; never part of a place. */
-  #importSlice(from: Import, count: number, bytes: number): readonly Placed[] {
+  /** About `count` changes of an import, those that come first by place, behind one; never part of a place. */
+  #importSlice(from: Import, count: number, bytes: number, behind = -1): readonly Placed[] {
     if (count <= 0) return [];
-    const firsts = from.runs.map((run) => this.#get(`SELECT place FROM change WHERE ${WAITING} ORDER BY place LIMIT 1`, run)?.[0]).filter((place) => typeof place === "number");
+    const firsts = from.runs.map((run) => this.#get(`SELECT place FROM change WHERE ${WAITING} AND place > ? ORDER BY place LIMIT 1`, run, behind)?.[0]).filter((place) => typeof place === "number");
     if (firsts.length === 0) return [];
     const begin = firsts.reduce((least, place) => Math.min(least, place), PLACES);
     // Hashes lie evenly, so this is about right; when it is not, the next guess is half as wide.
     for (let width = Math.ceil(((PLACES - begin) * count) / Math.max(from.open, 1)); ; width = Math.floor(width / 2)) {
       // To the end of a bin of 16,384, so that of these none is touched twice.
       const end = Math.max(begin, Math.ceil((begin + width) / SMALLEST_BIN) * SMALLEST_BIN - 1);
-      const found = width === 0 ? this.#importedUpTo(from, begin, MOST_ROWS, MOST_ROWS) : this.#importedUpTo(from, end, count * 2 + SPARE, bytes);
+      const found = width === 0 ? this.#importedUpTo(from, [begin, begin], MOST_ROWS, MOST_ROWS) : this.#importedUpTo(from, [begin, end], count * 2 + SPARE, bytes);
       if (found !== undefined) return found;
     }
   }
 
   /** Undefined when there are more than `most`. */
-  #importedUpTo(from: Import, place: number, most: number, mostBytes: number): readonly Placed[] | undefined {
+  #importedUpTo(from: Import, [first, last]: readonly [number, number], most: number, mostBytes: number): readonly Placed[] | undefined {
     const found: Placed[] = [];
     let bytes = 0;
     for (const run of from.runs) {
-      for (const row of this.#all(`SELECT ${CHANGE} FROM change c WHERE ${WAITING} AND place <= ? ORDER BY place LIMIT ?`, run, place, most + 1)) {
+      for (const row of this.#all(`SELECT ${CHANGE} FROM change c WHERE ${WAITING} AND place BETWEEN ? AND ? ORDER BY place LIMIT ?`, run, first, last, most + 1)) {
         const change = openChange(row, from.id, false);
         bytes += change.path.length + change.fragment.length;
         found.push({ task: from.task, change });
