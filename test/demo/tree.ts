@@ -16,7 +16,7 @@ export interface TreeFile {
 /** Names that no TUF client can ask for are left out. */
 const AWKWARD = /[#?\\%]|[\p{Cc}]/u;
 
-/** At most `limit` plain files below `root`, in a fixed order. */
+/** At most `limit` plain files below `root`, in a fixed order. Hidden folders are not of it: what others cache in one changes meanwhile. */
 export async function listTree(root: string, limit: number): Promise<readonly string[]> {
   const found: string[] = [];
   const walk = async (folder: string): Promise<void> => {
@@ -24,7 +24,7 @@ export async function listTree(root: string, limit: number): Promise<readonly st
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       if (found.length >= limit) return;
       const path = join(folder, entry.name);
-      if (entry.isDirectory()) await walk(path);
+      if (entry.isDirectory() && !entry.name.startsWith(".")) await walk(path);
       else if (entry.isFile() && !AWKWARD.test(path) && path.normalize("NFC") === path) found.push(path);
     }
   };
