@@ -23,16 +23,19 @@ type Phase = (sql: Sql, batch: Row, cursor: string, limit: number) => Promise<Sl
 
 const PHASES: readonly Phase[] = [foldChanges, foldRoles, foldPlan, forgetResults, foldMoves, retireRoles];
 
+/** Rows a transaction of folding touches: so long whoever publishes waits for the publisher's row. */
+const FOLD_SLICE = 2_000;
+
 /** At most `limit` rows, in transactions of at most a slice. `cuts`: whether the caller is cutting a batch, which is nobody's to undo. */
 export async function fold(db: Sessions, lease: Lease, limit: number, cuts: () => boolean, now: () => Now): Promise<{ readonly remaining: boolean }> {
-  for (let left = Math.max(limit, 1); ; left -= SLICE) {
+  for (let left = Math.max(limit, 1); ; left -= FOLD_SLICE) {
     const { remaining } = await db.transaction(async (sql) => {
       await fence(sql, lease, now());
       // Asked under the lock: a cut whose first slice is seen here has begun.
       if (!cuts()) await undoCutSlice(sql);
-      return foldRows(sql, Math.min(left, SLICE));
+      return foldRows(sql, Math.min(left, FOLD_SLICE));
     });
-    if (!remaining || left <= SLICE) return { remaining };
+    if (!remaining || left <= FOLD_SLICE) return { remaining };
   }
 }
 
