@@ -9,7 +9,6 @@ import type { Lease } from "../../../ports/database.ts";
 import { undoCutSlice } from "./batch.ts";
 import { fence } from "./lease.ts";
 import { addGarbage, PUT_ROLES } from "./role.ts";
-import { SLICE } from "./sessions.ts";
 import type { Now, Row, Sessions, Sql } from "./sessions.ts";
 
 interface Slice {
