@@ -139,7 +139,7 @@ describe("an import", () => {
       batches.push(args[1].id);
       if (batches.length > 1) return answer;
       other.resolve(stage.add(byPlace.slice(-1), { length: 9 }));
-      while (commits.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      while (commits.length === 0) await turns(1);
       return answer;
     };
     const commits: string[] = [];
@@ -154,6 +154,111 @@ describe("an import", () => {
     assert.equal((await stage.task(task)).result?.state, "SUCCESS");
     const rows = await stage.database.artifacts({ from: "" }, undefined, 3000);
     assert.deepEqual(rows.filter(({ fragment }) => fragment.includes('"length":9')).map(({ path }) => path), byPlace.slice(-1));
+  });
+
+  test("is overtaken between two of its roles, and rows of the batch before rest meanwhile", { timeout: 30_000 }, async () => {
+    const { stage, byPlace, commits, batches, task } = await long();
+    await stage.publisher.turn();
+    const [fold, cut, markVisible] = [stage.database.fold, stage.database.cut, stage.database.markVisible].map((call) => call.bind(stage.database)) as [typeof stage.database.fold, typeof stage.database.cut, typeof stage.database.markVisible];
+    let [pressed, ofTheLong, foldsBeside] = [0, 0, 0];
+    let passing = false;
+    // Rows that take so long that they are still on their way.
+    stage.database.fold = async (lease) => {
+      if (passing) foldsBeside += 1;
+      await turns(1);
+      return fold(lease, 3);
+    };
+    stage.signers.beforeSign = () => { pressed += 1; };
+    stage.database.cut = async (lease, batch) => {
+      if (batch.changes.length > 1) ofTheLong = batch.roles.length;
+      else passing = true;
+      const answer = await cut(lease, batch);
+      pressed = passing ? pressed : 0;
+      return answer;
+    };
+    stage.database.markVisible = (...args) => {
+      passing = false;
+      return markVisible(...args);
+    };
+    const read = stage.database.readTargets.bind(stage.database);
+    let other: string | undefined;
+    stage.database.readTargets = async (...args) => {
+      other ??= await stage.add(byPlace.slice(-1), { length: 9 });
+      return read(...args);
+    };
+    let pressedByThen = 0;
+    const commit = stage.database.commit.bind(stage.database);
+    stage.database.commit = (lease, order) => {
+      if (passing) pressedByThen = pressed;
+      return commit(lease, order);
+    };
+    commits.length = 0;
+    await stage.publisher.turn();
+    assert.deepEqual(commits, [batches.at(-1), batches.at(-2)]);
+    assert.ok(pressedByThen < ofTheLong, `${String(pressedByThen)} signatures by then, of ${String(ofTheLong)} roles`);
+    assert.equal(foldsBeside, 0);
+    await stage.settle();
+    assert.deepEqual([(await stage.task(other!)).result?.state, (await stage.task(task)).result?.state], ["SUCCESS", "SUCCESS"]);
+  });
+
+  test("what is published between two of its batches does not wait for rows either, and they rest", { timeout: 30_000 }, async () => {
+    const { stage, byPlace } = await long();
+    const [fold, cut, markVisible] = [stage.database.fold, stage.database.cut, stage.database.markVisible].map((call) => call.bind(stage.database)) as [typeof stage.database.fold, typeof stage.database.cut, typeof stage.database.markVisible];
+    let [passing, foldsBeside, folds] = [false, 0, 0];
+    stage.database.fold = async (lease) => {
+      folds += 1;
+      if (passing) foldsBeside += 1;
+      await turns(1);
+      return fold(lease, 3);
+    };
+    stage.database.cut = (lease, batch) => {
+      passing = batch.changes.length === 1;
+      return cut(lease, batch);
+    };
+    stage.database.markVisible = async (...args) => {
+      await turns(5);
+      passing = false;
+      return markVisible(...args);
+    };
+    await stage.publisher.turn();
+    const other = await stage.add(byPlace.slice(-1), { length: 9 });
+    const foldsBefore = folds;
+    await stage.publisher.turn();
+    assert.equal((await stage.task(other)).result?.state, "SUCCESS");
+    assert.equal(foldsBeside, 0);
+    await stage.settle();
+    assert.ok(folds > foldsBefore + 10, "they were on their way");
+  });
+
+  test("a batch takes what was read of it when somebody asks for something else meanwhile", { timeout: 30_000 }, async () => {
+    const stage = createPublisherStage({ policy: { maxBatchChanges: 20_000 } });
+    await stage.bootstrap(64);
+    await imports(stage, many(9_000));
+    await stage.database.releaseLease((await stage.database.publisher()).lease);
+    stage.publisher = stage.newPublisher();
+    const [openChanges, cut] = [stage.database.openChanges.bind(stage.database), stage.database.cut.bind(stage.database)];
+    const cuts: number[] = [];
+    let asks = true;
+    stage.database.openChanges = async (limit) => {
+      const open = await openChanges(limit);
+      // The first batch finds out what a change costs.
+      if (cuts.length > 0 && open.length > 1_000 && asks) {
+        asks = false;
+        await stage.add(["other"]);
+      }
+      return open;
+    };
+    stage.database.cut = (lease, batch) => {
+      cuts.push(batch.changes.length);
+      return cut(lease, batch);
+    };
+    const stopping = new AbortController();
+    const running = stage.publisher.run(stopping.signal);
+    while (cuts.reduce((sum, one) => sum + one, 0) < 9_001) await turns(1);
+    stopping.abort();
+    await running;
+    const large = cuts.filter((one) => one > 1);
+    assert.ok(large.length > 2 && (large[1] ?? 0) < 5_000, `batches of ${large.join(", ")}`);
   });
 
   test("what others asked for before is published before its batch, not in it, unless it is of one of its paths", async () => {
@@ -325,6 +430,29 @@ describe("an import", () => {
     assert.equal((await stage.task(task)).result?.state, "SUCCESS");
   });
 });
+
+const turns = async (count: number): Promise<void> => {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+/** An import in batches of a third of its bins, with what is cut and committed, in order. */
+async function long() {
+  const stage = createPublisherStage({ policy: { maxBatchChanges: 1_000 } });
+  await stage.bootstrap(64);
+  const byPlace = many(3000).sort((a, b) => binIndexOf(32, a) - binIndexOf(32, b));
+  const task = await imports(stage, byPlace);
+  const [cut, commit] = [stage.database.cut.bind(stage.database), stage.database.commit.bind(stage.database)];
+  const [batches, commits]: [string[], string[]] = [[], []];
+  stage.database.cut = (lease, batch) => {
+    batches.push(batch.id);
+    return cut(lease, batch);
+  };
+  stage.database.commit = (lease, order) => {
+    commits.push(order.batch);
+    return commit(lease, order);
+  };
+  return { stage, byPlace, task, batches, commits };
+}
 
 /** Rows that follow their batch, kept on their way while told to. */
 function heldRows({ database }: ReturnType<typeof createPublisherStage>) {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -16,6 +16,7 @@ import { fold } from "./fold.ts";
 import { migrate } from "./migrate.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { openSqlite } from "./sqlite.ts";
+import { Writer } from "./writer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rstuf-sqlite-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -431,6 +432,38 @@ describe("threads", () => {
     assert.deepEqual([fold(raw, lease, 2000, Date.now, urgent).next(), rows()], [{ done: true, value: { remaining: true } }, 2000]);
     fold(raw, lease, 2000, Date.now, urgent).next();
     assert.equal(rows(), 2000, "once one is folded, the next is given up again");
+    while (!(fold(raw, lease, 100, Date.now, { waits: () => false, gaveUp: 0 }).next().done ?? false) || rows() !== 3000);
+    assert.deepEqual(raw.all("SELECT DISTINCT strand > 0 AS large FROM artifact").map(({ large }) => large), [1], "what is folded in few rows at a time is listed with its batch");
+    raw.close();
+  });
+
+  test("the log is copied to the file when rows are folded, and not when somebody's commit fills it", () => {
+    const file = fresh();
+    const raw = new Connection(openForWriting(file, 100), file);
+    raw.transaction(() => raw.run("CREATE TABLE t (x TEXT) STRICT"));
+    const before = statSync(file).size;
+    raw.transaction(() => { for (let i = 0; i < 2_500; i++) raw.run("INSERT INTO t VALUES (?)", "x".repeat(8_000)); });
+    assert.equal(statSync(file).size, before, "20 MB of log");
+    raw.checkpointing(() => raw.transaction(() => raw.run("INSERT INTO t VALUES ('y')")));
+    assert.ok(statSync(file).size > before + 20_000_000);
+    raw.transaction(() => { for (let i = 0; i < 9_000; i++) raw.run("INSERT INTO t VALUES (?)", "x".repeat(8_000)); });
+    assert.ok(statSync(file).size > before + 90_000_000, "where nothing is folded, somebody's commit does it in the end");
+    raw.close();
+  });
+
+  test("an accepted request is answered before a slice of something else", () => {
+    const file = fresh();
+    const raw = openForWriting(file, 100);
+    migrate(raw, file);
+    const events: string[] = [];
+    const writer = new Writer(new Connection(raw, file), Date.now, () => undefined, { takeIn: () => undefined, sendOff: () => { events.push("sent off"); } });
+    writer.submit({ call: 1, method: "fold", args: [{ number: 1, holder: "nobody" }, 100] } as never, () => { events.push("folded"); });
+    writer.submit({ call: 2, method: "accept", args: [{
+      task: { id: hex(1), kind: "add_artifacts", createdMs: 1, request: "{}" }, changes: { flat: [] }, count: 0, bytes: 0, held: false, releaseHeld: false, result: undefined, settings: [],
+      expectBootstrap: undefined, event: undefined, import: undefined, idempotency: undefined, limits: { changes: 1, bytes: 1 },
+    }] } as never, (outcome) => { events.push("value" in outcome ? "accepted" : "refused"); });
+    writer.finish();
+    assert.deepEqual(events, ["accepted", "sent off", "folded"]);
     raw.close();
   });
 
