@@ -156,78 +156,53 @@ describe("an import", () => {
     assert.deepEqual(rows.filter(({ fragment }) => fragment.includes('"length":9')).map(({ path }) => path), byPlace.slice(-1));
   });
 
-  test("is overtaken between two of its roles, and rows of the batch before rest meanwhile", { timeout: 30_000 }, async () => {
-    const { stage, byPlace, commits, batches, task } = await long();
-    await stage.publisher.turn();
-    const [fold, cut, markVisible] = [stage.database.fold, stage.database.cut, stage.database.markVisible].map((call) => call.bind(stage.database)) as [typeof stage.database.fold, typeof stage.database.cut, typeof stage.database.markVisible];
-    let [pressed, ofTheLong, foldsBeside] = [0, 0, 0];
-    let passing = false;
-    // Rows that take so long that they are still on their way.
-    stage.database.fold = async (lease) => {
-      if (passing) foldsBeside += 1;
-      await turns(1);
-      return fold(lease, 3);
-    };
+  test("is overtaken between two of its roles", { timeout: 30_000 }, async () => {
+    const { stage, byPlace, commits, batches } = await long();
+    let pressed = 0;
     stage.signers.beforeSign = () => { pressed += 1; };
-    stage.database.cut = async (lease, batch) => {
-      if (batch.changes.length > 1) ofTheLong = batch.roles.length;
-      else passing = true;
-      const answer = await cut(lease, batch);
-      pressed = passing ? pressed : 0;
-      return answer;
-    };
-    stage.database.markVisible = (...args) => {
-      passing = false;
-      return markVisible(...args);
-    };
     const read = stage.database.readTargets.bind(stage.database);
     let other: string | undefined;
     stage.database.readTargets = async (...args) => {
-      other ??= await stage.add(byPlace.slice(-1), { length: 9 });
+      if (other === undefined) {
+        other = await stage.add(byPlace.slice(-1), { length: 9 });
+        await turns(2);
+      }
       return read(...args);
     };
-    let pressedByThen = 0;
     const commit = stage.database.commit.bind(stage.database);
-    stage.database.commit = (lease, order) => {
-      if (passing) pressedByThen = pressed;
-      return commit(lease, order);
+    let pressedByThen: number | undefined;
+    stage.database.commit = (...args) => {
+      pressedByThen ??= pressed;
+      return commit(...args);
     };
-    commits.length = 0;
     await stage.publisher.turn();
-    assert.deepEqual(commits, [batches.at(-1), batches.at(-2)]);
-    assert.ok(pressedByThen < ofTheLong, `${String(pressedByThen)} signatures by then, of ${String(ofTheLong)} roles`);
-    assert.equal(foldsBeside, 0);
-    await stage.settle();
-    assert.deepEqual([(await stage.task(other!)).result?.state, (await stage.task(task)).result?.state], ["SUCCESS", "SUCCESS"]);
+    assert.deepEqual(commits, [batches[1], batches[0]]);
+    assert.ok(pressedByThen! < 16, `${String(pressedByThen)} signatures by then, of 16 roles that are put together`);
+    assert.equal((await stage.task(other!)).result?.state, "SUCCESS");
   });
 
-  test("what is published between two of its batches does not wait for rows either, and they rest", { timeout: 30_000 }, async () => {
-    const { stage, byPlace } = await long();
-    const [fold, cut, markVisible] = [stage.database.fold, stage.database.cut, stage.database.markVisible].map((call) => call.bind(stage.database)) as [typeof stage.database.fold, typeof stage.database.cut, typeof stage.database.markVisible];
-    let [passing, foldsBeside, folds] = [false, 0, 0];
+  test("while others are published, beside one of its batches or between two, rows rest", { timeout: 30_000 }, async () => {
+    const { stage, byPlace, beside } = await long();
+    const fold = stage.database.fold.bind(stage.database);
+    let folds = 0;
     stage.database.fold = async (lease) => {
       folds += 1;
-      if (passing) foldsBeside += 1;
+      if (beside.isPublished) beside.folds += 1;
       await turns(1);
       return fold(lease, 3);
     };
-    stage.database.cut = (lease, batch) => {
-      passing = batch.changes.length === 1;
-      return cut(lease, batch);
-    };
-    stage.database.markVisible = async (...args) => {
-      await turns(5);
-      passing = false;
-      return markVisible(...args);
-    };
     await stage.publisher.turn();
-    const other = await stage.add(byPlace.slice(-1), { length: 9 });
-    const foldsBefore = folds;
-    await stage.publisher.turn();
-    assert.equal((await stage.task(other)).result?.state, "SUCCESS");
-    assert.equal(foldsBeside, 0);
+    // Of two bins, neither of which is of these batches.
+    for (const [n, place, at] of [[1, "between two", 2_999], [2, "beside the second", 2_800]] as const) {
+      const other = await stage.add(byPlace.slice(at, at + 1), { length: 9 });
+      await turns(2);
+      await stage.publisher.turn();
+      assert.equal((await stage.task(other)).result?.state, "SUCCESS");
+      assert.deepEqual([beside.batches, beside.folds], [n, 0], place);
+      if (n === 1) assert.ok(folds < 100, "most rows are on their way");
+    }
     await stage.settle();
-    assert.ok(folds > foldsBefore + 10, "they were on their way");
+    assert.ok(folds > 900, String(folds));
   });
 
   test("a batch takes what was read of it when somebody asks for something else meanwhile", { timeout: 30_000 }, async () => {
@@ -435,23 +410,36 @@ const turns = async (count: number): Promise<void> => {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-/** An import in batches of a third of its bins, with what is cut and committed, in order. */
+/** An import of which the first batch has whole bins, a third of them, with what is cut and committed, in order, and what is published `beside` it: batches of few changes. */
 async function long() {
-  const stage = createPublisherStage({ policy: { maxBatchChanges: 1_000 } });
-  await stage.bootstrap(64);
   const byPlace = many(3000).sort((a, b) => binIndexOf(32, a) - binIndexOf(32, b));
-  const task = await imports(stage, byPlace);
-  const [cut, commit] = [stage.database.cut.bind(stage.database), stage.database.commit.bind(stage.database)];
+  const stage = createPublisherStage({ policy: { maxBatchChanges: byPlace.filter((path) => binIndexOf(6, path) < 21).length } });
+  await stage.bootstrap(64);
+  await imports(stage, byPlace);
+  const { database } = stage;
+  const [cut, commit, markVisible] = [database.cut.bind(database), database.commit.bind(database), database.markVisible.bind(database)];
   const [batches, commits]: [string[], string[]] = [[], []];
-  stage.database.cut = (lease, batch) => {
+  const beside = { batches: 0, isPublished: false, folds: 0 };
+  database.cut = async (lease, batch) => {
     batches.push(batch.id);
-    return cut(lease, batch);
+    const isFew = batch.changes.length < 10;
+    if (isFew) beside.batches += 1;
+    const answer = await cut(lease, batch);
+    // A call that was under way may end.
+    if (isFew) await turns(5);
+    beside.isPublished = isFew;
+    if (isFew) await turns(5);
+    return answer;
   };
-  stage.database.commit = (lease, order) => {
+  database.commit = (lease, order) => {
     commits.push(order.batch);
     return commit(lease, order);
   };
-  return { stage, byPlace, task, batches, commits };
+  database.markVisible = async (...args) => {
+    await markVisible(...args);
+    beside.isPublished = false;
+  };
+  return { stage, byPlace, batches, commits, beside };
 }
 
 /** Rows that follow their batch, kept on their way while told to. */

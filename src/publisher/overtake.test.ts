@@ -33,6 +33,27 @@ describe("others, beside a long batch,", () => {
     assert.equal(looks.length, 2);
   });
 
+  test("let rows rest from the hint on until they have passed, and not while it is not their turn", async () => {
+    const { overtaking, behind, clock, hint } = stage({ lookMs: 80 });
+    const rests = async (): Promise<boolean> => {
+      let goesOn = false;
+      behind.turn().then(() => { goesOn = true; }, () => undefined);
+      await turn();
+      return !goesOn;
+    };
+    hint();
+    assert.equal(await rests(), true);
+    await overtaking.pass();
+    assert.equal(await rests(), false);
+    hint();
+    assert.equal(await rests(), false, "it has the time that they took");
+    clock.now += 80;
+    hint();
+    assert.equal(await rests(), true);
+    overtaking.close();
+    assert.equal(await rests(), false, "it is over");
+  });
+
   test("let all of its roles wait while they pass", async () => {
     const { overtaking, looks, gate } = stage();
     const opened = gate();
@@ -78,11 +99,12 @@ function stage({ lookMs = 0 }: { readonly lookMs?: number } = {}) {
       return [];
     },
   };
+  const behind = new Behind();
   const overtaking = new Overtaking({ database, clock, policy: {} } as unknown as PublisherDeps, {
-    head: {} as Head, own: new Set(), behind: new Behind(), publishes: () => Promise.reject(new Error("there is nothing to publish")), isGivenUp: () => false,
+    head: {} as Head, own: new Set(), behind, publishes: () => Promise.reject(new Error("there is nothing to publish")), isGivenUp: () => false,
   });
   return {
-    overtaking, looks, clock, hint: () => { hint(); },
+    overtaking, behind, looks, clock, hint: () => { hint(); },
     gate: (error?: Error) => {
       const { promise, resolve, reject } = Promise.withResolvers<undefined>();
       gated = promise;

@@ -93,6 +93,19 @@ export const importCases: readonly Case[] = [
     },
   },
   {
+    name: "a batch with changes of several imports is counted for each of them",
+    run: async ({ database }) => {
+      const held = await lease(database);
+      await imported(database, 1, [add("x"), add("a")]);
+      await imported(database, 2, [add("x"), add("b"), add("c")]);
+      await accept(database, 3, [add("x", "bins-0", "{live}")]);
+      await commitAll(database, held, { batch: id(40), roles: ["bins-0"], outcomeOf: (change) => change.held ? "absorbed" : "apply" });
+      await foldAll(database, held);
+      assert.deepEqual(await Promise.all([1, 2].map(async (n) => (await database.getTask(id(n)))?.remaining)), [1, 2]);
+      assert.deepEqual((await database.artifacts({}, undefined, 10)).map(({ path, fragment }) => [path, fragment]), [["x", "{live}"]]);
+    },
+  },
+  {
     name: "of an import more is read behind a place, whole prefixes, each once, with the held changes of the same paths",
     run: async ({ database }) => {
       const paths = many(200).map(({ path }) => path);
