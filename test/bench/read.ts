@@ -24,7 +24,8 @@ import { measureSignatures, median } from "./limits.ts";
 import { floors, untilQuiet } from "./measure.ts";
 import { page, type Run } from "./page.ts";
 import { folderPlace } from "./place.ts";
-import { artifactOf, Stage } from "./stage.ts";
+import { artifactOf } from "./artifact.ts";
+import { Stage } from "./stage.ts";
 
 const { values } = parseArgs({
   options: {

@@ -13,7 +13,8 @@ import { SnapshotBook } from "../../src/roles/snapshot.ts";
 import { pressTargets } from "../../src/roles/targets.ts";
 import { binNames, bitLengthOf } from "../../src/tuf/bins.ts";
 import { envelopeBytes } from "../../src/tuf/canonical.ts";
-import { artifactOf, type Stage } from "./stage.ts";
+import { artifactOf } from "./artifact.ts";
+import type { Stage } from "./stage.ts";
 
 export interface ReaderCost {
   readonly artifacts: number;

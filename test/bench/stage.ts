@@ -2,32 +2,18 @@
 
 import { createHash } from "node:crypto";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
-import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { startProgram, type RunningService } from "../demo/running-service.ts";
+import { artifactOf, type Artifact } from "./artifact.ts";
 import type { Place } from "./place.ts";
 import { scratchFolder } from "./scratch.ts";
+import { send } from "./send.ts";
+import { uploaded } from "./upload.ts";
 import { Watcher } from "./watcher.ts";
-
-/** The service takes 1,000 connections; one of them is the watcher's. */
-const AGENT = new Agent({ keepAlive: true, maxSockets: 900 });
 
 /** What /proc counts CPU time in. */
 const TICK_MS = 10;
-
-interface Artifact {
-  readonly path: string;
-  readonly info: { readonly length: number; readonly hashes: { readonly sha256: string } };
-}
-
-/** Paths as an index of packages has them; the same for the same number, whenever it runs. */
-export function artifactOf(n: number): Artifact {
-  const digest = createHash("sha256").update(`artifact ${String(n)}`).digest("hex");
-  const project = `project-${String((n * 7919) % 500_009)}`;
-  const path = `packages/${digest.slice(0, 2)}/${digest.slice(2, 4)}/${digest.slice(4, 60)}/${project}-1.${String(n % 17)}.${String(n % 31)}-py3-none-any.whl`;
-  return { path, info: { length: 1000 + (n % 5_000_000), hashes: { sha256: digest } } };
-}
 
 /** A folder that outlives the run, and how many artifacts came in already. */
 export interface Kept {
@@ -149,7 +135,7 @@ export class Stage {
     this.#next += count;
     const start = performance.now();
     const before = await this.cpuMs();
-    const task = await this.#upload(Readable.from(lines(first, count)));
+    const task = await uploaded({ url: `${this.#service.origin}/api/v1/artifacts/import`, first, count });
     const uploadedMs = performance.now() - start;
     const uploadCpuMs = await this.cpuMs() - before;
     await this.#ended(task);
@@ -222,36 +208,7 @@ export class Stage {
   }
 
   #post(path: string, body: unknown): Promise<string> {
-    return this.#send(path, "application/json", Readable.from([JSON.stringify(body)]));
+    return send(`${this.#service.origin}${path}`, "application/json", Readable.from([JSON.stringify(body)]));
   }
 
-  #upload(body: Readable): Promise<string> {
-    return this.#send("/api/v1/artifacts/import", "application/x-ndjson", body);
-  }
-
-  /** Answers the task's id. */
-  #send(path: string, type: string, body: Readable): Promise<string> {
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const sent = request(`${this.#service.origin}${path}`, { method: "POST", agent: AGENT, headers: { "content-type": type } }, (answer) => {
-      let text = "";
-      answer.on("data", (chunk: Buffer) => { text += chunk.toString(); });
-      answer.once("end", () => {
-        if (answer.statusCode === 202) resolve((JSON.parse(text) as { data: { task_id: string } }).data.task_id);
-        else reject(new Error(`${String(answer.statusCode)}: ${text.slice(0, 300)}`));
-      });
-      answer.once("error", reject);
-    });
-    sent.once("error", reject);
-    body.pipe(sent);
-    return promise;
-  }
-}
-
-function* lines(first: number, count: number): Generator<string> {
-  const piece = 200;
-  for (let at = first; at < first + count; at += piece) {
-    let text = "";
-    for (let n = at; n < Math.min(at + piece, first + count); n++) text += `${JSON.stringify(artifactOf(n))}\n`;
-    yield text;
-  }
 }
