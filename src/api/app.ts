@@ -20,6 +20,7 @@ import { serveExpectingClients } from "./expect-continue.ts";
 import { importRoutes } from "./import.ts";
 import { createEventStreams, eventRoutes } from "./events.ts";
 import { fileRoutes, type ArtifactFiles } from "./files.ts";
+import { Aside } from "./aside.ts";
 import { authenticate, checkHost, checkOrigin, isApi, isWrite } from "./gate.ts";
 import { acceptJsonBodies } from "./json-body.ts";
 import { metadataFileRoutes, type MetadataFiles } from "./metadata-files.ts";
@@ -62,6 +63,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   const { limits } = settings;
   const app = createServer(settings);
 
+  const aside = new Aside();
   const takeWrite = createRateLimit(settings.rateLimit, deps.clock);
   app.decorateRequest("principal", null);
   app.addHook("onRequest", (request, reply, done) => {
@@ -72,6 +74,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
       request.principal = authenticate(request, settings.tokens) ?? null;
       checkOrigin(request, settings);
       if (isWrite(request)) takeWrite(request);
+      aside.arrives(request);
       done();
     } catch (error) {
       const problem = problemOf(error);
@@ -110,7 +113,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   delegationRoutes(registrar);
   signingRoutes(registrar);
   artifactRoutes(registrar);
-  importRoutes(registrar, limits);
+  importRoutes(registrar, limits, aside);
   taskRoutes(registrar);
   readRoutes(registrar);
   eventRoutes(registrar, streams);

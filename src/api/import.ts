@@ -4,6 +4,7 @@ import { Type } from "./type.ts";
 import { OperationError } from "../operations/errors.ts";
 import { findImport, importArtifacts } from "../operations/import-artifacts.ts";
 import { Artifact } from "./artifacts.ts";
+import { IMPORT_PATH, type Aside } from "./aside.ts";
 import { linesOf } from "./ndjson.ts";
 import { submittedAnswer, type Resource } from "./routes.ts";
 import { submittedSchema, WaitQuery } from "./schemas.ts";
@@ -22,12 +23,12 @@ const ImportQuery = Type.Object({
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
-export function importRoutes(resource: Resource, limits: ApiLimits): void {
+export function importRoutes(resource: Resource, limits: ApiLimits, aside: Aside): void {
   const { operations } = resource;
 
   resource.route({
     method: "POST",
-    path: "/api/v1/artifacts/import",
+    path: IMPORT_PATH,
     docs: {
       tag: "Artifacts",
       summary: "Import any number of artifacts, one per line.",
@@ -79,7 +80,7 @@ export function importRoutes(resource: Resource, limits: ApiLimits): void {
     },
     async handle({ query, request, pieces, idempotency }) {
       const imported = await importArtifacts(operations, {
-        lines: linesOf(pieces, { lineBytes: limits.lineBytes, depth: limits.jsonDepth }),
+        lines: linesOf(aside.before(pieces), { lineBytes: limits.lineBytes, depth: limits.jsonDepth }),
         principal: request.principal ?? "",
         key: idempotency?.key,
         after: query.after ?? 0,
@@ -93,7 +94,7 @@ export function importRoutes(resource: Resource, limits: ApiLimits): void {
 
   resource.route({
     method: "GET",
-    path: "/api/v1/artifacts/import",
+    path: IMPORT_PATH,
     docs: {
       tag: "Artifacts",
       summary: "How far an import is.",

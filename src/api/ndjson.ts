@@ -13,7 +13,10 @@ export type Line =
 
 const LINE_FEED = 0x0a;
 
-/** The lines of each piece that arrives. The last line needs no line feed. */
+/** So many lines are read at a stretch: a millisecond with what is done with them. */
+const LINES_AT_ONCE = 50;
+
+/** The lines of each piece that arrives, a few at a time. The last line needs no line feed. */
 export async function* linesOf(
   pieces: AsyncIterable<Uint8Array>, limits: { readonly lineBytes: number; readonly depth: number },
 ): AsyncGenerator<readonly Line[]> {
@@ -23,7 +26,7 @@ export async function* linesOf(
   /** The line it belongs to is too long, and said to be so already. */
   let skips = false;
   for await (const piece of pieces) {
-    const lines: Line[] = [];
+    let lines: Line[] = [];
     let from = 0;
     for (let end = piece.indexOf(LINE_FEED); end >= 0; from = end + 1, end = piece.indexOf(LINE_FEED, from)) {
       number++;
@@ -31,6 +34,9 @@ export async function* linesOf(
       rest = new Uint8Array(0);
       if (!skips) push(lines, bytes, number, limits);
       skips = false;
+      if (lines.length < LINES_AT_ONCE) continue;
+      yield lines;
+      lines = [];
     }
     if (!skips && rest.length + piece.length - from > limits.lineBytes) {
       lines.push(tooLong(number + 1, limits.lineBytes));
