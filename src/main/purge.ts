@@ -39,7 +39,7 @@ export function purging(storage: Storage, order: PurgeOrder, log: Logger, pause:
     traits: storage.traits,
     prove: () => storage.prove(),
     create: (name, bytes) => storage.create(name, bytes),
-    createAll: (files) => storage.createAll(files),
+    createAll: (files, rest) => storage.createAll(files, rest),
     read: (name, maxBytes) => storage.read(name, maxBytes),
     async replace(name, bytes, expected, mayWrite) {
       const outcome = await storage.replace(name, bytes, expected, mayWrite);

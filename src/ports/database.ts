@@ -13,6 +13,7 @@
 // for `accept`; nobody repeats a publisher's transaction.
 
 import { AppError } from "../lib/app-error.ts";
+import type { Rest } from "./rest.ts";
 
 // ---------------------------------------------------------------- requests
 
@@ -623,11 +624,12 @@ export interface Database {
   openChanges(limit: OpenLimit): Promise<readonly OpenChange[]>;
   /**
    * Binds the changes to a new batch and allocates its versions: answers the first one;
-   * role i gets first + i, snapshot first + n, timestamp first + n + 1. Others may be published while many changes are bound
-   * (`rebase`): what they get lies above.
+   * role i gets first + i, snapshot first + n, timestamp first + n + 1. Many changes are bound in slices, between which others
+   * may be published (`rebase`): what they get lies above.
+   * @param rest awaited between slices: whoever calls may hold it up. It does not reject.
    * @throws DatabaseError `stale-base` when the head moved, a change is no longer open, or an event carries it that is not named
    */
-  cut(lease: Lease, batch: NewBatch): Promise<{ readonly firstVersion: number }>;
+  cut(lease: Lease, batch: NewBatch, rest?: Rest): Promise<{ readonly firstVersion: number }>;
   /**
    * An open batch goes on, on `base`, which others made the head meanwhile in roles that it does not touch. Answers a version
    * for its snapshot; the one after it is its timestamp's. Those of the cut are used up.
@@ -660,8 +662,9 @@ export interface Database {
    * Brings the rows of artifacts, roles and garbage up to the committed batches, in slices of at
    * most `limit` rows, oldest batch first, and forgets the changes of ended tasks.
    * Answers whether more remains; sooner, when others wait for the database. Repeating it changes nothing.
+   * @param patiently nobody waits for it: it may stand aside for a moment while others are published
    */
-  fold(lease: Lease, limit: number): Promise<{ readonly remaining: boolean }>;
+  fold(lease: Lease, limit: number, patiently?: boolean): Promise<{ readonly remaining: boolean }>;
   openBatches(): Promise<readonly OpenBatch[]>;
   /**
    * Gives the changes of an open batch back, those that were held as held, and makes garbage of the

@@ -13,6 +13,7 @@
 //  - The driver retries what is worth retrying, for at most 30 s; nobody else does.
 
 import { AppError } from "../lib/app-error.ts";
+import type { Rest } from "./rest.ts";
 
 /** Stands for the bytes a name held when it was read. Opaque; of use only to `replace` on the same storage. */
 export type StorageToken = string & { readonly __brand: "StorageToken" };
@@ -59,7 +60,7 @@ export interface Storage {
    * subset may exist. At most 10,000 files and 64 MiB a call, else `too-large` and nothing is written.
    * A name given twice is created in the order given. @throws StorageError
    */
-  createAll(files: readonly NewFile[]): Promise<readonly Created[]>;
+  createAll(files: readonly NewFile[], rest?: Rest): Promise<readonly Created[]>;
 
   /**
    * The bytes and token of `name`, or undefined when there is none. Never cached.

@@ -66,6 +66,11 @@ export class Behind {
     }
   }
 
+  /** Whether somebody waits for them. */
+  get isAwaited(): boolean {
+    return this.#awaited > 0;
+  }
+
   /** Whether rows are on their way. */
   get isBusy(): boolean {
     return this.#folding !== undefined;

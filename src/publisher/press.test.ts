@@ -37,7 +37,7 @@ async function press(moved: (head: string) => string) {
       if (heads.length > 0) id = moved(head.id);
       return Promise.resolve();
     },
-    during: (work) => work,
+    passed: () => Promise.resolve(), during: (work) => work,
   };
   const account = { require: () => undefined, keep: () => Promise.resolve(), move: () => Promise.resolve(), allocate: () => Promise.reject(new Error("no name is taken")) };
   const order = { head, roles: ["bins-0", "bins-1"], edits: new Map(), firstVersion: 1_000, nowMs: stage.clock.now(), overtaking };

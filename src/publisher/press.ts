@@ -50,6 +50,8 @@ export interface PressOrder {
 export interface Passing {
   pass(): Promise<void>;
   during<T>(work: Promise<T>): Promise<T>;
+  /** Resolves when nobody passes; it does not reject. */
+  passed(): Promise<void>;
   /** What they made the head. */
   readonly head: Pick<Head, "id">;
 }
@@ -129,6 +131,7 @@ export async function pressRoles(deps: PublisherDeps, account: Account, sealer: 
       at += slice.length;
       size = nextSize(size, files);
     }
+    await (order.overtaking?.during(storing) ?? storing);
   } catch (error) {
     failure = error;
   }
@@ -209,13 +212,15 @@ const MAX_BURNS = 32;
 
 /** Puts the files of a slice; a name taken by other bytes (possible only after the database lost commits) is burnt (rule 11). */
 async function putFresh(deps: PublisherDeps, account: Account, files: readonly PressedFile[], order: PressOrder, sealer: Sealer): Promise<readonly PressedFile[]> {
+  const { overtaking } = order;
+  const rest = overtaking && (() => overtaking.passed());
   const done: PressedFile[] = [];
   let pending = files;
   for (let burns = 0; ; burns++) {
     const [first, ...others] = pending;
     if (first === undefined) break;
     if (burns > MAX_BURNS) throw namesTaken(first.name);
-    const created: readonly Created[] = others.length === 0 ? [await deps.storage.create(first.name, first.bytes)] : await deps.storage.createAll(pending);
+    const created: readonly Created[] = others.length === 0 ? [await deps.storage.create(first.name, first.bytes)] : await deps.storage.createAll(pending, rest);
     const burnt: PressedFile[] = [];
     for (const [at, file] of pending.entries()) {
       if (created[at] === "other") burnt.push(file);

@@ -77,7 +77,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const pressedAtMs = Math.max(order.nowMs, head.pressedAtMs);
   // The database keeps targets whole, so whoever commits it presses it.
   const own = shared ? roles.filter((role) => role === "targets") : roles;
-  const cutting = database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles: own, ...(order.events === undefined ? {} : { events: order.events }) });
+  const cutting = database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles: own, ...(order.events === undefined ? {} : { events: order.events }) }, overtaking && (() => overtaking.passed()));
   const { firstVersion } = await (overtaking?.during(cutting) ?? cutting);
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length, firstVersion }, "cut batch");
 
@@ -196,7 +196,7 @@ export class NameTaken extends PublisherError {
 
 /** Brings the rows up to the committed batches, slice by slice; when they follow `behind`, only while they may. */
 export async function foldAll({ database }: Pick<PublisherDeps, "database">, hold: LeaseHold, behind?: Behind): Promise<void> {
-  do await behind?.turn(); while ((await database.fold(hold.lease, FOLD_ROWS)).remaining);
+  do await behind?.turn(); while ((await database.fold(hold.lease, FOLD_ROWS, behind?.isAwaited === false)).remaining);
 }
 
 async function pressSnapshot(sealer: Sealer, head: Head, entries: readonly SnapshotEntry[], version: number, nowMs: number): Promise<PressedFile> {

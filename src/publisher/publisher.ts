@@ -84,6 +84,8 @@ export class Publisher {
   readonly #behind = new Behind();
   /** Somebody asked for something since it was last told otherwise. */
   #hinted = false;
+  /** A plan was dropped for that, and nothing was published since. */
+  #gaveWay = false;
   readonly #teller: Teller;
   readonly #waiting: WaitingEvents;
   readonly #unpressable = new Map<number, string>();
@@ -219,7 +221,13 @@ export class Publisher {
     const all = { ...limit, imported: this.#pace.take(clock.monotonic(), isOvertaken) };
     if (!isOvertaken) return database.openChanges(all);
     this.#hinted = false;
-    return apartFromOthers(await gather(database, all, () => this.#hinted), this.#isGivenUp);
+    const open = await gather(database, all, () => this.#hinted);
+    if (this.#givesWay) {
+      const others = await database.openChanges(limit);
+      if (others.length > 0) return others;
+      this.#hinted = false;
+    }
+    return apartFromOthers(open, this.#isGivenUp);
   }
 
   /** What people sign, and online keys that change. A change of keys goes on in slices, between which artifacts are published. */
@@ -278,7 +286,8 @@ export class Publisher {
     if (open.some(({ kind }) => kind === "remove")) await this.#behind.ended();
     const started = clock.monotonic();
     const round = this.#rounds.next(head, open, unpressed(head), started, this.#isOvertaken(mayOvertake));
-    const plan = await this.#plan(head, open, due, round);
+    const plan = await this.#plan(head, open, due, round, this.#isOvertaken(mayOvertake) && due.roles.length === 0 && !due.force);
+    if (plan === undefined) return true;
     if (!plan.publishes) {
       const ended = await endingTasks(this.#deps, plan.changes, [], nowMs);
       const tasks = new Set(ended.map(({ task }) => task));
@@ -310,6 +319,7 @@ export class Publisher {
       if (overtakes !== undefined) this.#behind.goOn();
     }
     this.#lastPublish = clock.monotonic();
+    this.#gaveWay = false;
     const tookMs = this.#lastPublish - started - (overtaking?.tookMs ?? 0);
     const waited = this.#isOvertaken(mayOvertake) ? overtaking?.kept === true : open.some((change) => change.imported !== true && change.kind !== "refresh");
     this.#pace.published({ own: imported, waited, tookMs, nowMs: this.#lastPublish });
@@ -364,7 +374,7 @@ export class Publisher {
     return true;
   }
 
-  async #plan(head: Head, all: readonly OpenChange[], due: Due, { open, roles, last }: Round): Promise<Plan> {
+  async #plan(head: Head, all: readonly OpenChange[], due: Due, { open, roles, last }: Round, mayGiveWay: boolean): Promise<Plan | undefined> {
     for (const change of all) {
       const reason = poisonous(change);
       if (reason !== undefined) this.#unpressable.set(change.id, reason);
@@ -375,7 +385,16 @@ export class Publisher {
       const step = steps.next();
       if (step.done === true) return step.value;
       await nextTurn();
+      if (mayGiveWay && this.#givesWay) {
+        this.#gaveWay = true;
+        return undefined;
+      }
     }
+  }
+
+  /** Who comes while the next batch of an import is read and planned goes first, if nobody did since the last one. */
+  get #givesWay(): boolean {
+    return this.#hinted && !this.#gaveWay && this.#pace.othersFirst;
   }
 
   /** New versions that people have to sign begin to wait for them. Answers whether anything was done. */

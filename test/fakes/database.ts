@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 
 import { DatabaseError, SUMMARY_CHARACTERS } from "../../src/ports/database.ts";
+import type { Rest } from "../../src/ports/rest.ts";
 import { binIndexOf } from "../../src/tuf/bins.ts";
 import type {
   Accepted, AcceptRequest, Adoption, ArtifactPlace, ArtifactRange, ArtifactRow, ChangeKind, ChangeOutcome, Claim, ClaimedShare, Commit, CommittedHead, CutChange, Database, EventEffect, EventSignature,
@@ -226,6 +227,28 @@ class State {
   }
 }
 
+function bindCut(state: State, batch: NewBatch, firstVersion: number): void {
+  const all = new Map([...state.tasks.values()].flatMap((task) => task.changes).map((change) => [change.id, change]));
+  const cuts = batch.changes.map((cut) => {
+    const change = all.get(cut.id);
+    if (change?.task.id !== cut.task || !isOpen(change) || (change.event !== undefined && batch.events?.includes(change.event) !== true)) throw new DatabaseError("stale-base", `change ${String(cut.id)} is no longer open`);
+    all.delete(cut.id);
+    return { cut, change };
+  });
+  const plan = [...batch.roles, "snapshot", "timestamp"].map((role, i) => ({ role, version: firstVersion + i }));
+  const row: Batch = {
+    id: batch.id, base: batch.base, changes: cuts.map(({ change }) => change), plan, results: new Map(), moves: [], terms: "", shares: [], state: "open", seq: 0, folding: false, snapshotVersion: 0, committedMs: 0,
+  };
+  state.batches.set(row.id, row);
+  for (const { cut, change } of cuts) {
+    change.batch = row;
+    change.outcome = cut.outcome;
+    change.cutRole = cut.role;
+  }
+}
+
+/** With more changes others may be published while it is cut. */
+const SMALL_CUT = 8;
 /** Still waiting for a batch. */
 const isOnPath = ({ kind }: Change): boolean => kind === "add" || kind === "remove";
 const isOpen = (change: Change): boolean => change.batch === undefined && change.outcome === undefined;
@@ -500,31 +523,33 @@ class Memory implements MemoryDatabase {
     });
   }
 
-  cut(lease: Lease, batch: NewBatch): Promise<{ firstVersion: number }> {
-    return this.#run((state) => {
-      state.fence(lease);
+  async cut(lease: Lease, batch: NewBatch, rest?: Rest): Promise<{ firstVersion: number }> {
+    const begin = (state: State): number => {
       if (state.publisher.head !== batch.base) throw new DatabaseError("stale-base", "the head moved");
       assert(!state.batches.has(batch.id), `batch ${batch.id} exists`);
-      const all = new Map([...state.tasks.values()].flatMap((task) => task.changes).map((change) => [change.id, change]));
-      const cuts = batch.changes.map((cut) => {
-        const change = all.get(cut.id);
-        if (change?.task.id !== cut.task || !isOpen(change) || (change.event !== undefined && batch.events?.includes(change.event) !== true)) throw new DatabaseError("stale-base", `change ${String(cut.id)} is no longer open`);
-        all.delete(cut.id);
-        return { cut, change };
+      return state.publisher.counter + 1;
+    };
+    const allocate = (state: State, firstVersion: number): void => { state.publisher = { ...state.publisher, counter: firstVersion + batch.roles.length + 1 }; };
+    if (rest === undefined || batch.changes.length <= SMALL_CUT) {
+      return this.#run((state) => {
+        state.fence(lease);
+        const firstVersion = begin(state);
+        bindCut(state, batch, firstVersion);
+        allocate(state, firstVersion);
+        return { firstVersion };
       });
-      const firstVersion = state.publisher.counter + 1;
-      const plan = [...batch.roles, "snapshot", "timestamp"].map((role, i) => ({ role, version: firstVersion + i }));
-      state.publisher = { ...state.publisher, counter: state.publisher.counter + plan.length };
-      const row: Batch = {
-        id: batch.id, base: batch.base, changes: cuts.map(({ change }) => change), plan, results: new Map(), moves: [], terms: "", shares: [], state: "open", seq: 0, folding: false, snapshotVersion: 0, committedMs: 0,
-      };
-      state.batches.set(row.id, row);
-      for (const { cut, change } of cuts) {
-        change.batch = row;
-        change.outcome = cut.outcome;
-        change.cutRole = cut.role;
-      }
-      return { firstVersion };
+    }
+    const begun = await this.#run((state) => {
+      state.fence(lease);
+      const firstVersion = begin(state);
+      allocate(state, firstVersion);
+      return firstVersion;
+    });
+    await rest();
+    return this.#run((state) => {
+      state.fence(lease);
+      bindCut(state, batch, begun);
+      return { firstVersion: begun };
     });
   }
 

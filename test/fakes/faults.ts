@@ -14,6 +14,7 @@
 
 import { DatabaseError, type Database } from "../../src/ports/database.ts";
 import { SignerError, type Signers } from "../../src/ports/signer.ts";
+import type { Rest } from "../../src/ports/rest.ts";
 import { StorageError, type NewFile, type Storage } from "../../src/ports/storage.ts";
 
 /** One call of a port: `database.cut`, `storage.create snapshot`, `signer.sign targets`. */
@@ -79,11 +80,11 @@ export function faultyStorage(target: Storage, hooks: FaultHooks): Storage {
     prove: () => target.prove(),
     close: () => target.close(),
     create: (name, bytes) => around(hooks, on("create", name), () => target.create(name, bytes)),
-    createAll: (files: readonly NewFile[]) => {
+    createAll: (files: readonly NewFile[], rest?: Rest) => {
       const call: PortCall = { name: "storage.createAll", files: files.map((file) => file.name) };
       return around(hooks, call, async () => {
         const stored = hooks.partly?.(call);
-        if (stored === undefined) return target.createAll(files);
+        if (stored === undefined) return target.createAll(files, rest);
         await target.createAll(files.slice(0, stored));
         throw failure(call, true);
       });

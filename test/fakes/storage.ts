@@ -5,6 +5,7 @@
 // reported failed". Both may wait, to hold a call in flight.
 
 import { createHash } from "node:crypto";
+import type { Rest } from "../../src/ports/rest.ts";
 import { METADATA_NAME, StorageError } from "../../src/ports/storage.ts";
 import type { Created, NewFile, Storage, StorageToken, StoredFile } from "../../src/ports/storage.ts";
 
@@ -69,13 +70,16 @@ export function createMemoryStorage(options: MemoryStorageOptions = {}): MemoryS
 
     create,
 
-    async createAll(newFiles: readonly NewFile[]): Promise<readonly Created[]> {
+    async createAll(newFiles: readonly NewFile[], rest?: Rest): Promise<readonly Created[]> {
       for (const file of newFiles) checkName(file.name);
       if (newFiles.length > 10_000 || newFiles.reduce((sum, { bytes }) => sum + bytes.length, 0) > 64 * 1024 * 1024) {
         throw new StorageError("too-large", `${newFiles.length} files are more than one call takes`);
       }
       const answers: Created[] = [];
-      for (const file of newFiles) answers.push(await create(file.name, file.bytes));
+      for (const file of newFiles) {
+        await rest?.();
+        answers.push(await create(file.name, file.bytes));
+      }
       return answers;
     },
 

@@ -186,6 +186,23 @@ export const STORAGE_CASES: readonly StorageCase[] = [
     },
   },
   {
+    name: "createAll: who holds it up holds up nothing else",
+    async run(_, storage) {
+      const held = Promise.withResolvers<undefined>();
+      let asked = 0;
+      let over = false;
+      const made = storage.createAll(manyFiles(150), async () => {
+        asked += 1;
+        await held.promise;
+      }).finally(() => { over = true; });
+      while (asked === 0) await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(await storage.create("1.other.json", ONE), "created");
+      assert.equal(over, false);
+      held.resolve(undefined);
+      assert.deepEqual(new Set(await made), new Set(["created"]));
+    },
+  },
+  {
     name: "createAll: nothing asked, nothing done",
     async run(_, storage) {
       assert.deepEqual(await storage.createAll([]), []);

@@ -7,6 +7,7 @@
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type { Commit, CutChange, Lease, Move, NewBatch, RoleResult } from "../../../ports/database.ts";
+import type { Rest } from "../../../ports/rest.ts";
 import type { Setting, TaskEnding } from "../common/stored.ts";
 import { putEnvelopes, setSettings } from "./envelope.ts";
 import { applyEffect, forget } from "./event.ts";
@@ -16,12 +17,15 @@ import { leaveBehind, putRoles } from "./role.ts";
 import { SLICE } from "./sessions.ts";
 import type { Now, Row, Sessions, Sql } from "./sessions.ts";
 
-export async function cut(db: Sessions, lease: Lease, batch: NewBatch, now: () => Now): Promise<{ readonly firstVersion: number }> {
+/** Changes a transaction of a cut binds: who commits meanwhile waits for one. */
+const CUT_SLICE = 2_000;
+
+export async function cut(db: Sessions, lease: Lease, batch: NewBatch, rest: Rest | undefined, now: () => Now): Promise<{ readonly firstVersion: number }> {
   let begun: Begun | undefined;
   try {
-    for (let from = 0; ; from += SLICE) {
-      const slice = batch.changes.slice(from, from + SLICE);
-      const last = from + SLICE >= batch.changes.length;
+    for (let from = 0; ; from += CUT_SLICE) {
+      const slice = batch.changes.slice(from, from + CUT_SLICE);
+      const last = from + CUT_SLICE >= batch.changes.length;
       begun = await db.transaction(async (sql): Promise<Begun> => {
         const { head } = await fence(sql, lease, now());
         const row = begun ?? (await begin(sql, batch, head));
@@ -30,6 +34,7 @@ export async function cut(db: Sessions, lease: Lease, batch: NewBatch, now: () =
         return row;
       });
       if (last) return { firstVersion: begun.firstVersion };
+      await rest?.();
     }
   } catch (error) {
     // What an earlier slice had bound is given back; where that fails too, the next fold or the next holder of the lease does it.

@@ -32,9 +32,9 @@ export function writing(db: Sessions, now: () => Now) {
     halt: (lease, halted) => db.transaction((sql) => halt(sql, lease, halted, now())),
 
     // ---- a batch, in order
-    cut: (lease, batch) => {
+    cut: (lease, batch, rest) => {
       cuts += 1;
-      return cut(db, lease, batch, now).finally(() => { cuts -= 1; });
+      return cut(db, lease, batch, rest, now).finally(() => { cuts -= 1; });
     },
     rebase: (lease, batch, base) => db.transaction((sql) => rebase(sql, lease, batch, base, now())),
     allocate: (lease, count, above) => db.transaction(async (sql) => {

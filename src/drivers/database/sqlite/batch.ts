@@ -14,49 +14,54 @@ import { applyEffect, forget } from "./event.ts";
 import { addGarbage, leaveBehind, putRole } from "./fold.ts";
 import { allocateVersions, fence, publisherRow } from "./lease.ts";
 import { SLICE } from "./messages.ts";
-import type { CommitMessage } from "./messages.ts";
+import type { CommitMessage, CutSlice } from "./messages.ts";
 import { TaskFinder } from "./owner.ts";
 import { putResult } from "./result.ts";
 
 type Now = () => number;
 
-/** Changes a transaction of a cut binds: some 12 ms, of which the commit is 4. */
-const CUT_SLICE = 2_000;
+export function cut(db: Connection, lease: Lease, batch: NewBatch, total: number, nowMs: number): { readonly firstVersion: number } {
+  return db.transaction(() => {
+    fence(db, lease, nowMs);
+    const { no, firstVersion } = begin(db, batch, total);
+    bindSlice(db, no, { ...batch, isLast: batch.changes.length === total });
+    return { firstVersion };
+  });
+}
 
-export function* cut(db: Connection, lease: Lease, batch: NewBatch, now: Now): Generator<void, { readonly firstVersion: number }> {
-  let begun = { no: 0, firstVersion: 0 };
+export function* cutOn(db: Connection, lease: Lease, slice: CutSlice, nowMs: number): Generator<void, undefined> {
   try {
-    for (let from = 0; ; from += CUT_SLICE) {
-      const slice = batch.changes.slice(from, from + CUT_SLICE);
-      const last = from + CUT_SLICE >= batch.changes.length;
-      begun = db.transaction(() => {
-        fence(db, lease, now());
-        const row = from === 0 ? begin(db, batch) : begun;
-        const { bytes, imported } = bind(db, row.no, slice, batch.events);
-        db.run("UPDATE batch SET bytes = bytes + ?, imported = imported + ?, state = ? WHERE no = ?", bytes, imported, last ? "open" : "cutting", row.no);
-        return row;
-      });
-      if (last) return { firstVersion: begun.firstVersion };
-      yield;
-    }
+    db.transaction(() => {
+      fence(db, lease, nowMs);
+      const { no } = batchIn(db, slice.id, "cutting");
+      bindSlice(db, no, slice);
+    });
   } catch (error) {
-    if (begun.no !== 0) yield* undoCut(db, begun.no);
+    yield* undoCut(db, slice.id);
     throw error;
   }
+  return undefined;
 }
 
 /** Its versions lie below those of all that is published while the rest is bound (`rebase`). */
-function begin(db: Connection, { id, base, changes, roles }: NewBatch): { readonly no: number; readonly firstVersion: number } {
+function begin(db: Connection, { id, base, roles }: NewBatch, total: number): { readonly no: number; readonly firstVersion: number } {
   if (publisherRow(db)["head"] !== base) throw new DatabaseError("stale-base", "the head moved");
   const firstVersion = allocateVersions(db, roles.length + 2, 0);
   const row = db.get(
-    "INSERT INTO batch (id, base, state, changes, bytes, first_version, roles) VALUES (?, ?, 'cutting', ?, 0, ?, ?) RETURNING no", id, base, changes.length, firstVersion, JSON.stringify(roles),
+    "INSERT INTO batch (id, base, state, changes, bytes, first_version, roles) VALUES (?, ?, 'cutting', ?, 0, ?, ?) RETURNING no", id, base, total, firstVersion, JSON.stringify(roles),
   );
   return { no: Number(row?.["no"]), firstVersion };
 }
 
-/** Unbinds what a cut that failed halfway had bound. Needs no lease: nobody has seen it. */
-export function* undoCut(db: Connection, no: number): Generator<void, undefined> {
+function bindSlice(db: Connection, no: number, { changes, events, isLast }: CutSlice): void {
+  const { bytes, imported } = bind(db, no, changes, events);
+  db.run("UPDATE batch SET bytes = bytes + ?, imported = imported + ?, state = ? WHERE no = ?", bytes, imported, isLast ? "open" : "cutting", no);
+}
+
+/** Unbinds what a cut that went no further had bound. Needs no lease: nobody has seen it. */
+export function* undoCut(db: Connection, id: string): Generator<void, undefined> {
+  const no = db.get("SELECT no FROM batch WHERE id = ? AND state = 'cutting'", id)?.["no"];
+  if (no === undefined) return undefined;
   for (;;) {
     const unbound = db.transaction(() => db.run(
       "UPDATE change SET batch = NULL, outcome = NULL, cut_role = NULL WHERE no IN (SELECT no FROM change WHERE batch = ? LIMIT ?)", no, SLICE,
@@ -114,9 +119,11 @@ function bindTogether(db: Connection, batch: number, changes: readonly CutChange
   return db.run("UPDATE change SET batch = ?, outcome = 'apply' WHERE no BETWEEN ? AND ? AND batch IS NULL AND event IS NULL", batch, first.id, last);
 }
 
-export function openBatch(db: Connection, id: string): Row & { readonly no: number } {
-  const row = db.get("SELECT * FROM batch WHERE id = ? AND state = 'open'", id);
-  if (!row) throw new DatabaseError("stale-base", `batch ${id} is not open`);
+export const openBatch = (db: Connection, id: string): Row & { readonly no: number } => batchIn(db, id, "open");
+
+function batchIn(db: Connection, id: string, state: "cutting" | "open"): Row & { readonly no: number } {
+  const row = db.get("SELECT * FROM batch WHERE id = ? AND state = ?", id, state);
+  if (!row) throw new DatabaseError("stale-base", `batch ${id} is not ${state}`);
   return { ...row, no: Number(row["no"]) };
 }
 

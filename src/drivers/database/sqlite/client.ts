@@ -9,10 +9,11 @@ import type {
   Move, NewBatch, NewChange, NewImport, NewNotice, NewShare, Notice, OpenBatch, OpenChange, OpenLimit, PendingChange, PlaceRange, PublisherState, RoleFilter, RoleResult, RoleRow, SettingValue, SigningEvent, Target, TaskFilter,
   TaskPlace, TaskRow, TaskSummary, Topic,
 } from "../../../ports/database.ts";
+import type { Rest } from "../../../ports/rest.ts";
 import { faultOf } from "./faults.ts";
 import { bytesOf, byPlace, ending, endings, pressingChanges, requireWellFormed, settingsOf, taskText } from "../common/stored.ts";
 import type { TaskEndings } from "../common/stored.ts";
-import { FLAT_WIDTH, SLICE } from "./messages.ts";
+import { CUT_SLICE, FLAT_WIDTH, SLICE, SMALL_CUT } from "./messages.ts";
 import type { AcceptMessage, Call, Halted, Reply, Wait, WriteCalls } from "./messages.ts";
 import { Reader } from "./reader.ts";
 
@@ -185,8 +186,16 @@ export class SqliteClient implements Database {
     return this.#read((db) => db.openChanges(limit));
   }
 
-  cut(lease: Lease, batch: NewBatch): Promise<{ firstVersion: number }> {
-    return this.#call("cut", lease, batch);
+  async cut(lease: Lease, batch: NewBatch, rest?: Rest): Promise<{ firstVersion: number }> {
+    const { id, changes, events } = batch;
+    const isSmall = changes.length <= SMALL_CUT;
+    const begun = await this.#call("cut", lease, isSmall ? batch : { ...batch, changes: [] }, changes.length);
+    for (let from = isSmall ? changes.length : 0; from < changes.length; from += CUT_SLICE) {
+      await rest?.();
+      const slice = { id, changes: changes.slice(from, from + CUT_SLICE), isLast: from + CUT_SLICE >= changes.length };
+      await this.#call("cutOn", lease, events === undefined ? slice : { ...slice, events });
+    }
+    return begun;
   }
 
   rebase(lease: Lease, batch: string, base: string): Promise<{ snapshotVersion: number }> {
@@ -221,8 +230,8 @@ export class SqliteClient implements Database {
     return this.#call("markVisible", lease, seq);
   }
 
-  async fold(lease: Lease, limit: number): Promise<{ remaining: boolean }> {
-    const folding = this.#call("fold", lease, limit);
+  async fold(lease: Lease, limit: number, patiently = false): Promise<{ remaining: boolean }> {
+    const folding = this.#call("fold", lease, limit, patiently);
     // Not with what this thread asks next: that would be before it, and what comes after that wait for it.
     this.flush();
     const folded = await folding;

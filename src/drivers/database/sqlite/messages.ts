@@ -70,6 +70,11 @@ export interface Halted {
   readonly reason: string;
 }
 
+export interface CutSlice extends Pick<NewBatch, "id" | "changes" | "events"> {
+  /** With these the batch is open. */
+  readonly isLast: boolean;
+}
+
 /** Every call that writes. */
 export interface WriteCalls {
   accept: (request: AcceptMessage) => Accepted;
@@ -83,7 +88,11 @@ export interface WriteCalls {
   renewLease: (lease: Lease, ttlMs: number) => undefined;
   releaseLease: (lease: Lease) => undefined;
   halt: (lease: Lease, halted: Halted | undefined) => undefined;
-  cut: (lease: Lease, batch: NewBatch) => { readonly firstVersion: number };
+  /** Begins a batch of `total` changes with the first of them; it is open when it has all. */
+  cut: (lease: Lease, batch: NewBatch, total: number) => { readonly firstVersion: number };
+  /** More of them; when it fails, what was bound is given back. */
+  cutOn: (lease: Lease, batch: CutSlice) => undefined;
+  undoCut: (batch: string) => undefined;
   rebase: (lease: Lease, batch: string, base: string) => { readonly snapshotVersion: number };
   allocate: (lease: Lease, count: number, above: number) => number;
   stageResults: (lease: Lease, batch: string, results: readonly RoleResult[]) => undefined;
@@ -91,7 +100,7 @@ export interface WriteCalls {
   stageTaskResults: (lease: Lease, batch: string, results: readonly TaskEnding[]) => undefined;
   commit: (lease: Lease, commit: CommitMessage) => { readonly seq: number };
   markVisible: (lease: Lease, seq: number) => undefined;
-  fold: (lease: Lease, limit: number) => { readonly remaining: boolean };
+  fold: (lease: Lease, limit: number, patiently: boolean) => { readonly remaining: boolean };
   dropBatch: (lease: Lease, batch: string, died: boolean) => undefined;
   endTasks: (lease: Lease, results: readonly TaskEnding[], settings: readonly Setting[], events: readonly EventEffect[]) => undefined;
   shareOut: (lease: Lease, batch: string, terms: string, shares: readonly NewShare[]) => undefined;
@@ -131,6 +140,11 @@ export type Reply =
   | { readonly call: number; readonly value: unknown }
   | { readonly call: number; readonly fault: Fault }
   | { readonly hint: Topic };
+
+/** A batch of so few is one that somebody waits for, not an import's: it is bound as it begins. */
+export const SMALL_CUT = 100;
+/** Changes that a call of a cut binds: some 12 ms, of which the commit is 4. */
+export const CUT_SLICE = 2_000;
 
 /** Rows a write transaction touches before it lets others in. */
 export const SLICE = 1000;

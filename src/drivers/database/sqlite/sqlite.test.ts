@@ -9,13 +9,14 @@ import { DatabaseSync } from "node:sqlite";
 import { after, describe, test } from "node:test";
 import { Worker } from "node:worker_threads";
 
+import { StepAside } from "../../../lib/step-aside.ts";
 import { DatabaseError } from "../../../ports/database.ts";
 import type { AcceptRequest, Commit, Database } from "../../../ports/database.ts";
 import { Connection, openForWriting } from "./connection.ts";
 import { fold } from "./fold.ts";
 import { migrate } from "./migrate.ts";
 import { MIGRATIONS } from "./schema.ts";
-import { openSqlite } from "./sqlite.ts";
+import { connectSqlite, openSqlite } from "./sqlite.ts";
 import { Writer } from "./writer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rstuf-sqlite-"));
@@ -375,7 +376,6 @@ describe("threads", () => {
     const file = fresh();
     const db = await openSqlite({ file });
     const connector = db.connector();
-    const { connectSqlite } = await import("./sqlite.ts");
     const other = connectSqlite(connector);
     const pending = other.accept(request(1, many("p", 50_000)));
     const raw = new DatabaseSync(file, { readOnly: true });
@@ -389,6 +389,41 @@ describe("threads", () => {
     assert.equal(change(), 0);
     raw.close();
     assert.equal(await db.getTask(hex(1)), undefined);
+    await db.close();
+  });
+
+  test("what a thread that died was cutting is open again", { timeout: 30_000 }, async () => {
+    const db = await openSqlite({ file: fresh() });
+    const lease = (await db.takeLease("one", 15_000))!;
+    await db.accept(request(1, many("p", 5_000)));
+    const changes = (await openChanges(db)).map(({ id, task, role }) => ({ id, task, outcome: "apply", role } as const));
+    const other = connectSqlite(db.connector());
+    const resting = Promise.withResolvers<undefined>();
+    let rests = 0;
+    const cut = other.cut(lease, { id: hex(40), base: "", changes, roles: ["bins-0"] }, () => {
+      if (++rests < 2) return Promise.resolve();
+      resting.resolve(undefined);
+      return new Promise(() => undefined);
+    });
+    cut.catch(() => undefined);
+    await resting.promise;
+    assert.equal((await openChanges(db)).length, 3_000);
+    await other.close();
+    while ((await openChanges(db)).length < 5_000) await new Promise(setImmediate);
+    await db.cut(lease, { id: hex(40), base: "", changes, roles: ["bins-0"] });
+    assert.deepEqual((await db.openBatches()).map(({ changes: bound }) => bound), [5_000], "and may be cut again");
+    await db.close();
+  });
+
+  test("of a large cut that fails halfway nothing stays bound", { timeout: 30_000 }, async () => {
+    const db = await openSqlite({ file: fresh() });
+    const lease = (await db.takeLease("one", 15_000))!;
+    await db.accept(request(1, many("p", 5_000)));
+    const changes = (await openChanges(db)).map(({ id, task, role }) => ({ id, task, outcome: "apply", role } as const));
+    const unknown = { ...changes[0]!, id: 999_999 };
+    await assert.rejects(db.cut(lease, { id: hex(40), base: "", changes: [...changes.slice(1), unknown], roles: [] }), coded("stale-base"));
+    assert.equal((await openChanges(db)).length, 5_000);
+    assert.deepEqual(await db.openBatches(), []);
     await db.close();
   });
 
@@ -469,6 +504,33 @@ describe("threads", () => {
     }] } as never, (outcome) => { events.push("value" in outcome ? "accepted" : "refused"); });
     writer.finish();
     assert.deepEqual(events, ["accepted", "sent off", "folded"]);
+    raw.close();
+  });
+
+  test("folding, and what an import writes ahead, stand aside for the steps of a request that was accepted; a large cut does not", () => {
+    const file = fresh();
+    const raw = openForWriting(file, 100);
+    migrate(raw, file);
+    const events: string[] = [];
+    const aside = new StepAside({ quietMs: 60_000, mostMs: 60_000 });
+    const writer = new Writer(new Connection(raw, file), Date.now, () => undefined, { takeIn: () => undefined, sendOff: () => undefined }, aside);
+    const nobody = { number: 1, holder: "nobody" };
+    const submit = (method: string, ...args: unknown[]): void => { writer.submit({ call: 1, method, args } as never, () => { events.push(method); }); };
+    aside.begins(performance.now());
+    const seen = (event: string) => (): void => { events.push(event); };
+    writer.submit({ call: 1, method: "fold", args: [nobody, 100, true] } as never, seen("fold behind"));
+    submit("fold", nobody, 100, false);
+    submit("stageRun", { task: "", writer: "", flat: [] });
+    submit("cutOn", nobody, { id: "", changes: [], isLast: true });
+    submit("allocate", nobody, 1, 0);
+    for (let i = 0; i < 3; i++) assert.equal(writer.turn(), 0);
+    assert.ok(writer.turn() > 50_000);
+    assert.deepEqual(events, ["allocate", "cutOn", "fold"]);
+    submit("markVisible", nobody, 1);
+    writer.turn();
+    assert.equal(writer.turn(), 0, "they see it: it is over");
+    writer.finish();
+    assert.deepEqual(events, ["allocate", "cutOn", "fold", "markVisible", "stageRun", "fold behind"]);
     raw.close();
   });
 

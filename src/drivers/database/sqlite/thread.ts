@@ -62,6 +62,7 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
 
   const connect = (port: MessagePort): void => {
     const stagings = new Set<number>();
+    const cuts = new Set<string>();
     const replies: Reply[] = [];
     const flush = (): void => { if (replies.length > 0) port.postMessage(replies.splice(0)); };
     ports.set(port, flush);
@@ -73,6 +74,7 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
       for (const { call, method, args } of calls) {
         writer.submit({ call, method, args }, (outcome) => {
           if (method === "stage" && "value" in outcome) stagings.add(Number(outcome.value));
+          if (method === "cut" || method === "cutOn") followCut(cuts, { method, args } as Call<"cut" | "cutOn">, "value" in outcome);
           reply({ call, ...outcome });
           if ("fault" in outcome && outcome.fault.code === "unclear") parent.postMessage({ unclear: outcome.fault.message } satisfies ThreadAnswer);
         });
@@ -82,6 +84,7 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
       ports.delete(port);
       // What its sender did not finish. Numbers are never reused, so a finished one is not found.
       for (const staging of stagings) writer.submit({ call: 0, method: "unstage", args: [staging] }, () => undefined);
+      for (const id of cuts) writer.submit({ call: 0, method: "undoCut", args: [id] }, () => undefined);
     });
   };
 
@@ -101,6 +104,14 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
     lock.release();
     parent.close();
   });
+}
+
+/** Keeps `cuts` the batches that are begun and not open. */
+function followCut(cuts: Set<string>, { args }: Call<"cut" | "cutOn">, isBound: boolean): void {
+  const [, batch, total] = args;
+  const isLast = "isLast" in batch ? batch.isLast : batch.changes.length === total;
+  if (isBound && !isLast) cuts.add(batch.id);
+  else cuts.delete(batch.id);
 }
 
 if (parentPort) {

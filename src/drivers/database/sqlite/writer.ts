@@ -4,22 +4,24 @@
 // - Leases move at once.
 // - Calls run one after another; what goes in slices lets the two above in between.
 // - What is written ahead of a large request, or of an import, goes between calls, a slice at a time.
-// - A large cut, once it has begun, lets calls between its slices, too: of others, who are published while it goes on.
+// - What a large batch binds goes after all of these, so that small ones are published meanwhile.
 // - Folding goes on when nothing of that waits: it is nobody's next step, and is fenced in each slice. A request that comes
-//   meanwhile, and a small batch that begins, cut a slice short: whoever adds one artifact beside an import waits for some
+//   meanwhile, and each step of its publishing, cut a slice short: whoever adds one artifact beside an import waits for some
 //   10 ms of it, and not for 100.
+// - Between those steps, too, folding that nobody waits for, and what is written ahead of an import, stand aside for a moment.
 
+import { StepAside } from "../../../lib/step-aside.ts";
 import { DatabaseError } from "../../../ports/database.ts";
 import type { Accepted, Topic } from "../../../ports/database.ts";
 import { adopt, stageAdopted, stageEnded } from "./adopt.ts";
 import { acceptOne, stageSlice, unstage } from "./accept.ts";
-import { commit, cut, dropBatch, rebase, stageMoves, stageResults, stageTaskResults, undoCut } from "./batch.ts";
+import { commit, cut, cutOn, dropBatch, rebase, stageMoves, stageResults, stageTaskResults, undoCut } from "./batch.ts";
 import type { Connection } from "./connection.ts";
 import { endEvent, forgetEvent, freezeEvent } from "./event-end.ts";
 import { fold, type Urgent } from "./fold.ts";
 import { dropImport, openImport, stageRun } from "./import.ts";
 import { allocateVersions, fence, halt, markVisible, releaseLease, renewLease, takeLease } from "./lease.ts";
-import { SLICE } from "./messages.ts";
+import { SLICE, SMALL_CUT } from "./messages.ts";
 import type { AcceptMessage, Call, Fault, WriteCalls } from "./messages.ts";
 import { keepDelivery, post, takeDelivery } from "./notice.ts";
 import { claimShare, finishShare, releaseClaim, renewClaim, shareOut } from "./share.ts";
@@ -43,8 +45,11 @@ export interface Mail {
 /** Calls that do not wait for the one in progress. */
 const AT_ONCE: ReadonlySet<keyof WriteCalls> = new Set(["takeLease", "renewLease", "releaseLease"] as const);
 /** The lane of a call that is not among `calls`. */
-const LANES: Partial<Record<keyof WriteCalls, "staging" | "folds">> = { stage: "staging", openImport: "staging", stageRun: "staging", fold: "folds" };
-const SMALL_CUT = 100;
+const LANES: Partial<Record<keyof WriteCalls, "staging" | "runs" | "cuts" | "folds">> = { stage: "staging", openImport: "staging", stageRun: "runs", cutOn: "cuts", fold: "folds" };
+/** Folding that nobody waits for. */
+const isPatient = ({ method, args }: Call): boolean => method === "fold" && args[2] === true;
+/** A publisher presses and puts a role in less than `quietMs`, between two calls. */
+const ASIDE = { quietMs: 25, mostMs: 150 } as const;
 /** After so many turns that calls took, what is staged has one. */
 const CALLS_IN_A_ROW = 4;
 const HINTS: Partial<Record<keyof WriteCalls, Topic>> = { shareOut: "shares", releaseClaim: "shares", finishShare: "shares", dropBatch: "work", resumeWaiting: "work", forgetEvent: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible", halt: "visible", post: "visible" };
@@ -61,7 +66,7 @@ interface Lane {
 }
 
 /** Of a batch that somebody waits for, not of an import's. */
-const isSmallCut = (call: Call | undefined): boolean => call?.method === "cut" && (call as Call<"cut">).args[1].changes.length <= SMALL_CUT;
+const isSmallCut = (call: Call): boolean => call.method === "cut" && (call as Call<"cut">).args[2] <= SMALL_CUT;
 const emptyLane = (): Lane => ({ queue: [], current: undefined });
 const isBusy = ({ queue, current }: Lane): boolean => queue.length > 0 || current !== undefined;
 
@@ -74,36 +79,42 @@ export class Writer {
   #accepts: { readonly request: AcceptMessage; readonly answer: Answer }[] = [];
   #atOnce: Waiting[] = [];
   /** In the order in which they go. */
-  readonly #lanes = { calls: emptyLane(), staging: emptyLane(), cuts: emptyLane(), folds: emptyLane() };
+  readonly #lanes = { calls: emptyLane(), staging: emptyLane(), runs: emptyLane(), cuts: emptyLane(), folds: emptyLane(), behind: emptyLane() };
+  #isEnding = false;
   #callsInARow = 0;
+  /** By `performance.now()`. */
+  readonly #aside: StepAside;
   #scheduled = false;
 
-  constructor(db: Connection, now: () => number, hint: Hint, mail: Mail) {
+  constructor(db: Connection, now: () => number, hint: Hint, mail: Mail, aside = new StepAside(ASIDE)) {
     this.#db = db;
     this.#now = now;
     this.#hint = hint;
     this.#mail = mail;
+    this.#aside = aside;
     this.#methods = methodsOn(db, now, () => {
       mail.takeIn();
-      return this.#accepts.length > 0 || isSmallCut(this.#lanes.calls.queue[0]?.call);
+      const { queue } = this.#lanes.calls;
+      return this.#accepts.length > 0 || queue.some(({ call }) => isSmallCut(call)) || (queue.length > 0 && this.#aside.isOn(performance.now()));
     });
   }
 
   submit(call: Call, answer: Answer): void {
     if (call.method === "accept") this.#accepts.push({ request: (call as Call<"accept">).args[0], answer });
-    else (AT_ONCE.has(call.method) ? this.#atOnce : this.#lanes[LANES[call.method] ?? "calls"].queue).push({ call, answer });
+    else (AT_ONCE.has(call.method) ? this.#atOnce : this.#lanes[isPatient(call) ? "behind" : LANES[call.method] ?? "calls"].queue).push({ call, answer });
     this.#schedule();
   }
 
   /** Removes what an earlier process, or a client that died, left half done. Nobody else is using the file. */
   clean(): void {
     for (const { no } of this.#db.all("SELECT no FROM staging")) for (const _ of unstage(this.#db, Number(no)));
-    for (const { no } of this.#db.all("SELECT no FROM batch WHERE state = 'cutting'")) for (const _ of undoCut(this.#db, Number(no)));
+    for (const { id } of this.#db.all("SELECT id FROM batch WHERE state = 'cutting'")) for (const _ of undoCut(this.#db, String(id)));
   }
 
   /** Does everything that waits. */
   finish(): void {
-    while (this.#isWaiting()) this.#turn();
+    this.#isEnding = true;
+    while (this.#isWaiting()) this.turn();
   }
 
   #schedule(): void {
@@ -112,8 +123,9 @@ export class Writer {
     // After the messages that have arrived by now: they share the turn's transaction.
     setImmediate(() => {
       this.#scheduled = false;
-      this.#turn();
-      if (this.#isWaiting()) this.#schedule();
+      const asideMs = this.turn();
+      if (asideMs > 0) setTimeout(() => { this.#schedule(); }, asideMs);
+      else if (this.#isWaiting()) this.#schedule();
     });
   }
 
@@ -121,19 +133,29 @@ export class Writer {
     return this.#accepts.length > 0 || this.#atOnce.length > 0 || Object.values(this.#lanes).some(isBusy);
   }
 
-  #turn(): void {
+  /** What is next. Answers for how long what is left stands aside, milliseconds; 0: not at all. */
+  turn(): number {
     for (const waiting of this.#atOnce.splice(0)) this.#attempt(waiting, this.#lanes.calls, () => this.#call(waiting.call));
     if (this.#accepts.length > 0) {
       this.#acceptGroup();
       // Whoever was accepted does not wait for a slice of something else.
       this.#mail.sendOff();
+      this.#aside.begins(performance.now());
     }
-    const lane = this.#nextLane();
-    if (lane === undefined) return;
+    const asideMs = this.#isEnding ? 0 : this.#aside.leftMs(performance.now());
+    const lane = this.#nextLane(asideMs > 0);
+    if (lane === undefined) return asideMs;
+    this.#goOn(lane);
+    return 0;
+  }
+
+  #goOn(lane: Lane): void {
     if (!lane.current) {
       const waiting = lane.queue.shift();
-      if (!waiting) return;
+      if (waiting === undefined) return;
       this.#attempt(waiting, lane, () => this.#call(waiting.call));
+      if (waiting.call.method === "markVisible") this.#aside.ends();
+      else if (lane === this.#lanes.calls) this.#aside.goesOn(performance.now());
       return;
     }
     const { steps, waiting } = lane.current;
@@ -141,10 +163,12 @@ export class Writer {
     this.#attempt(waiting, lane, () => this.#advance(steps, waiting, lane));
   }
 
-  #nextLane(): Lane | undefined {
-    const { calls, staging, cuts, folds } = this.#lanes;
-    const first = this.#callsInARow < CALLS_IN_A_ROW ? [calls, staging] : [staging, calls];
-    const next = [...first, cuts, folds].find(isBusy);
+  /** Undefined when nothing waits, or only what stands aside. */
+  #nextLane(isAside: boolean): Lane | undefined {
+    const { calls, staging, runs, cuts, folds, behind } = this.#lanes;
+    const ahead = isAside ? [staging] : [staging, runs];
+    const first = this.#callsInARow < CALLS_IN_A_ROW ? [calls, ...ahead] : [...ahead, calls];
+    const next = [...first, cuts, folds, ...(isAside ? [] : [behind])].find(isBusy);
     this.#callsInARow = next === calls ? this.#callsInARow + 1 : 0;
     return next;
   }
@@ -170,8 +194,7 @@ export class Writer {
   #advance(steps: Steps<unknown>, waiting: Waiting, lane: Lane): unknown {
     const step = steps.next();
     if (step.done) return step.value;
-    const { cuts } = this.#lanes;
-    (waiting.call.method === "cut" && cuts.current === undefined ? cuts : lane).current = { steps, waiting };
+    lane.current = { steps, waiting };
     return CONTINUES;
   }
 
@@ -238,7 +261,9 @@ function methodsOn(db: Connection, now: () => number, isUrgent: () => boolean): 
     renewLease: (lease, ttlMs) => renewLease(db, lease, ttlMs, now()),
     releaseLease: (lease) => releaseLease(db, lease, now()),
     halt: (lease, halted) => halt(db, lease, halted, now()),
-    cut: (lease, batch) => cut(db, lease, batch, now),
+    cut: (lease, batch, total) => cut(db, lease, batch, total, now()),
+    cutOn: (lease, slice) => cutOn(db, lease, slice, now()),
+    undoCut: (batch) => undoCut(db, batch),
     rebase: (lease, batch, base) => rebase(db, lease, batch, base, now()),
     allocate: (lease, count, above) => db.transaction(() => {
       fence(db, lease, now());
@@ -249,7 +274,7 @@ function methodsOn(db: Connection, now: () => number, isUrgent: () => boolean): 
     stageTaskResults: (lease, batch, results) => stageTaskResults(db, lease, batch, results, now),
     commit: (lease, message) => commit(db, lease, message, now()),
     markVisible: (lease, seq) => markVisible(db, lease, seq, now()),
-    fold: (lease, limit) => fold(db, lease, limit, now, urgent),
+    fold: (lease, limit, _) => fold(db, lease, limit, now, urgent),
     dropBatch: (lease, batch, died) => dropBatch(db, lease, batch, died, now),
     endTasks: (lease, results, settings, events) => endTasks(db, lease, results, settings, events, now()),
     shareOut: (lease, batch, terms, shares) => shareOut(db, lease, batch, terms, shares, now()),

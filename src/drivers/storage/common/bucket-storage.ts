@@ -18,6 +18,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Rest } from "../../../ports/rest.ts";
 import { METADATA_NAME, StorageError, type Created, type NewFile, type Storage, type StorageToken, type StoredFile } from "../../../ports/storage.ts";
 import { BucketFault, type Bucket, type Condition, type ObjectHeaders, type StoredObject } from "./bucket.ts";
 import { proveStorage } from "./prove.ts";
@@ -95,7 +96,7 @@ export class BucketStorage implements Storage {
     return this.#guard(`create ${name}`, () => this.#turns.run(() => this.#createOne(key, bytes)));
   }
 
-  async createAll(files: readonly NewFile[]): Promise<readonly Created[]> {
+  async createAll(files: readonly NewFile[], rest?: Rest): Promise<readonly Created[]> {
     const byKey = new Map<string, { readonly at: number; readonly bytes: Uint8Array }[]>();
     for (const [at, { name, bytes }] of files.entries()) {
       const key = this.#keyOf(name);
@@ -112,7 +113,7 @@ export class BucketStorage implements Storage {
       // A name that comes twice is created in the order given.
       await this.#turns.each([...byKey], async ([key, same]) => {
         for (const { at, bytes } of same) answers[at] = await this.#createOne(key, bytes);
-      });
+      }, rest);
       return answers;
     });
   }

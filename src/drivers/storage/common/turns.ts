@@ -1,3 +1,5 @@
+import type { Rest } from "../../../ports/rest.ts";
+
 /** At most `limit` pieces of work at once; the others wait in order. */
 export class Turns {
   readonly #limit: number;
@@ -23,15 +25,16 @@ export class Turns {
 
   /**
    * `work` on every item. After the first error no new piece begins; rejects with it
-   * when all that began have ended, so nothing goes on behind the caller's back.
+   * when all that began have ended, so nothing goes on behind the caller's back. `rest` is awaited before each, outside of its turn.
    */
-  async each<T>(items: readonly T[], work: (item: T, index: number) => Promise<void>): Promise<void> {
+  async each<T>(items: readonly T[], work: (item: T, index: number) => Promise<void>, rest?: Rest): Promise<void> {
     let at = 0;
     const failures: unknown[] = [];
     const runner = async (): Promise<void> => {
       while (at < items.length && failures.length === 0) {
         const index = at;
         at += 1;
+        await rest?.();
         try {
           await this.run(() => work(items[index] as T, index));
         } catch (error) {

@@ -1,6 +1,7 @@
 // Many new files at once: written, flushed together, and linked (docs/adr/0006-bulk-durability.md).
 
 import { nextTurn } from "../../../lib/turn.ts";
+import type { Rest } from "../../../ports/rest.ts";
 import type { Created, NewFile } from "../../../ports/storage.ts";
 import type { Turns } from "../common/turns.ts";
 import { errnoOf } from "./faults.ts";
@@ -30,7 +31,7 @@ export async function canFlush(folder: Folder): Promise<boolean> {
 }
 
 /** As `create` for each; `flush` when the file system's flush is known to make them durable (`canFlush`). */
-export async function createMany(folder: Folder, turns: Turns, files: readonly NewFile[], flush: boolean): Promise<readonly Created[]> {
+export async function createMany(folder: Folder, turns: Turns, files: readonly NewFile[], { flush, rest }: { readonly flush: boolean; readonly rest?: Rest | undefined }): Promise<readonly Created[]> {
   // A name that comes twice is created in the order given, after the others.
   const seen = new Set<string>();
   const firsts: { readonly at: number; readonly file: NewFile }[] = [];
@@ -45,22 +46,23 @@ export async function createMany(folder: Folder, turns: Turns, files: readonly N
   let open = firsts;
   try {
     if (flush) {
-      await inSpells(firsts, ({ at, file }) => { temporaries.set(at, folder.writeTemporaryNow(file.bytes)); });
+      await inSpells(firsts, rest, ({ at, file }) => { temporaries.set(at, folder.writeTemporaryNow(file.bytes)); });
+      await rest?.();
       await syncTogether(folder, turns, [...temporaries.values()]);
-      await inSpells(firsts, ({ at, file }) => {
+      await inSpells(firsts, rest, ({ at, file }) => {
         if (!linkedNow(folder, temporaries.get(at) ?? "", folder.path(file.name))) return;
         temporaries.delete(at);
         answers[at] = "created";
       });
       open = firsts.filter(({ at }) => answers[at] === undefined);
     } else {
-      await turns.each(firsts, async ({ at, file }) => { temporaries.set(at, await folder.writeTemporary(file.bytes)); });
+      await turns.each(firsts, async ({ at, file }) => { temporaries.set(at, await folder.writeTemporary(file.bytes)); }, rest);
     }
     await turns.each(open, async ({ at, file }) => {
       const temporary = temporaries.get(at);
       temporaries.delete(at);
       answers[at] = await linkNew(folder, folder.path(file.name), file.bytes, temporary);
-    });
+    }, rest);
   } finally {
     // Only what an error left unlinked.
     for (const temporary of temporaries.values()) await folder.discard(temporary);
@@ -113,11 +115,12 @@ const SPELL_MS = 3;
  * `work` on every item, one after another. On a local file system nothing but the flush waits for the disk, so that
  * handing each call to another thread only costs (a file of 20 KB: 200 microseconds of CPU handed over, 97 at once).
  */
-async function inSpells<T>(items: readonly T[], work: (item: T) => void): Promise<void> {
+async function inSpells<T>(items: readonly T[], rest: Rest | undefined, work: (item: T) => void): Promise<void> {
   let until = performance.now() + SPELL_MS;
   for (const item of items) {
     if (performance.now() > until) {
       await nextTurn();
+      await rest?.();
       until = performance.now() + SPELL_MS;
     }
     work(item);

@@ -21,6 +21,7 @@
 
 import { randomBytes } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
+import type { Rest } from "../../../ports/rest.ts";
 import { METADATA_NAME, StorageError } from "../../../ports/storage.ts";
 import type { Created, NewFile, Storage, StorageToken, StoredFile } from "../../../ports/storage.ts";
 import { proveStorage } from "../common/prove.ts";
@@ -153,13 +154,13 @@ class PosixStorage implements Storage {
     return this.#guard(`create ${name} in ${this.#folder.directory}`, () => this.#createOne(path, bytes));
   }
 
-  async createAll(files: readonly NewFile[]): Promise<readonly Created[]> {
+  async createAll(files: readonly NewFile[], rest?: Rest): Promise<readonly Created[]> {
     for (const { name } of files) this.#namedPath(name);
     const total = files.reduce((sum, { bytes }) => sum + bytes.length, 0);
     if (files.length > ALL_FILES || total > ALL_BYTES) {
       throw new StorageError("too-large", `${files.length} files of ${total} bytes are more than one call takes (${ALL_FILES} files, ${ALL_BYTES} bytes)`);
     }
-    return this.#guard(`create ${files.length} files in ${this.#folder.directory}`, () => this.#createMany(files));
+    return this.#guard(`create ${files.length} files in ${this.#folder.directory}`, () => this.#createMany(files, rest));
   }
 
   async read(name: string, maxBytes: number): Promise<StoredFile | undefined> {
@@ -214,9 +215,9 @@ class PosixStorage implements Storage {
     }
   }
 
-  async #createMany(files: readonly NewFile[]): Promise<readonly Created[]> {
+  async #createMany(files: readonly NewFile[], rest: Rest | undefined): Promise<readonly Created[]> {
     const flush = files.length >= this.#flushFrom && (await (this.#flushable ??= canFlush(this.#folder)));
-    return createMany(this.#folder, this.#turns, files, flush);
+    return createMany(this.#folder, this.#turns, files, { flush, rest });
   }
 
   #namedPath(name: string): string {
