@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { Behind } from "./behind.ts";
+import type { LeaseHold } from "./lease-hold.ts";
+import { foldAll } from "./publish.ts";
 
 describe("rows that follow", () => {
   test("rest while others are published, and go on after them", async () => {
@@ -52,4 +54,26 @@ function folding(behind: Behind, slices: number): { done: number } {
   return count;
 }
 
-const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); 
+  test("are folded patiently, until somebody waits for them", async () => {
+    const behind = new Behind();
+    const patience: (boolean | undefined)[] = [];
+    let waits: Promise<void> | undefined;
+    const database = {
+      fold: (_lease: unknown, _limit: number, patiently?: boolean) => {
+        patience.push(patiently);
+        if (patience.length === 2) waits = behind.ended();
+        return Promise.resolve({ remaining: patience.length < 4 });
+      },
+    };
+    const deps = { database } as unknown as Parameters<typeof foldAll>[0];
+    const hold = {} as LeaseHold;
+    behind.begin(["bins-0"], () => foldAll(deps, hold, behind));
+    await behind.settled();
+    await waits;
+    assert.deepEqual(patience, [true, true, false, false]);
+    patience.length = 3;
+    await foldAll(deps, hold);
+    assert.equal(patience.at(-1), false, "those of a batch that does not go behind");
+  });
+});

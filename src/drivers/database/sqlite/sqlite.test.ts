@@ -14,6 +14,7 @@ import { DatabaseError } from "../../../ports/database.ts";
 import type { AcceptRequest, Commit, Database } from "../../../ports/database.ts";
 import { Connection, openForWriting } from "./connection.ts";
 import { fold } from "./fold.ts";
+import { openImport, stageRun } from "./import.ts";
 import { migrate } from "./migrate.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { connectSqlite, openSqlite } from "./sqlite.ts";
@@ -347,6 +348,12 @@ describe("a fault of the disk", () => {
   });
 });
 
+/** A request without changes, as it comes to the database's thread. */
+const accepting = {
+  task: { id: hex(1), kind: "add_artifacts", createdMs: 1, request: "{}" }, changes: { flat: [] }, count: 0, bytes: 0, held: false, releaseHeld: false, result: undefined, settings: [],
+  expectBootstrap: undefined, event: undefined, import: undefined, idempotency: undefined, limits: { changes: 1, bytes: 1 },
+};
+
 describe("threads", () => {
   test("another thread reads and writes through a connector, and hears hints", { timeout: 30_000 }, async () => {
     const db = await openSqlite({ file: fresh() });
@@ -491,6 +498,19 @@ describe("threads", () => {
     raw.close();
   });
 
+  test("the log is copied when an import is written ahead, too", () => {
+    const file = fresh();
+    const opened = openForWriting(file, 100);
+    migrate(opened, file);
+    const raw = new Connection(opened, file);
+    const before = statSync(file).size;
+    openImport(raw, { task: hex(1), principal: "", key: "k", writer: "w", maxChanges: 10_000, maxOpen: 1 }, 1);
+    const flat = Array.from({ length: 2_500 }, (_, n) => [n, "bins-0", `p${String(n)}`, "x".repeat(8_000)]).flat();
+    stageRun(raw, { task: hex(1), writer: "w", after: 0, total: 2_500, offset: 0, flat, ends: { lines: 2_500, invalid: 0 } }, 1);
+    assert.ok(statSync(file).size > before + 2_500 * 8_000);
+    raw.close();
+  });
+
   test("an accepted request is answered before a slice of something else", () => {
     const file = fresh();
     const raw = openForWriting(file, 100);
@@ -498,10 +518,7 @@ describe("threads", () => {
     const events: string[] = [];
     const writer = new Writer(new Connection(raw, file), Date.now, () => undefined, { takeIn: () => undefined, sendOff: () => { events.push("sent off"); } });
     writer.submit({ call: 1, method: "fold", args: [{ number: 1, holder: "nobody" }, 100] } as never, () => { events.push("folded"); });
-    writer.submit({ call: 2, method: "accept", args: [{
-      task: { id: hex(1), kind: "add_artifacts", createdMs: 1, request: "{}" }, changes: { flat: [] }, count: 0, bytes: 0, held: false, releaseHeld: false, result: undefined, settings: [],
-      expectBootstrap: undefined, event: undefined, import: undefined, idempotency: undefined, limits: { changes: 1, bytes: 1 },
-    }] } as never, (outcome) => { events.push("value" in outcome ? "accepted" : "refused"); });
+    writer.submit({ call: 2, method: "accept", args: [accepting] } as never, (outcome) => { events.push("value" in outcome ? "accepted" : "refused"); });
     writer.finish();
     assert.deepEqual(events, ["accepted", "sent off", "folded"]);
     raw.close();
@@ -532,6 +549,51 @@ describe("threads", () => {
     writer.finish();
     assert.deepEqual(events, ["allocate", "cutOn", "fold", "markVisible", "stageRun", "fold behind"]);
     raw.close();
+  });
+
+  test("whoever is accepted begins, and each call is a step", () => {
+    const file = fresh();
+    const raw = openForWriting(file, 100);
+    migrate(raw, file);
+    const steps: string[] = [];
+    const aside = new StepAside({ quietMs: 1, mostMs: 1 });
+    aside.begins = () => { steps.push("begins"); };
+    aside.goesOn = () => { steps.push("goes on"); };
+    const writer = new Writer(new Connection(raw, file), Date.now, () => undefined, { takeIn: () => undefined, sendOff: () => undefined }, aside);
+    writer.submit({ call: 1, method: "accept", args: [accepting] } as never, () => undefined);
+    writer.submit({ call: 2, method: "allocate", args: [{ number: 1, holder: "nobody" }, 1, 0] } as never, () => undefined);
+    writer.submit({ call: 3, method: "fold", args: [{ number: 1, holder: "nobody" }, 1, false] } as never, () => undefined);
+    writer.finish();
+    assert.deepEqual(steps, ["begins", "goes on"], "folding is none");
+    raw.close();
+  });
+
+  test("a step of what was accepted, and a small cut, end a slice of folding early; a step of anything else does not", { timeout: 30_000 }, async () => {
+    for (const [method, isOn, first] of [["allocate", true, "allocate"], ["allocate", false, "fold"], ["cut", false, "cut"]] as const) {
+      const file = fresh();
+      const db = await openSqlite({ file });
+      const lease = (await db.takeLease("one", 60_000))!;
+      await db.accept(request(1, many("p", 3000)));
+      const changes = (await openChanges(db)).map(({ id, task, role }) => ({ id, task, outcome: "apply", role } as const));
+      const { firstVersion } = await db.cut(lease, { id: hex(40), base: "", changes, roles: [] });
+      await db.commit(lease, commitOf(hex(40), firstVersion));
+      await db.close();
+      const raw = openForWriting(file, 100);
+      const events: string[] = [];
+      const aside = new StepAside({ quietMs: 60_000, mostMs: 60_000 });
+      let arrives = (): void => undefined;
+      const writer = new Writer(new Connection(raw, file), Date.now, () => undefined, { takeIn: () => { arrives(); }, sendOff: () => undefined }, aside);
+      if (isOn) aside.begins(performance.now());
+      arrives = () => {
+        arrives = () => undefined;
+        const args = method === "cut" ? [lease, { id: hex(41), base: "", changes: [], roles: [] }, 0] : [lease, 1, 0];
+        writer.submit({ call: 2, method, args } as never, () => { events.push(method); });
+      };
+      writer.submit({ call: 1, method: "fold", args: [lease, 2_000, false] } as never, () => { events.push("fold"); });
+      writer.finish();
+      assert.equal(events[0], first);
+      raw.close();
+    }
   });
 
   test("closing does first what was asked before", async () => {
