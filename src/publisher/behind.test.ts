@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { Behind } from "./behind.ts";
-import type { LeaseHold } from "./lease-hold.ts";
+import { LeaseHold } from "./lease-hold.ts";
 import { foldAll } from "./publish.ts";
 
 describe("rows that follow", () => {
@@ -67,7 +67,7 @@ const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(res
       },
     };
     const deps = { database } as unknown as Parameters<typeof foldAll>[0];
-    const hold = {} as LeaseHold;
+    const hold = Object.create(LeaseHold.prototype) as LeaseHold;
     behind.begin(["bins-0"], () => foldAll(deps, hold, behind));
     await behind.settled();
     await waits;
