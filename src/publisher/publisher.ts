@@ -339,7 +339,9 @@ export class Publisher {
         throw error instanceof Unpressable ? new OvertakerUnpressable(others, error) : error;
       }
     };
-    return new Overtaking(deps, { head, own: new Set(plan.edits.keys()), behind: this.#behind, publishes, isGivenUp: this.#isGivenUp });
+    // Those, too, in which its changes change nothing: whoever took one of them before it is cut would end the task of neither.
+    const own = new Set([...plan.edits.keys(), ...plan.changes.map(({ role }) => role)]);
+    return new Overtaking(deps, { head, own, behind: this.#behind, publishes, isGivenUp: this.#isGivenUp });
   }
 
   /** A change of delegations, or a document that a team signed elsewhere. */

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { imports, long, many, turns } from "../../test/fakes/long-import.ts";
 import { createPublisherStage } from "../../test/fakes/publisher-stage.ts";
 import type { Rest } from "../ports/rest.ts";
+import { binIndexOf } from "../tuf/bins.ts";
 
 describe("while others pass, a long batch", () => {
   test("is not cut further", { timeout: 30_000 }, async () => {
@@ -54,6 +55,27 @@ describe("while others pass, a long batch", () => {
     };
     await stage.publisher.turn();
     assert.deepEqual(commits, [batches[1], batches[0]]);
+  });
+});
+
+describe("who overtakes a long batch", () => {
+  test("takes none of its changes, also of those that change nothing", { timeout: 30_000 }, async () => {
+    const [held, late] = Array.from({ length: 500 }, (_, n) => `other ${String(n)}`).filter((path) => binIndexOf(6, path) > 60) as [string, string];
+    const byPlace = many(2_000).sort((a, b) => binIndexOf(32, a) - binIndexOf(32, b));
+    const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
+    await stage.bootstrap(64);
+    const { database } = stage;
+    await imports(stage, byPlace);
+    // Of a path of the import, so that all that waits is in its batch; and of one that is added held, and removed.
+    const tasks = [await stage.add(byPlace.slice(0, 1), { length: 8 }), await stage.add([held], { held: true }), await stage.remove([held])];
+    const openChanges = database.openChanges.bind(database);
+    database.openChanges = async (limit) => {
+      const open = await openChanges(limit);
+      if (limit.imported !== undefined && tasks.length === 3) tasks.push(await stage.add([late]));
+      return open;
+    };
+    await stage.settle();
+    for (const task of tasks) assert.equal((await stage.task(task)).result?.state, "SUCCESS", task);
   });
 });
 
