@@ -23,7 +23,7 @@ export class Aside {
     this.#clock = clock;
   }
 
-  /** Whoever writes begins, but for imports; what he asks then is told from nobody else's. */
+  /** A write begins it, but for imports; whatever comes after is taken for a step of it. */
   arrives(request: FastifyRequest): void {
     const now = this.#clock.monotonic();
     if (!isWrite(request)) this.#aside.goesOn(now);

@@ -105,9 +105,9 @@ export class Overtaking implements Passing {
     await this.#passing;
   }
 
-  async passed(): Promise<void> {
+  readonly passed = async (): Promise<void> => {
     while (this.#passing !== undefined) await this.#passing.catch(() => undefined);
-  }
+  };
 
   /** Lets others pass until `work`, which nobody else is at, is done. @throws what they throw, or it, once it is over */
   async during<T>(work: Promise<T>): Promise<T> {

@@ -6,6 +6,7 @@
 
 import { atOnce } from "../lib/at-once.ts";
 import { DatabaseError, type Lease, type Move, type RoleResult } from "../ports/database.ts";
+import type { Rest } from "../ports/rest.ts";
 import type { Created, NewFile } from "../ports/storage.ts";
 import { RoleError } from "../roles/errors.ts";
 import { expiresAfter, lifetimeMs } from "../roles/policy.ts";
@@ -50,8 +51,8 @@ export interface PressOrder {
 export interface Passing {
   pass(): Promise<void>;
   during<T>(work: Promise<T>): Promise<T>;
-  /** Resolves when nobody passes; it does not reject. */
-  passed(): Promise<void>;
+  /** Resolves when nobody passes. */
+  readonly passed: Rest;
   /** What they made the head. */
   readonly head: Pick<Head, "id">;
 }
@@ -212,15 +213,13 @@ const MAX_BURNS = 32;
 
 /** Puts the files of a slice; a name taken by other bytes (possible only after the database lost commits) is burnt (rule 11). */
 async function putFresh(deps: PublisherDeps, account: Account, files: readonly PressedFile[], order: PressOrder, sealer: Sealer): Promise<readonly PressedFile[]> {
-  const { overtaking } = order;
-  const rest = overtaking && (() => overtaking.passed());
   const done: PressedFile[] = [];
   let pending = files;
   for (let burns = 0; ; burns++) {
     const [first, ...others] = pending;
     if (first === undefined) break;
     if (burns > MAX_BURNS) throw namesTaken(first.name);
-    const created: readonly Created[] = others.length === 0 ? [await deps.storage.create(first.name, first.bytes)] : await deps.storage.createAll(pending, rest);
+    const created: readonly Created[] = others.length === 0 ? [await deps.storage.create(first.name, first.bytes)] : await deps.storage.createAll(pending, order.overtaking?.passed);
     const burnt: PressedFile[] = [];
     for (const [at, file] of pending.entries()) {
       if (created[at] === "other") burnt.push(file);

@@ -77,7 +77,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const pressedAtMs = Math.max(order.nowMs, head.pressedAtMs);
   // The database keeps targets whole, so whoever commits it presses it.
   const own = shared ? roles.filter((role) => role === "targets") : roles;
-  const cutting = database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles: own, ...(order.events === undefined ? {} : { events: order.events }) }, overtaking && (() => overtaking.passed()));
+  const cutting = database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles: own, ...(order.events === undefined ? {} : { events: order.events }) }, overtaking?.passed);
   const { firstVersion } = await (overtaking?.during(cutting) ?? cutting);
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length, firstVersion }, "cut batch");
 

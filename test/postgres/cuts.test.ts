@@ -9,7 +9,7 @@ import { accept, add, id, lease, open, refuses, START } from "../contract/databa
 import { createDatabase, type TestDatabase } from "../servers/shared-postgres.ts";
 
 /** More than a transaction of a cut binds. */
-const MANY = 10_050;
+const MANY = 2_050;
 
 let store: TestDatabase;
 let database: Database;

@@ -2,8 +2,8 @@
 //
 // What is proportional to the batch is written in slices that count only through the batch's own
 // row: `cutting` until all changes are bound, `open` until commit moves the head in one small
-// transaction. Calls of publishers run one after another (writer.ts), so between two slices only
-// requests are accepted and leases move; each slice is fenced again.
+// transaction. Requests are accepted and leases move between two slices, and between those of a
+// cut, which are calls of their own, others are published (writer.ts); each slice is fenced again.
 
 import { DatabaseError } from "../../../ports/database.ts";
 import type { CutChange, Lease, Move, NewBatch, RoleResult } from "../../../ports/database.ts";
@@ -20,6 +20,7 @@ import { putResult } from "./result.ts";
 
 type Now = () => number;
 
+/** Begins a batch of `total` changes, with the first of them; it is open when it has all. */
 export function cut(db: Connection, lease: Lease, batch: NewBatch, total: number, nowMs: number): { readonly firstVersion: number } {
   return db.transaction(() => {
     fence(db, lease, nowMs);
@@ -29,6 +30,7 @@ export function cut(db: Connection, lease: Lease, batch: NewBatch, total: number
   });
 }
 
+/** Binds more; what fails gives back all. */
 export function* cutOn(db: Connection, lease: Lease, slice: CutSlice, nowMs: number): Generator<void, undefined> {
   try {
     db.transaction(() => {

@@ -354,6 +354,13 @@ const accepting = {
   expectBootstrap: undefined, event: undefined, import: undefined, idempotency: undefined, limits: { changes: 1, bytes: 1 },
 };
 
+/** What the database's thread does its work with, on this one. */
+function writerOn(file: string, { aside, takeIn = () => undefined, sendOff = () => undefined }: { readonly aside?: StepAside; readonly takeIn?: () => void; readonly sendOff?: () => void }) {
+  const raw = openForWriting(file, 100);
+  migrate(raw, file);
+  return { writer: new Writer(new Connection(raw, file), Date.now, () => undefined, { takeIn, sendOff }, aside), raw };
+}
+
 describe("threads", () => {
   test("another thread reads and writes through a connector, and hears hints", { timeout: 30_000 }, async () => {
     const db = await openSqlite({ file: fresh() });
@@ -512,11 +519,8 @@ describe("threads", () => {
   });
 
   test("an accepted request is answered before a slice of something else", () => {
-    const file = fresh();
-    const raw = openForWriting(file, 100);
-    migrate(raw, file);
     const events: string[] = [];
-    const writer = new Writer(new Connection(raw, file), Date.now, () => undefined, { takeIn: () => undefined, sendOff: () => { events.push("sent off"); } });
+    const { writer, raw } = writerOn(fresh(), { sendOff: () => { events.push("sent off"); } });
     writer.submit({ call: 1, method: "fold", args: [{ number: 1, holder: "nobody" }, 100] } as never, () => { events.push("folded"); });
     writer.submit({ call: 2, method: "accept", args: [accepting] } as never, (outcome) => { events.push("value" in outcome ? "accepted" : "refused"); });
     writer.finish();
@@ -525,12 +529,9 @@ describe("threads", () => {
   });
 
   test("folding, and what an import writes ahead, stand aside for the steps of a request that was accepted; a large cut does not", () => {
-    const file = fresh();
-    const raw = openForWriting(file, 100);
-    migrate(raw, file);
     const events: string[] = [];
     const aside = new StepAside({ quietMs: 60_000, mostMs: 60_000 });
-    const writer = new Writer(new Connection(raw, file), Date.now, () => undefined, { takeIn: () => undefined, sendOff: () => undefined }, aside);
+    const { writer, raw } = writerOn(fresh(), { aside });
     const nobody = { number: 1, holder: "nobody" };
     const submit = (method: string, ...args: unknown[]): void => { writer.submit({ call: 1, method, args } as never, () => { events.push(method); }); };
     aside.begins(performance.now());
@@ -552,14 +553,11 @@ describe("threads", () => {
   });
 
   test("whoever is accepted begins, and each call is a step", () => {
-    const file = fresh();
-    const raw = openForWriting(file, 100);
-    migrate(raw, file);
     const steps: string[] = [];
     const aside = new StepAside({ quietMs: 1, mostMs: 1 });
     aside.begins = () => { steps.push("begins"); };
     aside.goesOn = () => { steps.push("goes on"); };
-    const writer = new Writer(new Connection(raw, file), Date.now, () => undefined, { takeIn: () => undefined, sendOff: () => undefined }, aside);
+    const { writer, raw } = writerOn(fresh(), { aside });
     writer.submit({ call: 1, method: "accept", args: [accepting] } as never, () => undefined);
     writer.submit({ call: 2, method: "allocate", args: [{ number: 1, holder: "nobody" }, 1, 0] } as never, () => undefined);
     writer.submit({ call: 3, method: "fold", args: [{ number: 1, holder: "nobody" }, 1, false] } as never, () => undefined);
@@ -578,11 +576,10 @@ describe("threads", () => {
       const { firstVersion } = await db.cut(lease, { id: hex(40), base: "", changes, roles: [] });
       await db.commit(lease, commitOf(hex(40), firstVersion));
       await db.close();
-      const raw = openForWriting(file, 100);
       const events: string[] = [];
       const aside = new StepAside({ quietMs: 60_000, mostMs: 60_000 });
       let arrives = (): void => undefined;
-      const writer = new Writer(new Connection(raw, file), Date.now, () => undefined, { takeIn: () => { arrives(); }, sendOff: () => undefined }, aside);
+      const { writer, raw } = writerOn(file, { aside, takeIn: () => { arrives(); } });
       if (isOn) aside.begins(performance.now());
       arrives = () => {
         arrives = () => undefined;
