@@ -4,15 +4,18 @@
 // bins are looked into only once all of those that are waited for have moved, several at a time, and what is answered is
 // the moment at which a client could have found the last of them: its bin was named by the snapshot, plus one look-up.
 
+import { Agent, request } from "node:http";
 import { binOf, bitLengthOf } from "../../src/tuf/bins.ts";
 
 const AT_ONCE = 16;
+/** The barest client there is: it looks every other millisecond, on the cores of what it watches. (`fetch` took 30 of 140 ms of both, in each publish.) */
+const AGENT = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
 
 export class Watcher {
   readonly #origin: string;
   readonly #bitLength: number;
   #snapshotVersion = 0;
-  #snapshot = "";
+  #snapshot: Buffer = Buffer.alloc(0);
 
   constructor(origin: string, bins: number) {
     this.#origin = origin;
@@ -57,7 +60,7 @@ export class Watcher {
       for (let bin = left.shift(); bin !== undefined; bin = left.shift()) {
         const version = versionIn(this.#snapshot, bin);
         const wanted = missing.get(bin) ?? new Set();
-        const { signed } = JSON.parse(await this.#get(`${String(version)}.${bin}.json`)) as { signed: { targets: Record<string, unknown> } };
+        const { signed } = JSON.parse((await this.#get(`${String(version)}.${bin}.json`)).toString()) as { signed: { targets: Record<string, unknown> } };
         first ??= performance.now() - begin;
         checked.set(bin, version);
         for (const path of wanted) if (path in signed.targets) wanted.delete(path);
@@ -76,17 +79,27 @@ export class Watcher {
     return true;
   }
 
-  async #get(name: string): Promise<string> {
+  #get(name: string): Promise<Buffer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     // As they are: over loopback compression costs more than it saves, and what it costs is not the publish's.
-    const answer = await fetch(`${this.#origin}/metadata/${name}`, { headers: { "accept-encoding": "identity" } });
-    if (!answer.ok) throw new Error(`${name}: ${String(answer.status)}`);
-    return answer.text();
+    const asked = request(`${this.#origin}/metadata/${name}`, { agent: AGENT, headers: { "accept-encoding": "identity" } }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on("data", (chunk: Buffer) => { chunks.push(chunk); });
+      answer.once("end", () => {
+        if (answer.statusCode === 200) resolve(Buffer.concat(chunks));
+        else reject(new Error(`${name}: ${String(answer.statusCode)}`));
+      });
+      answer.once("error", reject);
+    });
+    asked.once("error", reject);
+    asked.end();
+    return promise;
   }
 }
 
-/** Read from the text: half a megabyte of JSON takes longer to parse than a publish takes to the disk, and is no part of it. */
-function versionIn(text: string, role: string): number | undefined {
-  const at = text.indexOf(`"${role}.json":{`);
-  const version = at < 0 ? undefined : /"version":(\d+)\}/.exec(text.slice(at, at + 400))?.[1];
+/** Read from the bytes: half a megabyte of JSON takes longer to parse than a publish takes to the disk, and is no part of it. */
+function versionIn(bytes: Buffer, role: string): number | undefined {
+  const at = bytes.indexOf(`"${role}.json":{`);
+  const version = at < 0 ? undefined : /"version":(\d+)\}/.exec(bytes.toString("latin1", at, at + 400))?.[1];
   return version === undefined ? undefined : Number(version);
 }
