@@ -22,11 +22,17 @@ describe("long work", () => {
     assert.equal(aside.isOn(1_070), true, "another step may come");
   });
 
-  test("goes on at once when it is over", () => {
+  test("goes on a little after the last step, or at once", () => {
     const aside = stepping();
     aside.begins(1_000);
-    aside.ends();
-    assert.equal(aside.leftMs(1_001), 0);
+    aside.ends(1_010);
+    assert.equal(aside.leftMs(1_010), 0);
+    const lingering = new StepAside({ quietMs: 40, mostMs: 150, lingerMs: 15 });
+    lingering.begins(1_000);
+    lingering.ends(1_010);
+    assert.deepEqual([lingering.leftMs(1_010), lingering.leftMs(1_024), lingering.leftMs(1_025)], [15, 1, 0]);
+    lingering.ends(1_145);
+    assert.equal(lingering.leftMs(1_145), 5, "not beyond its bound");
   });
 
   test("is not kept for ever: it has as long as it stood aside", () => {

@@ -6,13 +6,18 @@
 export class StepAside {
   readonly #quietMs: number;
   readonly #mostMs: number;
+  readonly #lingerMs: number;
   #until = Number.NEGATIVE_INFINITY;
   #end = Number.NEGATIVE_INFINITY;
 
-  /** Until nothing has come for `quietMs`, `mostMs` at most; then long work has as long, whoever comes. */
-  constructor({ quietMs, mostMs }: { readonly quietMs: number; readonly mostMs: number }) {
+  /**
+   * Until nothing has come for `quietMs`, or `lingerMs` after the last step, `mostMs` at most; then long work has as long,
+   * whoever comes.
+   */
+  constructor({ quietMs, mostMs, lingerMs = 0 }: { readonly quietMs: number; readonly mostMs: number; readonly lingerMs?: number }) {
     this.#quietMs = quietMs;
     this.#mostMs = mostMs;
+    this.#lingerMs = lingerMs;
   }
 
   /** Short work begins, `nowMs` by a clock that never goes back. */
@@ -26,9 +31,9 @@ export class StepAside {
     this.#until = Math.min(nowMs + this.#quietMs, this.#end);
   }
 
-  /** It is over: long work goes on at once. */
-  ends(): void {
-    this.#until = Number.NEGATIVE_INFINITY;
+  /** The last step of it: whoever it was for looks at what came of it, and then long work goes on. */
+  ends(nowMs: number): void {
+    this.#until = Math.min(nowMs + this.#lingerMs, this.#end);
   }
 
   /** Whether it may go on; long work that has begun by then need not be for its sake. */

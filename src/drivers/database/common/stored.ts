@@ -31,10 +31,15 @@ export function bytesOf(change: NewChange): number {
   return Buffer.byteLength(change.path) + Buffer.byteLength(change.fragment);
 }
 
-/** With the place of its path, sorted by place, then as they came; typed numbers sort in a tenth of the time of a comparing function. */
-export function byPlace(changes: readonly NewChange[]): readonly { readonly place: number; readonly change: NewChange }[] {
+/**
+ * With the place of its path, sorted by place, then as they came, so many at a time; typed numbers sort in a tenth of the time of
+ * a comparing function.
+ */
+export function* byPlace(changes: readonly NewChange[], count: number): Generator<readonly { readonly place: number; readonly change: NewChange }[]> {
   const keys = Float64Array.from(changes, ({ path, place }, at) => (place ?? binIndexOf(32, path)) * PLACES + at).sort();
-  return Array.from(keys, (key) => ({ place: Math.floor(key / PLACES), change: changes[key % PLACES] as NewChange }));
+  for (let from = 0; from < keys.length; from += count) {
+    yield Array.from(keys.subarray(from, from + count), (key) => ({ place: Math.floor(key / PLACES), change: changes[key % PLACES] as NewChange }));
+  }
 }
 
 /** More changes than come at a time; with 32 bits of place a key stays below 2^53. */

@@ -54,7 +54,6 @@ export async function stageImport(db: Sessions, slice: ImportSlice, now: () => N
   const { task, writer, after, lines, invalid, changes } = slice;
   if (changes.some(({ kind }) => kind !== "add")) throw new Error("an import adds, and does nothing else");
   for (const change of changes) requireWellFormed(change);
-  const sorted = byPlace(changes);
   await db.patiently((attempt) => db.transaction(async (sql) => {
     const row = await writtenBy(sql, task, writer);
     if (attempt > 1 && lines > after && row["lines"] === lines) return;
@@ -63,8 +62,8 @@ export async function stageImport(db: Sessions, slice: ImportSlice, now: () => N
     if (Number(row["runs"]) >= RUNS) throw new DatabaseError("backlog-full", `an import holds at most ${RUNS} pieces: send it in larger ones`);
     const first = Number(row["first_change"]);
     const run = firstRun(Number(row["no"])) + Number(row["runs"]);
-    for (let from = 0; from < sorted.length; from += INSERT) {
-      const part = sorted.slice(from, from + INSERT);
+    let from = 0;
+    for (const part of byPlace(changes, INSERT)) {
       await sql.run(
         `INSERT INTO change (no, owner, kind, role, path, fragment, bytes, held, run, place)
          SELECT $1::bigint + w.at - 1, $2::bigint, 'add', w.role, w.path, w.fragment, 0, false, $3::bigint, w.place
@@ -72,6 +71,7 @@ export async function stageImport(db: Sessions, slice: ImportSlice, now: () => N
         first + Number(row["changes"]) + from, first, run,
         part.map(({ change }) => change.role), part.map(({ change }) => change.path), part.map(({ change }) => change.fragment), part.map(({ place }) => place),
       );
+      from += part.length;
     }
     await sql.run(
       "UPDATE import SET lines = $2, invalid = invalid + $3, changes = changes + $4, runs = runs + $5, touched_ms = coalesce($6::bigint, now_ms()) WHERE no = $1",

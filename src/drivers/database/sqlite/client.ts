@@ -107,14 +107,15 @@ export class SqliteClient implements Database {
   async stageImport({ task, writer, after, lines, invalid, changes }: ImportSlice): Promise<void> {
     const total = changes.length;
     if (changes.some(({ kind }) => kind !== "add")) throw new Error("an import adds, and does nothing else");
-    const order = byPlace(changes);
-    for (let offset = 0; offset === 0 || offset < total; offset += SLICE) {
+    let offset = 0;
+    for (const part of total === 0 ? [[]] : byPlace(changes, SLICE)) {
       const flat: (string | number)[] = [];
-      for (const { place, change } of order.slice(offset, offset + SLICE)) {
+      for (const { place, change } of part) {
         requireWellFormed(change);
         flat.push(place, change.role, change.path, change.fragment);
       }
       await this.#call("stageRun", { task, writer, after, total, offset, flat, ends: offset + SLICE >= total ? { lines, invalid } : undefined });
+      offset += SLICE;
     }
   }
 
@@ -189,10 +190,10 @@ export class SqliteClient implements Database {
   async cut(lease: Lease, batch: NewBatch, rest?: Rest): Promise<{ firstVersion: number }> {
     const { id, changes, events } = batch;
     const isSmall = changes.length <= SMALL_CUT;
-    const begun = await this.#call("cut", lease, isSmall ? batch : { ...batch, changes: [] }, changes.length);
+    const begun = await this.#call("cut", lease, { ...batch, changes: isSmall ? changes.map(bound) : [] }, changes.length);
     for (let from = isSmall ? changes.length : 0; from < changes.length; from += CUT_SLICE) {
       await rest?.();
-      const slice = { id, changes: changes.slice(from, from + CUT_SLICE), isLast: from + CUT_SLICE >= changes.length };
+      const slice = { id, changes: changes.slice(from, from + CUT_SLICE).map(bound), isLast: from + CUT_SLICE >= changes.length };
       await this.#call("cutOn", lease, events === undefined ? slice : { ...slice, events });
     }
     return begun;
@@ -528,6 +529,9 @@ export class SqliteClient implements Database {
     else this.#port.unref();
   }
 }
+
+/** What is sent of a change: whoever planned it knows more. */
+const bound = ({ id, task, outcome, role }: CutChange): CutChange => ({ id, task, outcome, role });
 
 function flatten(changes: readonly NewChange[], bytes: readonly number[]): (string | number)[] {
   const flat = new Array<string | number>(changes.length * FLAT_WIDTH);

@@ -10,11 +10,8 @@ import { commitFaultOf, faultOf } from "./faults.ts";
 export type Cell = null | number | string | Uint8Array;
 export type Row = Readonly<Record<string, Cell>>;
 
-/**
- * Pages in the log from which on a commit copies them to the file: one that nobody waits for, and any other, where none of those comes.
- * Pages that large batches write again and again are copied once in 16 MB of log, not in 8: a tenth of the CPU.
- */
-const CHECKPOINT_PAGES = { behind: 2_000, otherwise: 8_000 } as const;
+/** Pages in the log from which on a commit copies them to the file, if nobody did (log-copier.ts): 64 MB. */
+const CHECKPOINT_PAGES = 8_000;
 
 /** What a transaction answers that is to leave nothing. */
 export const ABANDONED = Symbol("abandoned");
@@ -25,6 +22,8 @@ export class Connection {
   readonly #statements = new Map<string, StatementSync>();
   /** After an unclear commit nothing more is written: a sync that failed once cannot be made good on the same file. */
   #unclear = false;
+  /** Rows written since this was last set to 0: some ten make a page of log. */
+  written = 0;
 
   constructor(db: DatabaseSync, file: string) {
     this.#db = db;
@@ -32,7 +31,9 @@ export class Connection {
   }
 
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepare(sql).run(...values).changes);
+    const rows = Number(this.#prepare(sql).run(...values).changes);
+    this.written += rows;
+    return rows;
   }
 
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
@@ -72,13 +73,12 @@ export class Connection {
     return answer;
   }
 
-  /** Runs a transaction that nobody waits for: the log is copied to the file with such ones, which takes some 60 ms. */
-  checkpointing<T>(work: () => T): T {
-    this.run(`PRAGMA wal_autocheckpoint = ${String(CHECKPOINT_PAGES.behind)}`);
+  /** Copies to the file what is in the log, as far as no reader needs what it overwrites; when that is all, the log begins anew. */
+  copyLog(): void {
     try {
-      return work();
-    } finally {
-      this.run(`PRAGMA wal_autocheckpoint = ${String(CHECKPOINT_PAGES.otherwise)}`);
+      this.#db.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    } catch {
+      // What is committed is in the log; the next commit says what is wrong.
     }
   }
 
@@ -141,7 +141,7 @@ export function openForWriting(file: string, busyTimeoutMs: number): DatabaseSyn
     db.exec("PRAGMA journal_mode = WAL");
     db.exec("PRAGMA synchronous = FULL");
     db.exec("PRAGMA cache_size = -32768");
-    db.exec(`PRAGMA wal_autocheckpoint = ${String(CHECKPOINT_PAGES.otherwise)}`);
+    db.exec(`PRAGMA wal_autocheckpoint = ${String(CHECKPOINT_PAGES)}`);
     return db;
   } catch (error) {
     db.close();

@@ -52,14 +52,14 @@ export function* fold(db: Connection, lease: Lease, limit: number, now: () => nu
 }
 
 function foldSlice(db: Connection, lease: Lease, limit: number, nowMs: number, urgent: Urgent): { readonly remaining: boolean } | typeof ABANDONED {
-  return db.checkpointing(() => db.transaction(() => {
+  return db.transaction(() => {
     fence(db, lease, nowMs);
     for (let left = limit; ; left -= LOOK_AFTER) {
       const folded = foldRows(db, Math.min(left, LOOK_AFTER));
       if (!folded.remaining || left <= LOOK_AFTER) return folded;
       if (urgent.gaveUp < GIVES_UP && urgent.waits()) return ABANDONED;
     }
-  }));
+  });
 }
 
 /** Inside a transaction: at most `limit` rows. */

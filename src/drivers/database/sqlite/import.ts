@@ -46,7 +46,7 @@ export function openImport(db: Connection, request: NewImport, nowMs: number): I
 
 /** A part of a run; with the last one the run counts. Each is a transaction of its own. */
 export function stageRun(db: Connection, part: RunPart, nowMs: number): undefined {
-  db.checkpointing(() => db.transaction(() => {
+  db.transaction(() => {
     const row = writtenBy(db, part.task, part.writer);
     if (row["lines"] !== part.after) throw new DatabaseError("stale-base", `the import has ${String(row["lines"])} lines, not ${part.after}`);
     const begin = Number(row["first_change"]) + Number(row["changes"]);
@@ -70,7 +70,7 @@ export function stageRun(db: Connection, part: RunPart, nowMs: number): undefine
       "UPDATE import SET lines = ?, invalid = invalid + ?, changes = changes + ?, runs = runs + ?, touched_ms = ? WHERE no = ?",
       part.ends.lines, part.ends.invalid, part.total, part.total > 0 ? 1 : 0, nowMs, row["no"] ?? null,
     );
-  }));
+  });
   return undefined;
 }
 

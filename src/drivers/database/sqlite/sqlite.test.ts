@@ -14,7 +14,7 @@ import { DatabaseError } from "../../../ports/database.ts";
 import type { AcceptRequest, Commit, Database } from "../../../ports/database.ts";
 import { Connection, openForWriting } from "./connection.ts";
 import { fold } from "./fold.ts";
-import { openImport, stageRun } from "./import.ts";
+import { logCopier, type LogCopier } from "./log-copier.ts";
 import { migrate } from "./migrate.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { connectSqlite, openSqlite } from "./sqlite.ts";
@@ -355,10 +355,13 @@ const accepting = {
 };
 
 /** What the database's thread does its work with, on this one. */
-function writerOn(file: string, { aside, takeIn = () => undefined, sendOff = () => undefined }: { readonly aside?: StepAside; readonly takeIn?: () => void; readonly sendOff?: () => void }) {
+function writerOn(
+  file: string, { aside, copier, takeIn = () => undefined, sendOff = () => undefined }: { readonly aside?: StepAside; readonly copier?: LogCopier; readonly takeIn?: () => void; readonly sendOff?: () => void },
+) {
   const raw = openForWriting(file, 100);
   migrate(raw, file);
-  return { writer: new Writer(new Connection(raw, file), Date.now, () => undefined, { takeIn, sendOff }, aside), raw };
+  const db = new Connection(raw, file);
+  return { writer: new Writer(db, Date.now, () => undefined, { takeIn, sendOff }, copier, aside), raw, db };
 }
 
 describe("threads", () => {
@@ -491,31 +494,82 @@ describe("threads", () => {
     raw.close();
   });
 
-  test("the log is copied to the file when rows are folded, and not when somebody's commit fills it", () => {
+  test("the log is copied to the file with a commit when it is long, and not before", () => {
     const file = fresh();
     const raw = new Connection(openForWriting(file, 100), file);
     raw.transaction(() => raw.run("CREATE TABLE t (x TEXT) STRICT"));
     const before = statSync(file).size;
-    raw.transaction(() => { for (let i = 0; i < 2_500; i++) raw.run("INSERT INTO t VALUES (?)", "x".repeat(8_000)); });
+    const write = (rows: number): void => { raw.transaction(() => { for (let i = 0; i < rows; i++) raw.run("INSERT INTO t VALUES (?)", "x".repeat(8_000)); }); };
+    write(2_500);
     assert.equal(statSync(file).size, before, "20 MB of log");
-    raw.checkpointing(() => raw.transaction(() => raw.run("INSERT INTO t VALUES ('y')")));
+    raw.copyLog();
     assert.ok(statSync(file).size > before + 20_000_000);
-    raw.transaction(() => { for (let i = 0; i < 9_000; i++) raw.run("INSERT INTO t VALUES (?)", "x".repeat(8_000)); });
-    assert.ok(statSync(file).size > before + 90_000_000, "where nothing is folded, somebody's commit does it in the end");
+    write(9_000);
+    assert.ok(statSync(file).size > before + 90_000_000, "when nobody else copies it, somebody's commit does");
     raw.close();
   });
 
-  test("the log is copied when an import is written ahead, too", () => {
+  test("while the log is copied requests are taken and published, and nothing long is done; then it begins anew", async () => {
     const file = fresh();
-    const opened = openForWriting(file, 100);
-    migrate(opened, file);
-    const raw = new Connection(opened, file);
-    const before = statSync(file).size;
-    openImport(raw, { task: hex(1), principal: "", key: "k", writer: "w", maxChanges: 10_000, maxOpen: 1 }, 1);
-    const flat = Array.from({ length: 2_500 }, (_, n) => [n, "bins-0", `p${String(n)}`, "x".repeat(8_000)]).flat();
-    stageRun(raw, { task: hex(1), writer: "w", after: 0, total: 2_500, offset: 0, flat, ends: { lines: 2_500, invalid: 0 } }, 1);
-    assert.ok(statSync(file).size > before + 2_500 * 8_000);
+    const copies: PromiseWithResolvers<void>[] = [];
+    const copier = { copy: () => (copies.push(Promise.withResolvers()), copies.at(-1)!.promise) };
+    const { writer, raw, db } = writerOn(file, { copier, aside: new StepAside({ quietMs: 0, mostMs: 0 }) });
+    const events: string[] = [];
+    const nobody = { number: 1, holder: "nobody" };
+    const submit = (method: string, ...args: unknown[]): void => { writer.submit({ call: 1, method, args } as never, () => { events.push(method); }); };
+    const part = (after: number, count: number): object => ({
+      task: hex(1), writer: "w", after, total: count, offset: 0, flat: Array.from({ length: count }, (_, n) => [n, "bins-0", `p${String(n)}`, "{}"]).flat(), ends: { lines: after + count, invalid: 0 },
+    });
+    submit("openImport", { task: hex(1), principal: "", key: "k", writer: "w", maxChanges: 100_000, maxOpen: 1 });
+    submit("stageRun", part(0, 14_000));
+    for (let i = 0; i < 2; i++) writer.turn();
+    assert.equal(copies.length, 0);
+    submit("stageRun", part(14_000, 2_000));
+    writer.turn();
+    assert.equal(copies.length, 1);
+    submit("stageRun", part(16_000, 1));
+    submit("cutOn", nobody, { id: "", changes: [], isLast: true });
+    submit("fold", nobody, 100, false);
+    submit("fold", nobody, 100, true);
+    submit("accept", accepting);
+    submit("allocate", nobody, 1, 0);
+    events.length = 0;
+    for (let i = 0; i < 5; i++) writer.turn();
+    assert.deepEqual(events, ["accept", "allocate"]);
+    copies[0]!.resolve();
+    await writer.copied();
+    while (events.length < 6) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(events.slice(2), ["stageRun", "cutOn", "fold", "fold"]);
+    const wal = statSync(`${file}-wal`).size;
+    db.transaction(() => db.run("UPDATE backlog SET bytes = 0"));
+    assert.deepEqual([statSync(`${file}-wal`).size, copies.length], [wal, 1], "the log begins anew, and nobody copies a short one");
+    writer.finish();
     raw.close();
+  });
+
+  test("the log is copied by a thread of its own; what it cannot copy it leaves", { timeout: 30_000 }, async () => {
+    const file = fresh();
+    const raw = new Connection(openForWriting(file, 100), file);
+    raw.transaction(() => raw.run("CREATE TABLE t (x TEXT) STRICT"));
+    const copier = logCopier(file, 100);
+    for (let round = 1; round < 3; round++) {
+      raw.transaction(() => { for (let i = 0; i < 100; i++) raw.run("INSERT INTO t VALUES (?)", "x".repeat(8_000)); });
+      await copier.copy();
+      assert.ok(statSync(file).size > round * 800_000);
+    }
+    raw.close();
+    await logCopier(join(folder, "no", "such.db"), 100).copy();
+  });
+
+  test("an import's log stays short, and nothing is left of it at the end", { timeout: 30_000 }, async () => {
+    const file = fresh();
+    const db = await openSqlite({ file });
+    await db.openImport({ task: hex(1), principal: "", key: "k", writer: "w", maxChanges: 1e6, maxOpen: 1 });
+    const changes = Array.from({ length: 20_000 }, (_, n) => ({ kind: "add" as const, role: "bins-0", path: `p${String(n)}`, fragment: "x".repeat(1_000) }));
+    for (let piece = 0; piece < 5; piece++) await db.stageImport({ task: hex(1), writer: "w", after: piece * 20_000, lines: (piece + 1) * 20_000, invalid: 0, changes });
+    assert.ok(statSync(file).size > 60_000_000 && statSync(`${file}-wal`).size < 60_000_000, `${String(statSync(file).size)} and ${String(statSync(`${file}-wal`).size)}`);
+    await db.close();
+    assert.ok(!existsSync(`${file}-wal`));
   });
 
   test("an accepted request is answered before a slice of something else", () => {
@@ -528,27 +582,46 @@ describe("threads", () => {
     raw.close();
   });
 
-  test("folding, and what an import writes ahead, stand aside for the steps of a request that was accepted; a large cut does not", () => {
+  test("folding, what an import writes ahead, and a large cut stand aside for the steps of a request that was accepted, and for its readers", () => {
     const events: string[] = [];
-    const aside = new StepAside({ quietMs: 60_000, mostMs: 60_000 });
+    const aside = new StepAside({ quietMs: 60_000, mostMs: 120_000, lingerMs: 50_000 });
     const { writer, raw } = writerOn(fresh(), { aside });
     const nobody = { number: 1, holder: "nobody" };
     const submit = (method: string, ...args: unknown[]): void => { writer.submit({ call: 1, method, args } as never, () => { events.push(method); }); };
-    aside.begins(performance.now());
     const seen = (event: string) => (): void => { events.push(event); };
+    submit("accept", accepting);
     writer.submit({ call: 1, method: "fold", args: [nobody, 100, true] } as never, seen("fold behind"));
     submit("fold", nobody, 100, false);
     submit("stageRun", { task: "", writer: "", flat: [] });
     submit("cutOn", nobody, { id: "", changes: [], isLast: true });
     submit("allocate", nobody, 1, 0);
-    for (let i = 0; i < 3; i++) assert.equal(writer.turn(), 0);
+    for (let i = 0; i < 2; i++) assert.equal(writer.turn(), 0);
     assert.ok(writer.turn() > 50_000);
-    assert.deepEqual(events, ["allocate", "cutOn", "fold"]);
+    assert.deepEqual(events, ["accept", "allocate", "fold"]);
     submit("markVisible", nobody, 1);
     writer.turn();
-    assert.equal(writer.turn(), 0, "they see it: it is over");
+    const lingers = writer.turn();
+    assert.ok(lingers > 40_000 && lingers <= 50_000, String(lingers));
     writer.finish();
-    assert.deepEqual(events, ["allocate", "cutOn", "fold", "markVisible", "stageRun", "fold behind"]);
+    assert.deepEqual(events, ["accept", "allocate", "fold", "markVisible", "stageRun", "cutOn", "fold behind"]);
+    raw.close();
+  });
+
+  test("a large cut stands aside for nobody who was accepted before it began: they may be in it", () => {
+    const events: string[] = [];
+    const { writer, raw } = writerOn(fresh(), { aside: new StepAside({ quietMs: 60_000, mostMs: 60_000 }) });
+    const nobody = { number: 1, holder: "nobody" };
+    const submit = (method: string, ...args: unknown[]): void => { writer.submit({ call: 1, method, args } as never, () => { events.push(method); }); };
+    submit("accept", accepting);
+    submit("cut", nobody, { id: "", base: "", changes: [], roles: [] }, 5_000);
+    for (let i = 0; i < 2; i++) writer.turn();
+    submit("cutOn", nobody, { id: "", changes: [], isLast: false });
+    assert.equal(writer.turn(), 0);
+    submit("accept", accepting);
+    submit("cutOn", nobody, { id: "", changes: [], isLast: true });
+    assert.ok(writer.turn() > 0);
+    assert.deepEqual(events, ["accept", "cut", "cutOn", "accept"]);
+    writer.finish();
     raw.close();
   });
 

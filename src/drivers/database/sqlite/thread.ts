@@ -10,6 +10,7 @@ import { tidyWhenIdle } from "../../../lib/tidy.ts";
 import { Connection, openForWriting } from "./connection.ts";
 import { faultOf } from "./faults.ts";
 import { lockFor } from "./lock.ts";
+import { logCopier } from "./log-copier.ts";
 import type { Call, Reply } from "./messages.ts";
 import { migrate } from "./migrate.ts";
 import { toFault, Writer } from "./writer.ts";
@@ -50,7 +51,7 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
   const now = (): number => clock ? Number(Atomics.load(clock, 0)) : Date.now();
   const writer = new Writer(db, now, (hint) => {
     for (const port of ports.keys()) port.postMessage([{ hint }] satisfies Reply[]);
-  }, { takeIn: () => { takeIn(); }, sendOff: () => { for (const flush of ports.values()) flush(); } });
+  }, { takeIn: () => { takeIn(); }, sendOff: () => { for (const flush of ports.values()) flush(); } }, logCopier(file, busyTimeoutMs));
   writer.clean();
 
   /** What has arrived and was not heard of yet. */
@@ -88,13 +89,10 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
     });
   };
 
-  parent.on("message", (message: ThreadMessage) => {
-    if ("connect" in message) {
-      connect(message.connect);
-      return;
-    }
+  const end = async (): Promise<void> => {
     takeIn();
     writer.finish();
+    await writer.copied();
     for (const [port, flush] of ports) {
       flush();
       port.removeAllListeners("close");
@@ -103,6 +101,14 @@ function start(parent: MessagePort, { file, busyTimeoutMs, clock }: ThreadOption
     db.close();
     lock.release();
     parent.close();
+  };
+
+  parent.on("message", (message: ThreadMessage) => {
+    if ("connect" in message) {
+      connect(message.connect);
+      return;
+    }
+    void end();
   });
 }
 

@@ -8,7 +8,10 @@
 // - Folding goes on when nothing of that waits: it is nobody's next step, and is fenced in each slice. A request that comes
 //   meanwhile, and each step of its publishing, cut a slice short: whoever adds one artifact beside an import waits for some
 //   10 ms of it, and not for 100.
-// - Between those steps, too, folding that nobody waits for, and what is written ahead of an import, stand aside for a moment.
+// - The log is copied to the file by another thread (log-copier.ts), and meanwhile nothing long is done: what is written then
+//   has to be copied here before the log can begin anew.
+// - Between those steps, too, folding that nobody waits for, what a large batch binds, and what is written ahead of an import, stand
+//   aside for a moment; and for another one behind the last of them, in which clients read what was published.
 
 import { StepAside } from "../../../lib/step-aside.ts";
 import { DatabaseError } from "../../../ports/database.ts";
@@ -22,6 +25,7 @@ import { fold, type Urgent } from "./fold.ts";
 import { dropImport, openImport, stageRun } from "./import.ts";
 import { allocateVersions, fence, halt, markVisible, releaseLease, renewLease, takeLease } from "./lease.ts";
 import { SLICE, SMALL_CUT } from "./messages.ts";
+import type { LogCopier } from "./log-copier.ts";
 import type { AcceptMessage, Call, Fault, WriteCalls } from "./messages.ts";
 import { keepDelivery, post, takeDelivery } from "./notice.ts";
 import { claimShare, finishShare, releaseClaim, renewClaim, shareOut } from "./share.ts";
@@ -48,8 +52,10 @@ const AT_ONCE: ReadonlySet<keyof WriteCalls> = new Set(["takeLease", "renewLease
 const LANES: Partial<Record<keyof WriteCalls, "staging" | "runs" | "cuts" | "folds">> = { stage: "staging", openImport: "staging", stageRun: "runs", cutOn: "cuts", fold: "folds" };
 /** Folding that nobody waits for. */
 const isPatient = ({ method, args }: Call): boolean => method === "fold" && args[2] === true;
-/** A publisher presses and puts a role in less than `quietMs`, between two calls. */
-const ASIDE = { quietMs: 25, mostMs: 150 } as const;
+/** A publisher presses and puts a role in less than `quietMs`, between two calls; clients read what is new within `lingerMs`. */
+const ASIDE = { quietMs: 25, mostMs: 150, lingerMs: 15 } as const;
+/** Rows written after which the log is copied: some 12 MB of it. Pages that large batches write again and again are copied once in so many. */
+const COPIED_ROWS = 15_000;
 /** After so many turns that calls took, what is staged has one. */
 const CALLS_IN_A_ROW = 4;
 const HINTS: Partial<Record<keyof WriteCalls, Topic>> = { shareOut: "shares", releaseClaim: "shares", finishShare: "shares", dropBatch: "work", resumeWaiting: "work", forgetEvent: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible", halt: "visible", post: "visible" };
@@ -75,6 +81,7 @@ export class Writer {
   readonly #now: () => number;
   readonly #hint: Hint;
   readonly #mail: Mail;
+  readonly #copier: LogCopier | undefined;
   readonly #methods: Methods;
   #accepts: { readonly request: AcceptMessage; readonly answer: Answer }[] = [];
   #atOnce: Waiting[] = [];
@@ -82,15 +89,20 @@ export class Writer {
   readonly #lanes = { calls: emptyLane(), staging: emptyLane(), runs: emptyLane(), cuts: emptyLane(), folds: emptyLane(), behind: emptyLane() };
   #isEnding = false;
   #callsInARow = 0;
+  /** Since the last large batch began to be cut: whoever was accepted before it may be in it. */
+  #acceptedSince = false;
   /** By `performance.now()`. */
   readonly #aside: StepAside;
   #scheduled = false;
+  /** The copy of the log that is under way. */
+  #copying: Promise<void> | undefined;
 
-  constructor(db: Connection, now: () => number, hint: Hint, mail: Mail, aside = new StepAside(ASIDE)) {
+  constructor(db: Connection, now: () => number, hint: Hint, mail: Mail, copier?: LogCopier, aside = new StepAside(ASIDE)) {
     this.#db = db;
     this.#now = now;
     this.#hint = hint;
     this.#mail = mail;
+    this.#copier = copier;
     this.#aside = aside;
     this.#methods = methodsOn(db, now, () => {
       mail.takeIn();
@@ -111,10 +123,15 @@ export class Writer {
     for (const { id } of this.#db.all("SELECT id FROM batch WHERE state = 'cutting'")) for (const _ of undoCut(this.#db, String(id)));
   }
 
-  /** Does everything that waits. */
+  /** Does everything that waits. No copy of the log begins any more. */
   finish(): void {
     this.#isEnding = true;
     while (this.#isWaiting()) this.turn();
+  }
+
+  /** Resolves when no copy of the log is under way. */
+  async copied(): Promise<void> {
+    await this.#copying;
   }
 
   #schedule(): void {
@@ -125,12 +142,16 @@ export class Writer {
       this.#scheduled = false;
       const asideMs = this.turn();
       if (asideMs > 0) setTimeout(() => { this.#schedule(); }, asideMs);
-      else if (this.#isWaiting()) this.#schedule();
+      else if (this.#mayGoOn()) this.#schedule();
     });
   }
 
   #isWaiting(): boolean {
     return this.#accepts.length > 0 || this.#atOnce.length > 0 || Object.values(this.#lanes).some(isBusy);
+  }
+
+  #mayGoOn(): boolean {
+    return this.#accepts.length > 0 || this.#atOnce.length > 0 || this.#lanesNow(false).some(isBusy);
   }
 
   /** What is next. Answers for how long what is left stands aside, milliseconds; 0: not at all. */
@@ -141,12 +162,25 @@ export class Writer {
       // Whoever was accepted does not wait for a slice of something else.
       this.#mail.sendOff();
       this.#aside.begins(performance.now());
+      this.#acceptedSince = true;
     }
     const asideMs = this.#isEnding ? 0 : this.#aside.leftMs(performance.now());
     const lane = this.#nextLane(asideMs > 0);
     if (lane === undefined) return asideMs;
     this.#goOn(lane);
+    if (this.#db.written >= COPIED_ROWS) this.#copyLog();
     return 0;
+  }
+
+  #copyLog(): void {
+    if (this.#copying !== undefined || this.#isEnding) return;
+    this.#copying = this.#copier?.copy().then(() => {
+      this.#copying = undefined;
+      // The little that was written meanwhile: with it the log can begin anew.
+      this.#db.copyLog();
+      this.#db.written = 0;
+      this.#schedule();
+    });
   }
 
   #goOn(lane: Lane): void {
@@ -154,7 +188,8 @@ export class Writer {
       const waiting = lane.queue.shift();
       if (waiting === undefined) return;
       this.#attempt(waiting, lane, () => this.#call(waiting.call));
-      if (waiting.call.method === "markVisible") this.#aside.ends();
+      if (waiting.call.method === "cut" && !isSmallCut(waiting.call)) this.#acceptedSince = false;
+      if (waiting.call.method === "markVisible") this.#aside.ends(performance.now());
       else if (lane === this.#lanes.calls) this.#aside.goesOn(performance.now());
       return;
     }
@@ -163,14 +198,20 @@ export class Writer {
     this.#attempt(waiting, lane, () => this.#advance(steps, waiting, lane));
   }
 
-  /** Undefined when nothing waits, or only what stands aside. */
+  /** Undefined when nothing waits, or only what stands aside, or waits for the copy of the log. */
   #nextLane(isAside: boolean): Lane | undefined {
-    const { calls, staging, runs, cuts, folds, behind } = this.#lanes;
-    const ahead = isAside ? [staging] : [staging, runs];
-    const first = this.#callsInARow < CALLS_IN_A_ROW ? [calls, ...ahead] : [...ahead, calls];
-    const next = [...first, cuts, folds, ...(isAside ? [] : [behind])].find(isBusy);
-    this.#callsInARow = next === calls ? this.#callsInARow + 1 : 0;
+    const next = this.#lanesNow(isAside).find(isBusy);
+    this.#callsInARow = next === this.#lanes.calls ? this.#callsInARow + 1 : 0;
     return next;
+  }
+
+  /** In their order now. */
+  #lanesNow(isAside: boolean): readonly Lane[] {
+    const { calls, staging, runs, cuts, folds, behind } = this.#lanes;
+    const isLate = this.#callsInARow >= CALLS_IN_A_ROW;
+    if (this.#copying !== undefined && !this.#isEnding) return isLate ? [staging, calls] : [calls, staging];
+    const ahead = isAside ? [staging] : [staging, runs];
+    return [...(isLate ? [...ahead, calls] : [calls, ...ahead]), ...(isAside && this.#acceptedSince ? [] : [cuts]), folds, ...(isAside ? [] : [behind])];
   }
 
   #attempt(waiting: Waiting, lane: Lane, work: () => unknown): void {
