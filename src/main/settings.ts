@@ -20,6 +20,8 @@ export function publisherPolicyOf(config: Config): PublisherPolicy {
     // Of several processes on one database; a file has one.
     share: { fromRoles: config.database.url === undefined ? 0 : publisher.shareFromRoles, mostRoles: 512 },
     foldBehindFrom: 64,
+    // Their clients read then, on the same cores.
+    lingerMs: 15,
     refresh: { atRemainingFraction: refresh.atRemainingFraction, jitterFraction: refresh.jitterFraction, marginMs: refresh.marginMs, tickMs: publisher.tickMs },
     edgeStaleMs: retention.edgeStaleMs,
     keep: { tasksMs: retention.taskMs, committedMs: retention.committedMs, idempotencyMs: retention.idempotencyMs, noticesMs: retention.eventMs, mostNotices: retention.maxEvents },

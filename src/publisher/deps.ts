@@ -39,6 +39,8 @@ export interface PublisherPolicy {
   readonly share: SharePolicy;
   /** Of so many imported changes or refreshed roles on, the rows of a batch follow while the next one is pressed. */
   readonly foldBehindFrom: number;
+  /** Long work goes on so long after others were published beside it, milliseconds; 0: at once. */
+  readonly lingerMs: number;
   readonly refresh: RefreshPolicy;
   /** How long an edge may serve a stale timestamp, milliseconds; old files stay that much longer. */
   readonly edgeStaleMs: number;

@@ -145,7 +145,7 @@ export class Overtaking implements Passing {
   }
 
   async #publishNext(): Promise<void> {
-    const { clock } = this.#deps;
+    const { clock, policy } = this.#deps;
     const started = clock.monotonic();
     this.#wanted = false;
     this.#looked = started;
@@ -155,6 +155,7 @@ export class Overtaking implements Passing {
       await this.#behind.passed(plan.edits.keys());
       this.#behind.rest();
       this.head = await this.#publishes(this.head, plan);
+      await clock.sleep(policy.lingerMs);
     } finally {
       this.#behind.goOn();
       const now = clock.monotonic();

@@ -22,7 +22,7 @@ import type { PublisherDeps } from "./deps.ts";
 import { PublisherError } from "./errors.ts";
 import { authoritiesOf, kindOf, type Head } from "./head.ts";
 import type { LeaseHold } from "./lease-hold.ts";
-import { cutOf, type Plan, type PlannedChange } from "./plan.ts";
+import type { Plan, PlannedChange } from "./plan.ts";
 import { pressShared } from "./claim.ts";
 import { fileOf, pressRoles, putOne, Unpressable, type Account, type PressedFile, type Passing, type PressOrder, type Source } from "./press.ts";
 import { ensureRoots, project } from "./project.ts";
@@ -77,7 +77,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   const pressedAtMs = Math.max(order.nowMs, head.pressedAtMs);
   // The database keeps targets whole, so whoever commits it presses it.
   const own = shared ? roles.filter((role) => role === "targets") : roles;
-  const cutting = database.cut(hold.lease, { id: batch, base: head.id, changes: cutOf(plan), roles: own, ...(order.events === undefined ? {} : { events: order.events }) }, overtaking?.passed);
+  const cutting = database.cut(hold.lease, { id: batch, base: head.id, changes: plan.changes, roles: own, ...(order.events === undefined ? {} : { events: order.events }) }, overtaking?.passed);
   const { firstVersion } = await (overtaking?.during(cutting) ?? cutting);
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length, firstVersion }, "cut batch");
 

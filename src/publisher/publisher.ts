@@ -223,9 +223,9 @@ export class Publisher {
     this.#hinted = false;
     const open = await gather(database, all, () => this.#hinted);
     if (this.#givesWay) {
+      this.#hinted = false;
       const others = await database.openChanges(limit);
       if (others.length > 0) return others;
-      this.#hinted = false;
     }
     return apartFromOthers(open, this.#isGivenUp);
   }
@@ -282,7 +282,7 @@ export class Publisher {
   }
 
   async #publishOne(hold: LeaseHold, head: Head, open: readonly OpenChange[], due: Due, nowMs: number, mayOvertake = false): Promise<boolean> {
-    const { database, clock } = this.#deps;
+    const { database, clock, policy } = this.#deps;
     if (open.some(({ kind }) => kind === "remove")) await this.#behind.ended();
     const started = clock.monotonic();
     const round = this.#rounds.next(head, open, unpressed(head), started, this.#isOvertaken(mayOvertake));
@@ -308,6 +308,7 @@ export class Publisher {
       this.#head = await publish(this.#deps, hold, this.#sealer, {
         head, plan, nowMs, ...(isLong || overtakes !== undefined ? { behind: this.#behind } : {}), ...(overtaking === undefined ? {} : { overtaking }), ...(overtakes === undefined ? {} : { overtakes }),
       });
+      if (overtakes !== undefined && !this.#hinted) await clock.sleep(policy.lingerMs);
     } catch (error) {
       const [offending, its] = error instanceof OvertakerUnpressable ? [error.cause, error.plan] : [error, plan];
       if (!(offending instanceof Unpressable)) throw error;

@@ -30,9 +30,9 @@ export const turns = async (count: number): Promise<void> => {
 };
 
 /** An import of which the first batch has whole bins, a third of them, with what is cut and committed, in order, and what is published `beside` it: batches of few changes. */
-export async function long() {
+export async function long(policy: { readonly lingerMs?: number } = {}) {
   const byPlace = many(3000).sort((a, b) => binIndexOf(32, a) - binIndexOf(32, b));
-  const stage = createPublisherStage({ policy: { maxBatchChanges: byPlace.filter((path) => binIndexOf(6, path) < 21).length } });
+  const stage = createPublisherStage({ policy: { ...policy, maxBatchChanges: byPlace.filter((path) => binIndexOf(6, path) < 21).length } });
   await stage.bootstrap(64);
   await imports(stage, byPlace);
   const { database } = stage;

@@ -29,6 +29,7 @@ export const TEST_POLICY: PublisherPolicy = {
   leaseMs: 15_000,
   share: { fromRoles: 0, mostRoles: 512 },
   foldBehindFrom: 64,
+  lingerMs: 0,
   refresh: { atRemainingFraction: 1 / 3, jitterFraction: 0.1, marginMs: HOUR_MS, tickMs: HOUR_MS },
   edgeStaleMs: DAY_MS,
   keep: { tasksMs: 30 * DAY_MS, committedMs: 30 * DAY_MS, idempotencyMs: DAY_MS, noticesMs: 7 * DAY_MS, mostNotices: 100_000 },
