@@ -24,7 +24,7 @@ export class Watcher {
 
   /**
    * Resolves when a client would find every one of `paths`, with the moment (`performance.now()`) from which it would.
-   * Looks again every two milliseconds. Begun before they are sent: what it saw last is what was there before.
+   * Looks again every four milliseconds. Begun before they are sent: what it saw last is what was there before.
    */
   async untilVisible(paths: readonly string[], deadlineMs = 600_000): Promise<number> {
     const missing = new Map<string, Set<string>>();
