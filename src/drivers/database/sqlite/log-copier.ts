@@ -9,17 +9,25 @@ export interface LogCopier {
   copy(): Promise<void>;
 }
 
-/** Its thread begins with the first copy, and ends with the calling one. */
-export function logCopier(file: string, busyTimeoutMs: number): LogCopier {
+/** A thread that copies nothing for so long ends: it holds some twenty megabytes. */
+const IDLE_MS = 5_000;
+
+/** Its thread begins with a copy, and ends when it is idle, or with the calling one. */
+export function logCopier(file: string, busyTimeoutMs: number, idleMs = IDLE_MS): LogCopier {
   let worker: Worker | undefined;
   let ended = (): void => undefined;
+  let idle: NodeJS.Timeout | undefined;
   return {
     copy() {
       const { promise, resolve } = Promise.withResolvers<undefined>();
       ended = () => { resolve(undefined); };
+      clearTimeout(idle);
       if (worker === undefined) {
         worker = new Worker(new URL(`./copy-thread${extname(import.meta.filename)}`, import.meta.url), { workerData: { file, busyTimeoutMs }, name: "log", execArgv: [], resourceLimits: HEAP });
-        worker.on("message", () => { ended(); });
+        worker.on("message", () => {
+          ended();
+          idle = setTimeout(() => { void worker?.terminate(); }, idleMs).unref();
+        });
         // Then the log is copied with commits, when it is long.
         worker.on("error", () => undefined);
         worker.once("exit", () => {
