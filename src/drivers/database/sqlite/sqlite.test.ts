@@ -521,13 +521,13 @@ describe("threads", () => {
       task: hex(1), writer: "w", after, total: count, offset: 0, flat: Array.from({ length: count }, (_, n) => [n, "bins-0", `p${String(n)}`, "{}"]).flat(), ends: { lines: after + count, invalid: 0 },
     });
     submit("openImport", { task: hex(1), principal: "", key: "k", writer: "w", maxChanges: 100_000, maxOpen: 1 });
-    submit("stageRun", part(0, 14_000));
+    submit("stageRun", part(0, 39_000));
     for (let i = 0; i < 2; i++) writer.turn();
     assert.equal(copies.length, 0);
-    submit("stageRun", part(14_000, 2_000));
+    submit("stageRun", part(39_000, 2_000));
     writer.turn();
     assert.equal(copies.length, 1);
-    submit("stageRun", part(16_000, 1));
+    submit("stageRun", part(41_000, 1));
     submit("cutOn", nobody, { id: "", changes: [], isLast: true });
     submit("fold", nobody, 100, false);
     submit("fold", nobody, 100, true);

@@ -54,8 +54,8 @@ const LANES: Partial<Record<keyof WriteCalls, "staging" | "runs" | "cuts" | "fol
 const isPatient = ({ method, args }: Call): boolean => method === "fold" && args[2] === true;
 /** A publisher presses and puts a role in less than `quietMs`, between two calls; clients read what is new within `lingerMs`. */
 const ASIDE = { quietMs: 25, mostMs: 150, lingerMs: 15 } as const;
-/** Rows written after which the log is copied: some 12 MB of it. Pages that large batches write again and again are copied once in so many. */
-const COPIED_ROWS = 15_000;
+/** Rows written after which the log is copied: some 30 MB of it. Pages that large batches write again and again are copied once in so many. */
+const COPIED_ROWS = 40_000;
 /** After so many turns that calls took, what is staged has one. */
 const CALLS_IN_A_ROW = 4;
 const HINTS: Partial<Record<keyof WriteCalls, Topic>> = { shareOut: "shares", releaseClaim: "shares", finishShare: "shares", dropBatch: "work", resumeWaiting: "work", forgetEvent: "work", markVisible: "visible", endTasks: "visible", endEvent: "visible", adopt: "visible", halt: "visible", post: "visible" };
