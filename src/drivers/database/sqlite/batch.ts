@@ -55,7 +55,7 @@ function begin(db: Connection, { id, base, roles }: NewBatch, total: number): { 
   return { no: Number(row?.["no"]), firstVersion };
 }
 
-function bindSlice(db: Connection, no: number, { changes, events, isLast }: CutSlice): void {
+function bindSlice(db: Connection, no: number, { changes, events, isLast }: Omit<CutSlice, "patiently">): void {
   const { bytes, imported } = bind(db, no, changes, events);
   db.run("UPDATE batch SET bytes = bytes + ?, imported = imported + ?, state = ? WHERE no = ?", bytes, imported, isLast ? "open" : "cutting", no);
 }

@@ -193,7 +193,7 @@ export class SqliteClient implements Database {
     const begun = await this.#call("cut", lease, { ...batch, changes: isSmall ? changes.map(bound) : [] }, changes.length);
     for (let from = isSmall ? changes.length : 0; from < changes.length; from += CUT_SLICE) {
       await rest?.();
-      const slice = { id, changes: changes.slice(from, from + CUT_SLICE).map(bound), isLast: from + CUT_SLICE >= changes.length };
+      const slice = { id, changes: changes.slice(from, from + CUT_SLICE).map(bound), isLast: from + CUT_SLICE >= changes.length, patiently: rest !== undefined };
       await this.#call("cutOn", lease, events === undefined ? slice : { ...slice, events });
     }
     return begun;

@@ -73,6 +73,8 @@ export interface Halted {
 export interface CutSlice extends Pick<NewBatch, "id" | "changes" | "events"> {
   /** With these the batch is open. */
   readonly isLast: boolean;
+  /** Others may pass the batch, and do. */
+  readonly patiently: boolean;
 }
 
 /** Every call that writes. */

@@ -10,7 +10,7 @@
 //   10 ms of it, and not for 100.
 // - The log is copied to the file by another thread (log-copier.ts), and meanwhile nothing long is done: what is written then
 //   has to be copied here before the log can begin anew.
-// - Between those steps, too, folding that nobody waits for, what a large batch binds, and what is written ahead of an import, stand
+// - Between those steps, too, folding that nobody waits for, what a batch binds that others pass, and what is written ahead of an import, stand
 //   aside for a moment; and for another one behind the last of them, in which clients read what was published.
 
 import { StepAside } from "../../../lib/step-aside.ts";
@@ -73,6 +73,8 @@ interface Lane {
 
 /** Of a batch that somebody waits for, not of an import's. */
 const isSmallCut = (call: Call): boolean => call.method === "cut" && (call as Call<"cut">).args[2] <= SMALL_CUT;
+/** Of one that others pass. */
+const isPatientCut = ({ queue: [next] }: Lane): boolean => next !== undefined && (next.call as Call<"cutOn">).args[1].patiently;
 const emptyLane = (): Lane => ({ queue: [], current: undefined });
 const isBusy = ({ queue, current }: Lane): boolean => queue.length > 0 || current !== undefined;
 
@@ -89,8 +91,6 @@ export class Writer {
   readonly #lanes = { calls: emptyLane(), staging: emptyLane(), runs: emptyLane(), cuts: emptyLane(), folds: emptyLane(), behind: emptyLane() };
   #isEnding = false;
   #callsInARow = 0;
-  /** Since the last large batch began to be cut: whoever was accepted before it may be in it. */
-  #acceptedSince = false;
   /** By `performance.now()`. */
   readonly #aside: StepAside;
   #scheduled = false;
@@ -162,7 +162,6 @@ export class Writer {
       // Whoever was accepted does not wait for a slice of something else.
       this.#mail.sendOff();
       this.#aside.begins(performance.now());
-      this.#acceptedSince = true;
     }
     const asideMs = this.#isEnding ? 0 : this.#aside.leftMs(performance.now());
     const lane = this.#nextLane(asideMs > 0);
@@ -188,7 +187,6 @@ export class Writer {
       const waiting = lane.queue.shift();
       if (waiting === undefined) return;
       this.#attempt(waiting, lane, () => this.#call(waiting.call));
-      if (waiting.call.method === "cut" && !isSmallCut(waiting.call)) this.#acceptedSince = false;
       if (waiting.call.method === "markVisible") this.#aside.ends(performance.now());
       else if (lane === this.#lanes.calls) this.#aside.goesOn(performance.now());
       return;
@@ -211,7 +209,7 @@ export class Writer {
     const isLate = this.#callsInARow >= CALLS_IN_A_ROW;
     if (this.#copying !== undefined && !this.#isEnding) return isLate ? [staging, calls] : [calls, staging];
     const ahead = isAside ? [staging] : [staging, runs];
-    return [...(isLate ? [...ahead, calls] : [calls, ...ahead]), ...(isAside && this.#acceptedSince ? [] : [cuts]), folds, ...(isAside ? [] : [behind])];
+    return [...(isLate ? [...ahead, calls] : [calls, ...ahead]), ...(isAside && isPatientCut(cuts) ? [] : [cuts]), folds, ...(isAside ? [] : [behind])];
   }
 
   #attempt(waiting: Waiting, lane: Lane, work: () => unknown): void {
