@@ -9,15 +9,16 @@ export interface LogCopier {
   copy(): Promise<void>;
 }
 
-/** A thread that copies nothing for so long ends: it holds some twenty megabytes. */
+/** A thread that copies nothing for so long ends: at rest the service need not hold its memory. */
 const IDLE_MS = 5_000;
 
 /** Its thread begins with a copy, and ends when it is idle, or with the calling one. */
-export function logCopier(file: string, busyTimeoutMs: number, idleMs = IDLE_MS): LogCopier {
+export function logCopier(file: string, busyTimeoutMs: number, idleMs = IDLE_MS): LogCopier & { readonly isRunning: boolean } {
   let worker: Worker | undefined;
   let ended = (): void => undefined;
   let idle: NodeJS.Timeout | undefined;
   return {
+    get isRunning() { return worker !== undefined; },
     copy() {
       const { promise, resolve } = Promise.withResolvers<undefined>();
       ended = () => { resolve(undefined); };
