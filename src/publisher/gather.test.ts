@@ -10,7 +10,7 @@ const LIMIT = { changes: 20_000, bytes: 1e9 };
 describe("what a long batch takes of an import", () => {
   test("comes in pieces, one behind the other, as much as was asked for", async () => {
     const { database, asked } = importOf(12_000);
-    const open = await gather(database, { ...LIMIT, imported: 5_000 }, () => false);
+    const { changes: open } = await gather(database, { ...LIMIT, imported: 5_000 }, () => false);
     assert.equal(open.length, 5_000);
     assert.equal(new Set(open.map(({ id }) => id)).size, 5_000);
     assert.deepEqual(asked.map(({ imported }) => imported), [2_000, 2_000, 1_000]);
@@ -18,12 +18,12 @@ describe("what a long batch takes of an import", () => {
 
   test("ends where it ends", async () => {
     const { database } = importOf(4_000);
-    assert.equal((await gather(database, { ...LIMIT, imported: 7_000 }, () => false)).length, 4_000);
+    assert.equal((await gather(database, { ...LIMIT, imported: 7_000 }, () => false)).changes.length, 4_000);
   });
 
   test("is one piece when somebody is there who asked for something else", async () => {
     const { database, asked } = importOf(12_000);
-    assert.equal((await gather(database, { ...LIMIT, imported: 7_000 }, () => true)).length, 2_000);
+    assert.equal((await gather(database, { ...LIMIT, imported: 7_000 }, () => true)).changes.length, 2_000);
     assert.equal(asked.length, 1);
   });
 
@@ -38,7 +38,7 @@ describe("what a long batch takes of an import", () => {
     const last = changes[3_999]!;
     const openChanges = (limit: OpenLimit): Promise<readonly OpenChange[]> =>
       database.openChanges(limit).then((piece) => (limit.behind === undefined ? [...piece, { ...last, held: true }] : piece));
-    const open = await gather({ openChanges }, { ...LIMIT, imported: 4_000 }, () => false);
+    const { changes: open } = await gather({ openChanges }, { ...LIMIT, imported: 4_000 }, () => false);
     assert.deepEqual([open.length, open.find(({ id }) => id === last.id)?.held], [4_000, true]);
   });
 });

@@ -53,6 +53,8 @@ export interface PublishOrder {
   /** Where its rows may follow, when the next batch is of other roles. */
   readonly behind?: Behind;
   readonly overtaking?: Overtaking;
+  /** Begins what is done for the next batch while the database cuts this one; fails by itself. */
+  readonly meanwhile?: () => void;
   /** It is published while another is pressed, or its rows follow; tasks that are that one's, too, are these: they end with it, or later. It waits for no rows. */
   readonly overtakes?: ReadonlySet<string>;
   /** Tasks that end with this batch, beside those of its changes. */
@@ -78,6 +80,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   // The database keeps targets whole, so whoever commits it presses it.
   const own = shared ? roles.filter((role) => role === "targets") : roles;
   const cutting = database.cut(hold.lease, { id: batch, base: head.id, changes: plan.changes, roles: own, ...(order.events === undefined ? {} : { events: order.events }) }, overtaking?.passed);
+  order.meanwhile?.();
   const { firstVersion } = await (overtaking?.during(cutting) ?? cutting);
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length, firstVersion }, "cut batch");
 

@@ -28,16 +28,15 @@ import { changeDelegations, failedEdit, refusedEdit, untilDelegation } from "./d
 import { DelegatedEvents } from "./delegated-events.ts";
 import { dueNow, type Due } from "./due.ts";
 import { FileCheck } from "./file-check.ts";
-import { gather } from "./gather.ts";
 import { showBacklog, showExpiry } from "./gauges.ts";
 import { Halt, isLeaseLost } from "./halt.ts";
 import type { Head } from "./head.ts";
 import { LeaseHold } from "./lease-hold.ts";
 import { listedOf } from "./listed.ts";
+import { NextBatch, only, type Open } from "./next-batch.ts";
 import { waitsForTargets } from "./next-targets.ts";
 import { failedDocument, publishDocument, redelegates, refusedDocument, waitsWithTargets } from "./outside.ts";
-import { apartFromOthers, OvertakerUnpressable, Overtaking } from "./overtake.ts";
-import { Pace } from "./pace.ts";
+import { OvertakerUnpressable, Overtaking } from "./overtake.ts";
 import { askedOf, unpressed, waitsOf } from "./people.ts";
 import { planning, standsAlone, type Plan } from "./plan.ts";
 import { Unpressable } from "./press.ts";
@@ -77,15 +76,10 @@ export class Publisher {
   /** The first batch after a start is of the others: what killed the last process holds up nobody. */
   #suspectsTurn = true;
   readonly #fileCheck = new FileCheck();
-  /** Of imports. */
-  readonly #pace: Pace;
   readonly #rounds = new Rounds();
   /** Of long work: what others wait for is there before their batch ends. */
   readonly #behind = new Behind();
-  /** Somebody asked for something since it was last told otherwise. */
-  #hinted = false;
-  /** A plan was dropped for that, and nothing was published since. */
-  #gaveWay = false;
+  readonly #next: NextBatch;
   readonly #teller: Teller;
   readonly #waiting: WaitingEvents;
   readonly #unpressable = new Map<number, string>();
@@ -98,7 +92,7 @@ export class Publisher {
     this.#holder = deps.random.hex(16);
     this.#ceremony = new Ceremony(deps);
     this.#halt = new Halt(deps);
-    this.#pace = new Pace({ least: LEAST_IMPORTED, most: deps.policy.maxBatchChanges });
+    this.#next = new NextBatch(deps, this.#behind, this.#isGivenUp);
     this.#teller = new Teller(deps);
     this.#waiting = new WaitingEvents(deps.database);
     this.#delegated = new DelegatedEvents(deps);
@@ -170,7 +164,7 @@ export class Publisher {
     const first = pressedFirst(settings, this.#head);
     if (first !== undefined) {
       const { id } = this.#head;
-      await this.#publishOne(hold, this.#head, [], first, nowMs);
+      await this.#publishOne(hold, this.#head, only([]), first, nowMs);
       if (this.#head.id !== id) await wasPressedFirst(database, hold);
       return true;
     }
@@ -182,9 +176,11 @@ export class Publisher {
     if (ceremony === "other-head") return true;
     await this.#delegated.resume(hold);
     const mayOvertake = events.length === 0 && this.#head.rotation === undefined && this.#spacingMs === 0;
-    const open = await this.#openChanges(mayOvertake);
+    const next = await this.#next.open(this.#head, this.#isOvertaken(mayOvertake));
+    const open = next.changes;
     const waits = waitsOf(this.#head, treesToCome(this.#head.tree, events), untilDelegation(open), this.#isGivenUp);
     if (waits.length > 0) {
+      this.#next.forget();
       await database.setWaiting(hold.lease, waits);
       return true;
     }
@@ -204,30 +200,9 @@ export class Publisher {
     // While online keys change, targets is the ceremony's; what changes delegations, and what came after it, waits.
     if (alone !== undefined && redelegates(this.#head, alone) && !isDue && this.#head.rotation !== undefined) return ceremony === "slice";
     const outcome = alone === undefined || isDue
-      ? await this.#publishOne(hold, this.#head, alone === undefined ? chosen : [], due, nowMs, mayOvertake)
+      ? await this.#publishOne(hold, this.#head, alone !== undefined ? only([]) : chosen === open ? next : only(chosen), due, nowMs, mayOvertake)
       : await this.#publishAlone(hold, this.#head, alone, events);
     return outcome || open.length > 0 || ceremony === "slice";
-  }
-
-  /** What may go into the next batch; of an import as much as is good for everybody else. */
-  async #openChanges(mayOvertake: boolean): Promise<readonly OpenChange[]> {
-    const { database, clock, policy } = this.#deps;
-    const limit = { changes: policy.maxBatchChanges, bytes: policy.maxBatchBytes };
-    if (this.#pace.othersFirst) {
-      const others = await database.openChanges(limit);
-      if (others.length > 0) return others;
-    }
-    const isOvertaken = this.#isOvertaken(mayOvertake);
-    const all = { ...limit, imported: this.#pace.take(clock.monotonic(), isOvertaken) };
-    if (!isOvertaken) return database.openChanges(all);
-    this.#hinted = false;
-    const open = await gather(database, all, () => this.#hinted);
-    if (this.#givesWay) {
-      this.#hinted = false;
-      const others = await database.openChanges(limit);
-      if (others.length > 0) return others;
-    }
-    return apartFromOthers(open, this.#isGivenUp);
   }
 
   /** What people sign, and online keys that change. A change of keys goes on in slices, between which artifacts are published. */
@@ -281,13 +256,15 @@ export class Publisher {
     return { roles: [...new Set([...due.roles, ...damaged.roles])], people: [...new Set([...due.people, ...damaged.people])], force: due.force || damaged.force };
   }
 
-  async #publishOne(hold: LeaseHold, head: Head, open: readonly OpenChange[], due: Due, nowMs: number, mayOvertake = false): Promise<boolean> {
+  async #publishOne(hold: LeaseHold, head: Head, next: Open, due: Due, nowMs: number, mayOvertake = false): Promise<boolean> {
     const { database, clock, policy } = this.#deps;
+    const { changes: open, upTo } = next;
     if (open.some(({ kind }) => kind === "remove")) await this.#behind.ended();
     const started = clock.monotonic();
     const round = this.#rounds.next(head, open, unpressed(head), started, this.#isOvertaken(mayOvertake));
-    const plan = await this.#plan(head, open, due, round, this.#isOvertaken(mayOvertake) && due.roles.length === 0 && !due.force);
-    if (plan === undefined) return true;
+    const isDue = due.force || due.roles.length > 0;
+    const plan = (isDue ? undefined : next.plan) ?? (await this.#plan(head, open, due, round));
+    this.#next.takes(plan.changes);
     if (!plan.publishes) {
       const ended = await endingTasks(this.#deps, plan.changes, [], nowMs);
       const tasks = new Set(ended.map(({ task }) => task));
@@ -307,8 +284,9 @@ export class Publisher {
     try {
       this.#head = await publish(this.#deps, hold, this.#sealer, {
         head, plan, nowMs, ...(isLong || overtakes !== undefined ? { behind: this.#behind } : {}), ...(overtaking === undefined ? {} : { overtaking }), ...(overtakes === undefined ? {} : { overtakes }),
+        ...(overtaking === undefined || upTo === undefined ? {} : { meanwhile: () => { this.#next.follows(head, upTo); } }),
       });
-      if (overtakes !== undefined && !this.#hinted) await clock.sleep(policy.lingerMs);
+      if (overtakes !== undefined && !this.#next.isHinted) await clock.sleep(policy.lingerMs);
     } catch (error) {
       const [offending, its] = error instanceof OvertakerUnpressable ? [error.cause, error.plan] : [error, plan];
       if (!(offending instanceof Unpressable)) throw error;
@@ -320,10 +298,9 @@ export class Publisher {
       if (overtakes !== undefined) this.#behind.goOn();
     }
     this.#lastPublish = clock.monotonic();
-    this.#gaveWay = false;
     const tookMs = this.#lastPublish - started - (overtaking?.tookMs ?? 0);
     const waited = this.#isOvertaken(mayOvertake) ? overtaking?.kept === true : open.some((change) => change.imported !== true && change.kind !== "refresh");
-    this.#pace.published({ own: imported, waited, tookMs, nowMs: this.#lastPublish });
+    this.#next.published({ own: imported, waited, tookMs, nowMs: this.#lastPublish });
     this.#rounds.published(round.roles.length, waited, tookMs, this.#lastPublish);
     for (const change of open) this.#unpressable.delete(change.id);
     return true;
@@ -334,6 +311,7 @@ export class Publisher {
     const deps = this.#deps;
     const tasks = new Set(plan.changes.map(({ task }) => task));
     const publishes = async (on: Head, others: Plan): Promise<Head> => {
+      this.#next.takes(others.changes);
       try {
         return await publish(deps, hold, this.#sealer, { head: on, plan: others, nowMs: await requireSaneClock(deps, on), behind: this.#behind, overtakes: tasks });
       } catch (error) {
@@ -377,7 +355,7 @@ export class Publisher {
     return true;
   }
 
-  async #plan(head: Head, all: readonly OpenChange[], due: Due, { open, roles, last }: Round, mayGiveWay: boolean): Promise<Plan | undefined> {
+  async #plan(head: Head, all: readonly OpenChange[], due: Due, { open, roles, last }: Round): Promise<Plan> {
     for (const change of all) {
       const reason = poisonous(change);
       if (reason !== undefined) this.#unpressable.set(change.id, reason);
@@ -388,16 +366,7 @@ export class Publisher {
       const step = steps.next();
       if (step.done === true) return step.value;
       await nextTurn();
-      if (mayGiveWay && this.#givesWay) {
-        this.#gaveWay = true;
-        return undefined;
-      }
     }
-  }
-
-  /** Who comes while the next batch of an import is read and planned goes first, if nobody did since the last one. */
-  get #givesWay(): boolean {
-    return this.#hinted && !this.#gaveWay && this.#pace.othersFirst;
   }
 
   /** New versions that people have to sign begin to wait for them. Answers whether anything was done. */
@@ -427,6 +396,7 @@ export class Publisher {
   async #recover(died: boolean): Promise<void> {
     const hold = this.#required();
     this.#head = undefined;
+    this.#next.forget();
     await this.#behind.ended().catch(() => undefined);
     await recover(this.#deps, hold, died);
     // It may have shown a timestamp, and so may whoever led before, in this moment.
@@ -457,7 +427,7 @@ export class Publisher {
     const kept = hold.keep(both, () => { ended.abort(); });
     const woken = new Wakeup();
     const unsubscribe = this.#deps.database.subscribe("work", () => {
-      this.#hinted = true;
+      this.#next.hint();
       woken.wake();
     });
     let pause: number = RETRY_MS.first;
@@ -480,6 +450,7 @@ export class Publisher {
       unsubscribe();
       ended.abort();
       await kept;
+      this.#next.forget();
       await this.#behind.ended().catch(() => undefined);
       this.#hold = undefined;
       this.#head = undefined;
@@ -510,9 +481,6 @@ export class Publisher {
     return this.#hold;
   }
 }
-
-/** Of an import so many changes go at a time, however long they take: fewer cost less than the batch they are in, and were they fewer on a slow machine it would be slower still. */
-const LEAST_IMPORTED = 1_024;
 
 const NO_TASKS: ReadonlySet<string> = new Set();
 const NOTHING_DUE: Due = { roles: [], people: [], force: false };

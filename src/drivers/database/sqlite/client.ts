@@ -191,11 +191,17 @@ export class SqliteClient implements Database {
     const { id, changes, events } = batch;
     const isSmall = changes.length <= SMALL_CUT;
     const begun = await this.#call("cut", lease, { ...batch, changes: isSmall ? changes.map(bound) : [] }, changes.length);
+    // One slice is bound while the next is on its way: this thread may be at something else when it is heard that one is bound.
+    let binding: Promise<unknown> = Promise.resolve();
     for (let from = isSmall ? changes.length : 0; from < changes.length; from += CUT_SLICE) {
       await rest?.();
       const slice = { id, changes: changes.slice(from, from + CUT_SLICE).map(bound), isLast: from + CUT_SLICE >= changes.length, patiently: rest !== undefined };
-      await this.#call("cutOn", lease, events === undefined ? slice : { ...slice, events });
+      const next = this.#call("cutOn", lease, events === undefined ? slice : { ...slice, events });
+      next.catch(() => undefined);
+      await binding;
+      binding = next;
     }
+    await binding;
     return begun;
   }
 
