@@ -30,11 +30,11 @@ export class Aside {
     else if (request.routeOptions.url !== IMPORT_PATH) this.#aside.begins(now);
   }
 
-  /** `pieces`, each once nobody is served. */
-  async *before(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const piece of pieces) {
+  /** `steps`, the work on each once nobody is served. */
+  async *before<T>(steps: AsyncIterable<T>): AsyncGenerator<T> {
+    for await (const step of steps) {
       for (let ms = this.#left(); ms > 0; ms = this.#left()) await this.#clock.sleep(Math.ceil(ms));
-      yield piece;
+      yield step;
     }
   }
 

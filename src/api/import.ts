@@ -80,7 +80,7 @@ export function importRoutes(resource: Resource, limits: ApiLimits, aside: Aside
     },
     async handle({ query, request, pieces, idempotency }) {
       const imported = await importArtifacts(operations, {
-        lines: linesOf(aside.before(pieces), { lineBytes: limits.lineBytes, depth: limits.jsonDepth }),
+        lines: aside.before(linesOf(pieces, { lineBytes: limits.lineBytes, depth: limits.jsonDepth })),
         principal: request.principal ?? "",
         key: idempotency?.key,
         after: query.after ?? 0,

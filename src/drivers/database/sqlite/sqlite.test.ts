@@ -424,7 +424,7 @@ describe("threads", () => {
     });
     cut.catch(() => undefined);
     await resting.promise;
-    while ((await openChanges(db)).length > 3_000) await new Promise(setImmediate);
+    while ((await openChanges(db)).length === 5_000) await new Promise(setImmediate);
     await other.close();
     while ((await openChanges(db)).length < 5_000) await new Promise(setImmediate);
     await db.cut(lease, { id: hex(40), base: "", changes, roles: ["bins-0"] });
