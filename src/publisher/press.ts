@@ -86,9 +86,9 @@ const SLICE_BYTES = 8 * 1024 * 1024;
  */
 const PRESSED_AT_ONCE = 32;
 /** When others may pass: all that are begun together are one stretch in which nobody is heard. */
-const PRESSED_BESIDE_OTHERS = 8;
-/** Roles whose artifacts are read together, when others may pass: some 4 ms of a million artifacts in 16,384 bins. */
-const READ_AT_ONCE = 16;
+const PRESSED_BESIDE_OTHERS = 4;
+/** Roles whose artifacts are read together, when others may pass: some 2 ms of a million artifacts in 16,384 bins. */
+const READ_AT_ONCE = 8;
 
 export interface Pressed {
   readonly results: readonly RoleResult[];

@@ -25,8 +25,8 @@ const PHASES: readonly Phase[] = [foldChanges, foldRoles, foldPlan, forgetResult
  */
 const FOLD_SLICE = 4_000;
 
-/** After so many rows it looks whether something urgent waits: some 5 ms. */
-const LOOK_AFTER = 250;
+/** After so many rows it looks whether something urgent waits: some 3 ms. */
+const LOOK_AFTER = 125;
 
 /** What is to wait for folding no longer than for a look. */
 export interface Urgent {
