@@ -129,6 +129,23 @@ describe("the next batch of an import", () => {
     assert.deepEqual([all.get(soon), all.size, seen.refused], [9, 2_002, 0]);
   });
 
+  test("is not put before what was accepted before it, and is open only now", { timeout: 30_000 }, async () => {
+    const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
+    await stage.bootstrap(64);
+    // As one that waited until people signed.
+    const older = await stage.add([soon], { length: 5 });
+    await imports(stage, byPlace);
+    const openChanges = stage.database.openChanges.bind(stage.database);
+    let waits = true;
+    stage.database.openChanges = async (limit) => (await openChanges(limit)).filter(({ task }) => !waits || task !== older);
+    await stage.publisher.turn();
+    await stage.add(["other"]);
+    await stage.publisher.turn();
+    waits = false;
+    await stage.settle();
+    assert.equal((await lengths(stage)).get(soon), 7);
+  });
+
   test("takes along what is held, and was accepted before it", { timeout: 30_000 }, async () => {
     const stage = createPublisherStage({ policy: { maxBatchChanges: 300 } });
     await stage.bootstrap(64);
@@ -147,6 +164,9 @@ describe("the next batch of an import", () => {
     let fails = 1;
     stage.database.commit = (...args) => (fails-- > 0 ? Promise.reject(new Error("the disk is gone")) : commit(...args));
     await assert.rejects(stage.publisher.turn(), /the disk is gone/);
+    const { reads } = seen;
+    await stage.publisher.turn();
+    assert.equal(seen.reads, reads + 1, "from its beginning");
     await stage.settle();
     assert.equal((await lengths(stage)).size, 2_000);
     assert.equal(seen.refused, 0);

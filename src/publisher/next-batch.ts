@@ -1,7 +1,7 @@
 // Which of the open changes may go into the next batch, and of an import how many.
 //
-// Others go first after each batch of an import, also those who ask for something while it is waited for what is read of the next one.
-// What was read ahead (ahead.ts) is taken when nobody came, or only who may pass it.
+// Others go first after each batch of an import; who comes later passes before the next one is cut (overtake.ts).
+// What was read ahead (ahead.ts) is taken when nobody is there, or only who may pass it.
 
 import type { OpenChange, OpenLimit } from "../ports/database.ts";
 import { Ahead, type ReadAhead } from "./ahead.ts";
@@ -54,10 +54,6 @@ export class NextBatch {
     this.#hinted = false;
     const ahead = await this.#readAhead(head);
     const read = ahead ?? await gather(database, this.#all(true), () => this.#hinted);
-    if (this.isHinted && this.#pace.othersFirst) {
-      const others = await this.#others();
-      if (others.length > 0) return only(others);
-    }
     return ahead ?? { ...read, changes: apartFromOthers(read.changes, this.#isGivenUp) };
   }
 
@@ -84,7 +80,7 @@ export class NextBatch {
   /** Unless somebody is there who has to ride with it. */
   async #readAhead(head: Head): Promise<ReadAhead | undefined> {
     const ahead = await this.#ahead.on(head);
-    // Otherwise nobody was there, a moment ago: whoever came since came after the import.
+    // Otherwise nobody was there, a moment ago: whoever came since came after the import. What was accepted before it may have waited for people.
     if (ahead === undefined || this.#pace.othersFirst) return ahead;
     const all = [...(await this.#others()), ...ahead.changes];
     return all.length === ahead.changes.length || apartFromOthers(all, this.#isGivenUp) !== all ? ahead : undefined;
