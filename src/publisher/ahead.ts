@@ -1,7 +1,7 @@
 // The next batch of an import, read and planned while the database is busy with the one before it.
 //
-// While a batch is cut this thread has nothing to do, and while the next one is read and planned the database has nothing: one after the
-// other they were half of a batch's time. What was read ahead is what comes behind that batch, of the same import alone, so
+// While a batch is cut this thread has nothing to do, and while the next one is read and planned nothing of it can be cut: one after
+// the other they were half of a batch's time. What was read ahead is what comes behind that batch, of the same import alone, so
 // it can hardly be wrong by its turn:
 //
 //  - Other delegations, or other roles that teams sign elsewhere, are seen by the head, and it is planned anew.

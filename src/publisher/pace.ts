@@ -1,7 +1,7 @@
 // How much long work the next batch takes along (changes of an import, roles of a forced refresh), so that whoever adds
 // one artifact meanwhile hardly notices.
 //
-// Where others may overtake it (overtake.ts) they still wait while it is planned and cut, and while its snapshot is made; so it is cut
+// Where others may overtake it (overtake.ts) they still wait while its snapshot is made, and for its roles; so it is cut
 // to four tenths of a second, by the measure of those before. While others have to wait for all of it, to a tenth of a second: where
 // they may overtake, once somebody met its roles twice in two seconds (of 16,384 bins it has 400, and one such meeting
 // is chance). Where nobody may overtake and nobody is there, a second. Each batch costs a snapshot, so fewer are better.

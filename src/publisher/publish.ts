@@ -73,7 +73,7 @@ export async function publish(deps: PublisherDeps, hold: LeaseHold, sealer: Seal
   telemetry.log.debug({ batch, changes: plan.changes.length, roles: roles.length }, "planned batch");
   const shared = isShared(deps.policy.share, roles, order);
   const overtaking = shared ? undefined : order.overtaking;
-  // Before the cut, too: planning a long batch, and while it is cut: that takes a third of its time.
+  // Whoever came since the last batch; and while this one is cut, which takes a third of its time.
   await overtaking?.pass();
   const head = overtaking?.head ?? order.head;
   const pressedAtMs = Math.max(order.nowMs, head.pressedAtMs);
