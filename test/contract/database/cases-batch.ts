@@ -265,12 +265,15 @@ export const batchCases: readonly Case[] = [
       const { head: base } = await database.publisher();
       const all = await open(database);
       const changes = all.slice(0, -1).map(({ id: change, task, role }) => ({ id: change, task, outcome: "apply", role } as const));
-      const held = Promise.withResolvers<undefined>();
+      const [begun, held] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
       let [asked, over] = [0, false];
       const cut = database.cut(mine, { id: id(40), base, changes, roles: ["bins-0"] }, () => {
         asked += 1;
+        begun.resolve(undefined);
         return held.promise;
       }).finally(() => { over = true; });
+      // Sessions of PostgreSQL come in any order.
+      await begun.promise;
       const others = await commitAll(database, mine, { batch: id(41), changes: all.slice(-1), known: true });
       assert.deepEqual([asked, over], [1, false], "whoever cuts holds it up");
       held.resolve(undefined);
